@@ -1,0 +1,150 @@
+"""Whatever computes a graph, runs a task and takes an asset.
+
+`exports` is handed an `Engine` and never learns which one: a graph is an opaque serialised expression, so
+nothing here knows the `ee` client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from agrispec.grid import Grid
+
+Expression = str
+"""A graph, serialised as Earth Engine's REST API takes it (JSON text)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableExport:
+    """Export of a feature collection to one GZIP TFRecord file, described but not started.
+
+    Attributes:
+        description: what task lists show.
+        expression: a feature collection.
+        bucket, prefix: the file is `gs://bucket/prefix.tfrecord.gz`.
+        selectors: properties to write, in order.
+        request_id: submitting the same id twice starts one task.
+    """
+
+    description: str
+    expression: Expression
+    bucket: str
+    prefix: str
+    selectors: tuple[str, ...]
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchExport:
+    """Export of an image as TFRecord patches with a mixer file, described but not started.
+
+    Attributes:
+        description: what task lists show.
+        expression: an image of scalar bands.
+        bucket, prefix: files are `gs://bucket/prefix…`.
+        grid: pixels to write; `patch` must divide both sides, for Earth Engine drops patches that are not whole.
+        patch: side of a patch, pixels.
+        fill: what a masked pixel holds.
+        request_id: submitting the same id twice starts one task.
+    """
+
+    description: str
+    expression: Expression
+    bucket: str
+    prefix: str
+    grid: Grid
+    patch: int
+    fill: float
+    request_id: str
+
+
+class State(StrEnum):
+    """States of a task, as the service names them."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    CANCELLING = "CANCELLING"
+    SUCCEEDED = "SUCCEEDED"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What an engine says of a task.
+
+    Attributes:
+        name: id to ask for it again.
+        state: where it stands.
+        description: as submitted.
+        error: the engine's words where it failed, else "".
+        eecu_seconds: compute charged so far; 0 where the engine does not say.
+    """
+
+    name: str
+    state: State
+    description: str
+    error: str
+    eecu_seconds: float
+
+    @property
+    def done(self) -> bool:
+        """Whether it will not change any more."""
+        return self.state in (State.SUCCEEDED, State.CANCELLED, State.FAILED)
+
+
+class Engine(Protocol):
+    """Earth Engine, or something that gives the same answers.
+
+    All methods raise `EngineError` with the engine's own words where it refuses, `AssetMissing` where an
+    asset is not there.
+    """
+
+    @property
+    def name(self) -> str:
+        """ "cloud" or "local"."""
+
+    @property
+    def project(self) -> str:
+        """Cloud project that pays and owns the assets."""
+
+    @property
+    def buckets(self) -> Path | None:
+        """The folder that stands for Cloud Storage, a folder a bucket; None where Cloud Storage is meant."""
+
+    def compute(self, expression: Expression) -> Any:
+        """The value of a graph, as JSON values."""
+
+    def features(self, expression: Expression) -> list[dict[str, Any]]:
+        """All features of a feature collection, as GeoJSON."""
+
+    def pixels(self, expression: Expression, grid: Grid) -> bytes:
+        """Pixels of an image as an NPY file: a structured array (rows, columns) with a field a band; masked = 0."""
+
+    def export(self, task: TableExport | PatchExport) -> Operation:
+        """Submit an export."""
+
+    def ingest_image(self, manifest: Mapping[str, Any]) -> Operation:
+        """Submit an image manifest, replacing the asset it names."""
+
+    def ingest_table(self, manifest: Mapping[str, Any]) -> Operation:
+        """Submit a table manifest, replacing the asset it names."""
+
+    def operation(self, name: str) -> Operation:
+        """How a task stands."""
+
+    def cancel(self, name: str) -> None:
+        """Ask a task to stop."""
+
+    def asset(self, asset_id: str) -> dict[str, Any] | None:
+        """An asset's description, None where it is not there."""
+
+    def create_folder(self, asset_id: str) -> None:
+        """Make a folder and the folders above it, where they are not there yet."""
+
+    def close(self) -> None:
+        """Let go of servers and connections."""
