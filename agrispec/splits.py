@@ -27,7 +27,7 @@ class Split:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not (0 <= self.validation and 0 <= self.test and self.validation + self.test < 1):
+        if not (self.validation >= 0 and self.test >= 0 and self.validation + self.test < 1):
             raise ConfigError(f"validation {self.validation} and test {self.test} leave no share for training",
                               mend="give shares of 0 to 1 that add up to less than 1")
 
@@ -49,6 +49,7 @@ class Split:
         wanted = {"train": True, "validation": self.validation > 0, "test": self.test > 0}
         empty = [name for name in FOLDS if wanted[name] and name not in folds.values()]
         if empty:
-            raise DataError(f"with {len(folds)} cells and split seed {self.seed} the {' and '.join(empty)} fold is empty",
+            raise DataError(f"with {len(folds)} cells and split seed {self.seed},"
+                            f" no cell falls into the {' or '.join(empty)} fold",
                             mend="add cells, raise the fold's share, or choose another seed in [split]")
         return folds

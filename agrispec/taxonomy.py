@@ -43,8 +43,8 @@ class Taxonomy:
             raise ConfigError(f"{len(self.classes)} class is nothing to tell apart", mend="list at least two classes")
         names = [crop.name for crop in self.classes]
         codes = [code for crop in self.classes for code in crop.codes]
-        for what, values in (("name", names), ("code", codes)):
-            twice = sorted({str(value) for value in values if values.count(value) > 1})  # type: ignore[attr-defined]
+        for what, values in (("name", names), ("code", [str(code) for code in codes])):
+            twice = sorted({value for value in values if values.count(value) > 1})
             if twice:
                 raise ConfigError(f"class {what} {', '.join(twice)} is used twice",
                                   mend=f"give every class {what} to one class only")

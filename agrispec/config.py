@@ -1,0 +1,322 @@
+"""The project's configuration: `agrispec.toml`, read once, checked, frozen.
+
+Every key is an attribute of one of the classes below; the class's docstring says what it means and its
+default. An unknown key is refused by name, with the nearest right one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from agrispec.cube import ClearLook, CubeSpec, preset
+from agrispec.errors import ConfigError
+from agrispec.grid import Bounds, Cell, cells_in
+from agrispec.season import Season
+from agrispec.splits import Split
+from agrispec.taxonomy import CropClass, Taxonomy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """[engine]: where graphs are computed.
+
+    Attributes:
+        name: "local" (the embedded engine, no account) or "cloud" (Google Earth Engine).
+        project: Cloud project id, 6-30 lower-case letters, digits and hyphens.
+        bucket: Cloud Storage bucket of exports and uploads.
+        landscape: the local engine's folder of assets and buckets, relative to the configuration file.
+        folder: asset folder that predictions are published into.
+        service_account_key: file of a service account's key; empty uses application default credentials.
+    """
+
+    name: str = "local"
+    project: str = "agrispec-local"
+    bucket: str = "agrispec-local"
+    landscape: str = "landscape"
+    folder: str = "maps"
+    service_account_key: str = ""
+
+    def __post_init__(self) -> None:
+        if self.name not in ("local", "cloud"):
+            raise ConfigError(f"there is no engine {self.name!r}", mend='set [engine] name to "local" or "cloud"')
+        # https://cloud.google.com/resource-manager/docs/creating-managing-projects#before_you_begin
+        if not re.fullmatch(r"[a-z][-a-z0-9]{4,28}[a-z0-9]", self.project):
+            raise ConfigError(f"{self.project!r} is not a Cloud project id",
+                              mend="give [engine] project 6-30 lower-case letters, digits or hyphens, a letter first")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """[area]: the 0.1 degree cells to work in.
+
+    Attributes:
+        bounds: west, south, east, north in degrees; every cell they touch. Empty where `cells` is given.
+        cells: cell ids, e.g. "E0045N0487". Empty where `bounds` is given.
+    """
+
+    bounds: tuple[float, ...] = ()
+    cells: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.bounds) == bool(self.cells) or len(self.bounds) not in (0, 4):
+            raise ConfigError("the area is empty or given twice",
+                              mend="give [area] either bounds = [west, south, east, north] or cells = [...]")
+        if not self.resolved:
+            raise ConfigError("the area holds no cell", mend="widen [area] bounds")
+
+    @property
+    def resolved(self) -> tuple[Cell, ...]:
+        """The cells, each once, in order."""
+        if self.cells:
+            return tuple(dict.fromkeys(Cell.parse(text) for text in self.cells))
+        west, south, east, north = self.bounds
+        return cells_in((west, south, east, north))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seasons:
+    """[season]: which seasons train and which is mapped.
+
+    Attributes:
+        source: years in which the labelled seasons end.
+        target: year in which the season to map ends.
+        first_day: day 1 of a season as MM-DD; 01-01 in the north, 07-01 in the south.
+    """
+
+    source: tuple[int, ...]
+    target: int
+    first_day: str = "01-01"
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            raise ConfigError("no labelled season is given", mend="list at least one year in [season] source")
+        if self.target in self.source:
+            raise ConfigError(f"the target season {self.target} is a source season too",
+                              mend="take it out of [season] source: a target's labels may not train")
+        for year in (*self.source, self.target):
+            Season.of(year, self.first_day)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cube:
+    """[cube]: what a model sees.
+
+    Attributes:
+        preset: "cropnet-5d" or "agrispec-23".
+        window_days: first and last day of the season of the model's window; empty keeps the preset's.
+    """
+
+    preset: str = "cropnet-5d"
+    window_days: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.window_days) not in (0, 2):
+            raise ConfigError(f"the window of days {list(self.window_days)} is not a first and a last day",
+                              mend="give [cube] window_days two days of the season, e.g. [121, 334]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """[labels]: what grew where.
+
+    Attributes:
+        images: image collection of label maps, one or more images a season, told apart by system:time_start.
+        band: its band of crop codes.
+        erode_m: pixels within this distance of another label are not sampled, metres.
+        parcels: table of field polygons, `{season}` standing for the year; empty where there is none.
+        parcel_id: property that identifies a parcel.
+    """
+
+    images: str
+    band: str
+    erode_m: float = 60.0
+    parcels: str = ""
+    parcel_id: str = "parcel_id"
+
+    def __post_init__(self) -> None:
+        if self.erode_m < 0:
+            raise ConfigError(f"labels cannot be eroded by {self.erode_m} m", mend="give 0 or more metres")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """[samples]: how many places are drawn.
+
+    Attributes:
+        per_class: places drawn per cell and class in a source season.
+        per_cell: places drawn per cell in the target season, whatever their class.
+        per_task: places in one export task at most.
+        seed: another number is another draw.
+    """
+
+    per_class: int = 50
+    per_cell: int = 200
+    per_task: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.per_class, self.per_cell, self.per_task) < 1:
+            raise ConfigError("no samples are asked for", mend="give [samples] numbers of 1 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """[training]: what a series goes through before a model.
+
+    Attributes:
+        smoothing: lambda of the Whittaker smoother over steps (order 2); 0 fills gaps and does not smooth.
+        confidence: predictions below this probability are flagged for review.
+        seed: seeds weights, shuffling and augmentation.
+    """
+
+    smoothing: float = 0.0
+    confidence: float = 0.65
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.smoothing < 0:
+            raise ConfigError(f"the smoothing lambda is {self.smoothing}", mend="give 0 (none) or more, e.g. 2")
+        if not 0 <= self.confidence <= 1:
+            raise ConfigError(f"a confidence of {self.confidence} is no probability", mend="give 0 to 1, e.g. 0.65")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Map:
+    """[map]: what is mapped.
+
+    Attributes:
+        bounds: west, south, east, north, in units of `crs`.
+        crs: CRS of the map and of `bounds`.
+        patch: side of an exported patch, pixels.
+    """
+
+    bounds: tuple[float, ...]
+    crs: str
+    patch: int = 64
+
+    def __post_init__(self) -> None:
+        if len(self.bounds) != 4 or not (self.bounds[2] > self.bounds[0] and self.bounds[3] > self.bounds[1]):
+            raise ConfigError(f"the map's bounds {list(self.bounds)} enclose no area",
+                              mend="give [map] bounds = [west, south, east, north], west < east and south < north")
+        if self.patch < 1:
+            raise ConfigError(f"patches of {self.patch} pixels are empty", mend="give [map] patch 1 or more, e.g. 64")
+
+    @property
+    def corners(self) -> Bounds:
+        """west, south, east, north, in units of `crs`."""
+        west, south, east, north = self.bounds
+        return west, south, east, north
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A whole `agrispec.toml`.
+
+    Attributes:
+        engine, area, season, cube, labels, samples, split, training, map: its tables.
+        clear: its table [clear], see `agrispec.cube.ClearLook`.
+        classes: its tables [[classes]].
+    """
+
+    area: Area
+    season: Seasons
+    labels: Labels
+    map: Map
+    classes: tuple[CropClass, ...]
+    engine: Service = Service()
+    cube: Cube = Cube()
+    clear: ClearLook = ClearLook()
+    samples: Samples = Samples()
+    split: Split = Split()
+    training: Training = Training()
+
+    def __post_init__(self) -> None:
+        self.spec, self.taxonomy  # noqa: B018 - both check themselves
+
+    @property
+    def spec(self) -> CubeSpec:
+        """The cube that is exported and trained on."""
+        days = self.cube.window_days
+        return preset(self.cube.preset, window_days=(days[0], days[1]) if days else None, clear=self.clear)
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The classes in the file's order."""
+        return Taxonomy(self.classes)
+
+    def season_of(self, year: int) -> Season:
+        """The season that ends in `year`, cut into the cube's steps."""
+        return Season.of(year, self.season.first_day, self.spec.step_days)
+
+
+def read(path: Path) -> Config:
+    """The configuration of a file.
+
+    Raises:
+        ConfigError: the file is missing or not TOML, or a key is unknown, missing or impossible.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no configuration {path}", mend="write one with: agrispec-gee init RUN") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({error})", mend="make it a readable UTF-8 text file") from error
+    return parse(text, name=path.name)
+
+
+def parse(text: str, *, name: str = "agrispec.toml") -> Config:
+    """The configuration of a TOML text; `name` is what errors call it. Raises as `read`."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name} is not TOML ({error})", mend="mend the line it names") from error
+    config: Config = _value(Config, table, name, "")
+    return config
+
+
+def _value(kind: Any, found: Any, name: str, key: str) -> Any:
+    """`found`, checked against the annotation `kind` and converted to it."""
+    if isinstance(kind, type) and hasattr(kind, "__dataclass_fields__"):
+        return _section(kind, found, name, key)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return None if found is None else _value(arguments[0], found, name, key)
+    if origin is tuple:
+        if not isinstance(found, list):
+            raise ConfigError(f"{name}: {key} = {found!r} is not a list", mend=f"write {key} = [...]")
+        return tuple(_value(arguments[0], item, name, key) for item in found)
+    wanted = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}[kind]
+    accepted = (int, float) if kind is float else (kind,)
+    if not isinstance(found, accepted) or (isinstance(found, bool) and kind is not bool):
+        raise ConfigError(f"{name}: {key} = {found!r} is not {wanted}", mend=f"give {key} {wanted}")
+    return kind(found)
+
+
+def _section(kind: Any, found: Any, name: str, key: str) -> Any:
+    where = f"[{key}]" if key else "the top level"
+    if not isinstance(found, Mapping):
+        raise ConfigError(f"{name}: {key} is not a table", mend=f"write {where} on a line of its own, its keys below")
+    hints = get_type_hints(kind)
+    for given in found:
+        if given not in hints:
+            near = difflib.get_close_matches(given, hints, n=1, cutoff=0.5)
+            raise ConfigError(f"{name}: {where} has no key {given!r}",
+                              mend=f"did you mean {near[0]!r}?" if near else f"its keys are {', '.join(hints)}")
+    missing = [field.name for field in fields(kind)
+               if field.default is MISSING and field.default_factory is MISSING and field.name not in found]
+    if missing:
+        raise ConfigError(f"{name}: {where} lacks {', '.join(missing)}", mend=f"add {missing[0]} to {where}")
+    try:
+        return kind(**{given: _value(hints[given], value, name, f"{key}.{given}" if key else given)
+                       for given, value in found.items()})
+    except ConfigError as error:
+        if error.message.startswith(name):
+            raise
+        raise ConfigError(f"{name}: {error.message}", mend=error.mend) from error
