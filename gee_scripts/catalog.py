@@ -1,0 +1,20 @@
+"""The Earth Engine collections that graphs read, with the facts about them that graphs rely on."""
+
+from __future__ import annotations
+
+# https://developers.google.com/earth-engine/datasets/catalog/COPERNICUS_S2_SR_HARMONIZED
+# Level-2A surface reflectance since 2017-03-28 (not everywhere before 2019); processing baselines from 04.00 on
+# are shifted into the older range there, so no offset is subtracted here.
+REFLECTANCE_SCALE = 1e4
+"""DN of a surface reflectance of 1."""
+
+SCENE_CLASSIFICATION = "SCL"
+CLEAR_CLASSES = (4, 5, 6, 7)
+"""Scene classes kept as clear: vegetation, bare soil, water, unclassified."""
+
+CLOUD_COVER = "CLOUDY_PIXEL_PERCENTAGE"
+"""Scene property, per cent."""
+
+# https://developers.google.com/earth-engine/datasets/catalog/GOOGLE_CLOUD_SCORE_PLUS_V1_S2_HARMONIZED
+# Made from Level-1C scenes; an image has the system:index of the Level-1C and Level-2A scene it belongs to.
+CLOUD_SCORE = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"

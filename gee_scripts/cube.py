@@ -1,0 +1,38 @@
+"""The whole graph of one CubeSpec: from scenes to an array band, or to scalar bands."""
+
+from __future__ import annotations
+
+import ee
+
+from agrispec.bands import SENTINEL2_IDS
+from agrispec.cube import COUNT, CubeSpec
+from agrispec.season import Season
+from gee_scripts import clouds, composites, indices
+
+
+def steps(spec: CubeSpec, season: Season, region: ee.Geometry) -> ee.ImageCollection:
+    """One image per exported step, oldest first, with `spec.columns` as float bands and no masked pixel.
+
+    A feature is `spec.fill` where its step had no clear look; `count` is 0 there.
+    """
+    found = clouds.scenes(spec.collection, season, region, spec.clear)
+    medians = composites.step_medians(clouds.clear(found, spec.clear), season, spec.exported, SENTINEL2_IDS)
+
+    def columns(composite: ee.Image) -> ee.Image:
+        of_bands = set(spec.features) <= set(SENTINEL2_IDS)
+        features = (composite.select(list(spec.features)) if of_bands
+                    else indices.compute(composite, spec.features))
+        return features.unmask(spec.fill, False).addBands(composite.select(COUNT)).toFloat()
+
+    return medians.map(columns)
+
+
+def array(spec: CubeSpec, season: Season, region: ee.Geometry) -> ee.Image:
+    """The cube as one band `cube`, an array of T × (F + 1) a pixel: steps along axis 0, columns along axis 1."""
+    # toArray leaves a masked image out of its pixel's array; `steps` has none.
+    return steps(spec, season, region).toArray().rename(["cube"])
+
+
+def patches(spec: CubeSpec, season: Season, region: ee.Geometry) -> ee.Image:
+    """The cube as `spec.patch_bands()` scalar bands: an image TFRecord cannot carry a two-dimensional array band."""
+    return steps(spec, season, region).toBands().rename(list(spec.patch_bands())).toFloat()

@@ -1,0 +1,31 @@
+"""Where graphs are computed: Earth Engine itself, or the embedded engine that gives the same answers."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from agrispec.config import Service
+from agrispec.engine import Engine
+from agrispec.errors import MissingExtra
+
+
+def open(service: Service, home: Path) -> Engine:
+    """The engine that a configuration names, ready to use; `close` it after use.
+
+    Args:
+        service: [engine] of the configuration.
+        home: folder that relative paths of the configuration start from.
+
+    Raises:
+        MissingExtra: the local engine's packages are not installed.
+        EngineError: the engine cannot be reached, or its credentials are not valid.
+    """
+    try:
+        module = importlib.import_module(f"gee_scripts.engine.{service.name}")
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] in ("gee_scripts", "ee"):
+            raise
+        raise MissingExtra(f"the {service.name} engine (it lacks {error.name})", service.name) from error
+    engine: Engine = module.open(service, home)
+    return engine

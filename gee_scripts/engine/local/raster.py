@@ -1,0 +1,330 @@
+"""The pixel core: bands as lazy graphs of arrays, read over a raster or at picked pixels.
+
+A band is two nodes, one for its values and one for its mask. Bands of one scene share mask nodes, so a cloud
+mask is computed once a scene, and a count of looks reads no values at all. Nothing is computed before `read`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+
+from agrispec.errors import EngineError
+from agrispec.grid import Affine, Grid
+
+Array = NDArray[Any]
+Mask = NDArray[Any] | None
+"""None: valid everywhere; bool: valid or not; float32: 0 … 1. It broadcasts to the domain's shape."""
+
+METRES_A_DEGREE = 111319.49079327358
+"""Length of a degree on the equator of WGS 84: π · 6378137 / 180."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelType:
+    """What a pixel holds.
+
+    Attributes:
+        dtype: NumPy type of a value.
+        dimensions: 0 for a number a pixel, otherwise the rank of the array a pixel holds.
+    """
+
+    dtype: np.dtype[Any]
+    dimensions: int = 0
+
+    @classmethod
+    def of(cls, dtype: Any) -> PixelType:
+        """The scalar type of a NumPy dtype or its name."""
+        return cls(np.dtype(dtype))
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A CRS with the transform from pixel (column, row) to its coordinates, as `Grid.transform`."""
+
+    crs: str
+    transform: Affine = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+    @property
+    def unit_metres(self) -> float:
+        """Metres of one unit of the CRS, at the equator for degrees."""
+        return METRES_A_DEGREE if is_geographic(self.crs) else 1.0
+
+    @property
+    def nominal_scale(self) -> float:
+        """Metres of a pixel's side."""
+        a, _, _, d, _, _ = self.transform
+        return float(np.hypot(a, d)) * self.unit_metres
+
+    def at_scale(self, metres: float) -> Projection:
+        """This projection with square, north-up pixels of that size, through the same origin."""
+        side = metres / self.unit_metres
+        _, _, c, _, _, f = self.transform
+        return Projection(self.crs, (side, 0.0, c, 0.0, -side, f))
+
+
+WGS84 = Projection("EPSG:4326")
+"""1 degree: the projection of everything that has none of its own."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Pixels picked out of the endless grid of a projection, N of them.
+
+    Attributes:
+        projection: the grid.
+        columns, rows: (N,) int64, which pixels.
+    """
+
+    projection: Projection
+    columns: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+    @property
+    def crs(self) -> str:
+        """The CRS of the grid."""
+        return self.projection.crs
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N,)"""
+        return (len(self.columns),)
+
+    def cover(self) -> Grid:
+        """The smallest raster of the grid that holds every point."""
+        left, top = int(self.columns.min()), int(self.rows.min())
+        endless = Grid(crs=self.crs, transform=self.projection.transform, width=1, height=1)
+        return endless.window(top, left, int(self.rows.max()) - top + 1, int(self.columns.max()) - left + 1)
+
+
+Domain = Grid | Points
+
+
+def centres(domain: Domain) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """x and y of the pixel centres, in the shape of the domain and the units of its CRS."""
+    if isinstance(domain, Points):
+        columns, rows, transform = domain.columns + 0.5, domain.rows + 0.5, domain.projection.transform
+    else:
+        columns, rows = np.arange(domain.width)[None, :] + 0.5, np.arange(domain.height)[:, None] + 0.5
+        transform = domain.transform
+    a, b, c, d, e, f = transform
+    x, y = a * columns + b * rows + c, d * columns + e * rows + f
+    return np.broadcast_to(x, domain.shape), np.broadcast_to(y, domain.shape)
+
+
+@lru_cache(maxsize=256)
+def is_geographic(crs: str) -> bool:
+    """Whether the CRS counts in degrees.
+
+    Raises:
+        EngineError: PROJ does not know it.
+    """
+    try:
+        return bool(CRS.from_user_input(crs).is_geographic)
+    except Exception as error:
+        raise EngineError(f"Projection: The CRS of a map projection could not be parsed: {crs!r}",
+                          mend="give an EPSG code such as EPSG:32631, or WKT") from error
+
+
+@lru_cache(maxsize=256)
+def transformer(source: str, target: str) -> Transformer:
+    """The transformation between two CRSs, x before y."""
+    return Transformer.from_crs(source, target, always_xy=True)
+
+
+def coordinates(domain: Domain, crs: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """x and y of the pixel centres in another CRS."""
+    x, y = centres(domain)
+    if domain.crs == crs:
+        return x, y
+    return transformer(domain.crs, crs).transform(x, y)  # type: ignore[no-any-return]
+
+
+class Node:
+    """One array over any domain, computed from other nodes.
+
+    `compute` may return None or an array of fewer axes that broadcasts to the domain's shape (before the axes
+    of array pixels).
+    """
+
+    __slots__ = ("__weakref__",)
+
+    def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
+        """The nodes this one is computed from, and where."""
+        return ()
+
+    def compute(self, domain: Domain, arrays: Sequence[Any]) -> Any:
+        """The array over `domain`; `arrays` are those of `needs`, in order. They must not be changed."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant(Node):
+    """The same value everywhere."""
+
+    value: Any
+
+    def compute(self, domain: Domain, arrays: Sequence[Any]) -> Any:
+        """The value, broadcast by whoever uses it."""
+        return self.value
+
+
+VALID = Constant(None)
+"""The mask of bands that are valid everywhere."""
+MASKED = Constant(np.zeros((), np.bool_))
+"""The mask of bands that are valid nowhere."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Apply(Node):
+    """A function of arrays over the same domain."""
+
+    function: Callable[..., Any]
+    inputs: tuple[Node, ...]
+
+    def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
+        """Every input, over the same domain."""
+        return [(node, domain) for node in self.inputs]
+
+    def compute(self, domain: Domain, arrays: Sequence[Any]) -> Any:
+        """The function's value."""
+        return self.function(*arrays)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place(Node):
+    """A function of the domain alone."""
+
+    function: Callable[[Domain], Any]
+
+    def compute(self, domain: Domain, arrays: Sequence[Any]) -> Any:
+        """The function's value."""
+        return self.function(domain)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """One band of an image.
+
+    Attributes:
+        name: unique in its image.
+        type: what a pixel holds.
+        projection: its own grid.
+        composite: it has no grid of its own: `projection` is only the default one.
+        values, mask: how to compute them.
+    """
+
+    name: str
+    type: PixelType
+    projection: Projection = WGS84
+    composite: bool = False
+    values: Node
+    mask: Node = field(default=VALID)
+
+    def renamed(self, name: str) -> Band:
+        """The same band by another name."""
+        return replace(self, name=name)
+
+
+def both(first: Node, second: Node) -> Node:
+    """The mask of pixels made from two bands: the smaller of theirs."""
+    if first is second or second is VALID:
+        return first
+    if first is VALID:
+        return second
+    if first is MASKED or second is MASKED:
+        return MASKED
+    return Apply(smaller, (first, second))
+
+
+def smaller(first: Mask, second: Mask) -> Mask:
+    """The smaller of two masks at every pixel."""
+    if first is None or second is None:
+        return second if first is None else first
+    if first.dtype == np.bool_ and second.dtype == np.bool_:
+        return np.logical_and(first, second)
+    return np.minimum(first, second, dtype=np.float32)
+
+
+def seen(mask: Mask) -> Mask:
+    """Where a mask is not zero, as bool; None everywhere."""
+    return mask if mask is None or mask.dtype == np.bool_ else mask > 0
+
+
+def arrays(roots: Sequence[Node], domain: Domain) -> list[Any]:
+    """The arrays of nodes over one domain.
+
+    A node that several others need is computed once; an array is let go when the last one that needs it is
+    there, so that memory is bounded by the domain and not by the graph.
+    """
+    places: dict[Domain, int] = {domain: 0}
+    order: list[tuple[tuple[int, int], Node, Domain, tuple[tuple[int, int], ...]]] = []
+    users: dict[tuple[int, int], int] = {}
+    # Depth first, so that what a node needs is computed just before it.
+    pending: list[tuple[Node, Domain, tuple[tuple[int, int], ...] | None]]
+    pending = [(root, domain, None) for root in reversed(roots)]
+    while pending:
+        node, where, needed = pending.pop()
+        key = (id(node), 0 if where is domain else places.setdefault(where, len(places)))
+        if needed is not None:
+            order.append((key, node, where, needed))
+        elif key not in users:
+            users[key] = 0
+            needs = node.needs(where)
+            keys = tuple((id(n), 0 if d is domain else places.setdefault(d, len(places))) for n, d in needs)
+            pending.append((node, where, keys))
+            pending.extend((n, d, None) for n, d in reversed(needs))
+    for _, _, _, needed in order:
+        for key in needed:
+            users[key] += 1
+    for root in roots:
+        users[id(root), 0] += 1
+    ready: dict[tuple[int, int], Any] = {}
+    with np.errstate(all="ignore"):
+        for key, node, where, needed in order:
+            ready[key] = node.compute(where, [ready[k] for k in needed])
+            for k in needed:
+                users[k] -= 1
+                if users[k] == 0:
+                    del ready[k]
+    return [ready[id(root), 0] for root in roots]
+
+
+def read(bands: Iterable[Band], domain: Domain) -> list[tuple[Array, Mask]]:
+    """(values, mask) of bands over a raster or at points.
+
+    Args:
+        bands: of any images.
+        domain: a raster, whose memory is the caller's to bound (tiles), or points.
+
+    Returns:
+        For every band its values, of the band's dtype and the domain's shape (and the axes of an array pixel
+        after it; object arrays of one array a pixel where lengths differ), and its mask: None where all are
+        valid, otherwise bool or float32 of the domain's shape. Masked values hold anything.
+
+    Raises:
+        EngineError: a band cannot be computed.
+    """
+    wanted = list(bands)
+    found = arrays([node for band in wanted for node in (band.values, band.mask)], domain)
+    result: list[tuple[Array, Mask]] = []
+    for band, values, mask in zip(wanted, found[::2], found[1::2], strict=True):
+        values = np.asarray(values)
+        if values.dtype != object:
+            values = values.astype(band.type.dtype, copy=False)
+            pixel = values.shape[values.ndim - band.type.dimensions:] if band.type.dimensions else ()
+            values = np.broadcast_to(values, domain.shape + pixel)
+        result.append((values, None if mask is None else np.broadcast_to(mask, domain.shape)))
+    return result
+
+
+def read_masks(bands: Iterable[Band], domain: Domain) -> list[Mask]:
+    """The masks alone, as in `read`; no values are computed that masks do not depend on."""
+    return [None if mask is None else np.broadcast_to(mask, domain.shape)
+            for mask in arrays([band.mask for band in bands], domain)]

@@ -1,0 +1,302 @@
+"""What a graph's nodes evaluate to, beside numbers, strings, lists, dictionaries and None.
+
+An array is a NumPy array, a pixel type and a projection are `raster.PixelType` and `raster.Projection`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from gee_scripts.engine.local.raster import Band, is_geographic, transformer
+
+SYSTEM_INDEX = "system:index"
+TIME_START = "system:time_start"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Geometry:
+    """A shape on the ground.
+
+    Attributes:
+        shape: in the units of `crs`, x before y.
+        crs: its CRS.
+        geodesic: edges are shortest paths on the globe rather than straight lines in the CRS. Recorded for
+            `getInfo`; edges are computed as straight lines here, which differs by less than a metre over
+            a kilometre.
+    """
+
+    shape: shapely.Geometry
+    crs: str = "EPSG:4326"
+    geodesic: bool = False
+
+    def to(self, crs: str) -> shapely.Geometry:
+        """The shape in another CRS; long edges get more vertices first, for they bend."""
+        if crs == self.crs or self.shape.is_empty:
+            return self.shape
+        shape = self.shape
+        if shape.geom_type != "Point":
+            west, south, east, north = shape.bounds
+            longest = max(east - west, north - south)
+            # Below 0.02 degrees (2 km) an edge bends by less than a centimetre between CRSs in use here.
+            if longest > (0.02 if is_geographic(self.crs) else 2000.0):
+                shape = shapely.segmentize(shape, longest / 16)
+        change = transformer(self.crs, crs)
+        return shapely.transform(shape, lambda xy: np.column_stack(change.transform(xy[:, 0], xy[:, 1])))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Image:
+    """Bands with properties.
+
+    Attributes:
+        bands: in order; names are unique.
+        properties: system properties included.
+        footprint: shapes whose union holds the pixels; None without limit.
+        id: the asset it was loaded from.
+        output: what Image.clipToBoundsAndScale asked for, for exports and thumbnails.
+    """
+
+    bands: tuple[Band, ...]
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    footprint: tuple[Geometry, ...] | None = None
+    id: str | None = None
+    output: Output | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the bands, in order."""
+        return [band.name for band in self.bands]
+
+    def with_bands(self, bands: Iterable[Band]) -> Image:
+        """Other bands with the properties, the footprint and the output of this image."""
+        return replace(self, bands=tuple(bands), id=None)
+
+    def with_properties(self, properties: Mapping[str, Any]) -> Image:
+        """The same bands with other properties."""
+        return replace(self, properties=properties)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """The frame Image.clipToBoundsAndScale gives to an image; None where it was not given.
+
+    Attributes:
+        geometry: its bounds in the image's projection are the frame.
+        width, height, largest: pixels.
+        scale: metres.
+    """
+
+    geometry: Geometry | None
+    width: int | None
+    height: int | None
+    largest: int | None
+    scale: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Feature:
+    """A geometry, or none, with properties."""
+
+    geometry: Geometry | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_properties(self, properties: Mapping[str, Any]) -> Feature:
+        """The same geometry with other properties."""
+        return replace(self, properties=properties)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Collection:
+    """Images or features (or collections of features), in order.
+
+    Attributes:
+        items: the elements; their pixels are not read.
+        kind: "Image" or "Feature".
+        properties: of the collection itself.
+        id: the asset it was loaded from.
+    """
+
+    items: tuple[Any, ...]
+    kind: str = "Feature"
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    id: str | None = None
+    _indexes: dict[str, dict[Any, list[int]]] = field(default_factory=dict, repr=False)
+
+    def having(self, items: Iterable[Any]) -> Collection:
+        """A collection of the same kind and properties with other elements."""
+        return Collection(tuple(items), self.kind, self.properties)
+
+    def positions(self, name: str) -> dict[Any, list[int]]:
+        """Value of a property -> places of the elements that have it; kept for the next question."""
+        if name not in self._indexes:
+            found: dict[Any, list[int]] = {}
+            for place, element in enumerate(self.items):
+                value = get(element, name)
+                if value is not None:
+                    found.setdefault(hashable(value), []).append(place)
+            self._indexes[name] = found
+        return self._indexes[name]
+
+
+Element = Image | Feature | Collection
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Date:
+    """Milliseconds since 1970-01-01T00:00:00Z."""
+
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class DateRange:
+    """`[start, end)` in milliseconds; minus and plus infinity where it has no end."""
+
+    start: float
+    end: float
+
+    def __contains__(self, milliseconds: float) -> bool:
+        return self.start <= milliseconds < self.end
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Filter:
+    """A predicate on an element, or on a pair in a join.
+
+    Attributes:
+        accepts: of the left element, and of the right one in a join (None otherwise).
+        equal: (left property, right property) that must be equal for `accepts` to hold; joins look them up
+            rather than try all pairs.
+        measure: distance of a pair, for joins that save it.
+    """
+
+    accepts: Callable[[Any, Any], bool]
+    equal: tuple[str, str] | None = None
+    measure: Callable[[Any, Any], float] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Reducer:
+    """Numbers to one value an output.
+
+    Attributes:
+        outputs: names, in order.
+        reduce: (N,) values and (N,) weights > 0 of one input, or of each input in turn -> one value an output.
+        inputs: how many series of numbers it takes.
+        stacked: the same over axis 0 of (N, …) values and validity, -> one (values, mask, dtype) an output;
+            None where only numbers can be reduced.
+        kind: name of a plain reducer, "" of a combined one.
+    """
+
+    outputs: tuple[str, ...]
+    reduce: Callable[[NDArray[Any], NDArray[Any]], tuple[Any, ...]]
+    inputs: int = 1
+    parts: tuple[Reducer, ...] = ()
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """A neighbourhood of pixels.
+
+    Attributes:
+        kind: circle, square, …
+        radius: in `units`.
+        units: "pixels" or "meters".
+        normalised: weights sum to 1.
+        magnitude: factor of the weights.
+    """
+
+    kind: str
+    radius: float
+    units: str = "pixels"
+    normalised: bool = True
+    magnitude: float = 1.0
+
+    def radius_pixels(self, scale: float) -> float:
+        """Radius in pixels of `scale` metres."""
+        return self.radius if self.units == "pixels" else self.radius / scale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """How matches of two collections are kept."""
+
+    kind: str
+    key: str = ""
+    secondary_key: str = ""
+    ordering: str | None = None
+    ascending: bool = True
+    measure_key: str | None = None
+    outer: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Closure:
+    """A function of a graph with the values its body sees.
+
+    Attributes:
+        names: arguments, in order.
+        call: of their values.
+    """
+
+    names: tuple[str, ...]
+    call: Callable[[Sequence[Any]], Any]
+
+    def __call__(self, *values: Any) -> Any:
+        return self.call(values)
+
+
+def get(element: Any, name: str) -> Any:
+    """A property of an element, None where it has none of that name."""
+    if name == "system:id" and isinstance(element, Image | Collection):
+        return element.id
+    return element.properties.get(name)
+
+
+def put(element: Any, properties: Mapping[str, Any]) -> Any:
+    """The element with properties added or overwritten; None removes one."""
+    merged = {**element.properties, **properties}
+    merged = {name: value for name, value in merged.items() if value is not None}
+    if isinstance(element, Collection):
+        return Collection(element.items, element.kind, merged, element.id)
+    return element.with_properties(merged)
+
+
+def geometry_of(element: Any) -> Geometry | None:
+    """The geometry of a feature, the footprint of an image (None without limit), or of a collection."""
+    if isinstance(element, Geometry):
+        return element
+    if isinstance(element, Feature):
+        return element.geometry
+    if isinstance(element, Image):
+        if element.footprint is None:
+            return None
+        return element.footprint[0] if len(element.footprint) == 1 else union(element.footprint)
+    return union([g for g in map(geometry_of, element.items) if g is not None])
+
+
+def union(geometries: Sequence[Geometry]) -> Geometry:
+    """The union of geometries, in EPSG:4326 unless they share another CRS."""
+    crs = geometries[0].crs if len({g.crs for g in geometries}) == 1 else "EPSG:4326"
+    return Geometry(shapely.union_all([g.to(crs) for g in geometries]), crs)
+
+
+def hashable(value: Any) -> Any:
+    """A key that two equal property values share."""
+    if isinstance(value, Date):
+        return value.milliseconds
+    if isinstance(value, list):
+        return tuple(map(hashable, value))
+    if isinstance(value, dict):
+        return tuple((name, hashable(v)) for name, v in sorted(value.items()))
+    if isinstance(value, float) and value.is_integer() and math.isfinite(value):
+        return int(value)
+    return value

@@ -1,0 +1,86 @@
+"""Export tasks, described but not started, and graphs as serialised expressions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import ee
+
+from agrispec.config import Labels
+from agrispec.cube import CubeSpec
+from agrispec.engine import Expression, PatchExport, TableExport
+from agrispec.grid import Cell, Grid
+from agrispec.season import Season
+from agrispec.taxonomy import Taxonomy
+from gee_scripts import clouds, cube, labels, sampling
+
+
+def expression(graph: ee.ComputedObject) -> Expression:
+    """A graph as the text an `Engine` takes."""
+    return json.dumps(ee.serializer.encode(graph, for_cloud_api=True), separators=(",", ":"))
+
+
+def cubes(spec: CubeSpec, season: Season, cell: Cell, at: Iterable[tuple[int, float, float]], *, bucket: str,
+          prefix: str, description: str, request_id: str) -> TableExport:
+    """The cubes at places (row, longitude, latitude) of one cell: properties `row` and `cube`."""
+    gathered = sampling.gather(cube.array(spec, season, sampling.region(cell)), at, cell, spec.scale_m)
+    return TableExport(description=description, expression=expression(gathered), bucket=bucket, prefix=prefix,
+                       selectors=("row", "cube"), request_id=request_id)
+
+
+def patches(spec: CubeSpec, season: Season, grid: Grid, patch: int, *, bucket: str, prefix: str, description: str,
+            request_id: str) -> PatchExport:
+    """Every pixel of a grid, padded to whole patches, as `spec.patch_bands()`."""
+    padded = grid.padded(patch)
+    region = ee.Geometry.Rectangle(list(padded.bounds), grid.crs, False)
+    return PatchExport(description=description, expression=expression(cube.patches(spec, season, region)),
+                       bucket=bucket, prefix=prefix, grid=padded, patch=patch, fill=spec.fill, request_id=request_id)
+
+
+def labelled_places(where: Labels, taxonomy: Taxonomy, season: Season, cell: Cell, per_class: int, scale_m: float,
+                    seed: int) -> Expression:
+    """Places of every class in a cell, away from field edges: `sampling.places`."""
+    label = labels.eroded(labels.classes(where, taxonomy, season, sampling.region(cell)), where.erode_m)
+    return expression(sampling.places(label, cell, len(taxonomy), per_class, scale_m, seed))
+
+
+def unlabelled_places(where: Labels, taxonomy: Taxonomy, season: Season, cell: Cell, count: int, scale_m: float,
+                      seed: int) -> Expression:
+    """Places inside the fields that `season`'s label map knows, whatever grows there; property `label` is 0."""
+    label = labels.eroded(labels.classes(where, taxonomy, season, sampling.region(cell)), where.erode_m)
+    return expression(sampling.places(label.multiply(0).toInt(), cell, 1, count, scale_m, seed))
+
+
+def labels_at(where: Labels, taxonomy: Taxonomy, season: Season, cell: Cell,
+              at: Iterable[tuple[int, float, float]], scale_m: float) -> Expression:
+    """The class numbers at places of one cell: properties `row` and `label`, -1 where the map knows none."""
+    label = labels.classes(where, taxonomy, season, sampling.region(cell)).unmask(-1, False)
+    return expression(sampling.gather(label, at, cell, scale_m))
+
+
+def label_maps(where: Labels, season: Season, cell: Cell) -> Expression:
+    """How many label maps touch a cell in a season."""
+    return expression(labels.maps(where, season, sampling.region(cell)).size())
+
+
+def scene_counts(spec: CubeSpec, season: Season, cell: Cell) -> Expression:
+    """[scenes, scenes without Cloud Score+] of a cell in a season."""
+    found = clouds.scenes(spec.collection, season, sampling.region(cell), spec.clear)
+    return expression(ee.List([found.size(), clouds.unmatched(found).size()]))
+
+
+def image(asset_id: str) -> Expression:
+    """An image asset."""
+    return expression(ee.Image(asset_id))
+
+
+def table(asset_id: str) -> Expression:
+    """A table asset."""
+    return expression(ee.FeatureCollection(asset_id))
+
+
+def parcels(asset_id: str, grid: Grid) -> Expression:
+    """The features of a table that touch a grid."""
+    return expression(ee.FeatureCollection(asset_id).filterBounds(
+        ee.Geometry.Rectangle(list(grid.bounds), grid.crs, False)))
