@@ -1,0 +1,1 @@
+"""Networks, one a file, each built from a frozen class of options."""
