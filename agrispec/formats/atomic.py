@@ -1,0 +1,50 @@
+"""Files that stand under their final name whole, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from agrispec.errors import StorageError
+
+
+def temporary_name(path: Path) -> Path:
+    """A hidden name beside `path`, used by nobody else, for what is not whole yet."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """What a user is told when `path` could not be written."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return StorageError(f"{path} could not be written: {error.strerror or error}",
+                        mend="free space on that disk and start again" if full else
+                        "make the folder writable, or choose another one")
+
+
+def write_files(contents: Mapping[Path, bytes | memoryview]) -> None:
+    """Write files that belong together, so that a reader sees all of them or none.
+
+    Everything is written under temporary names first and then renamed in the order given: put the file that
+    makes the others visible last. Missing folders are made. Contents are not fsynced: a full disk is noticed
+    here, a power cut may still lose files written in the last seconds.
+
+    Raises:
+        StorageError: a file could not be written; nothing new stands under a final name.
+    """
+    parts: dict[Path, Path] = {}
+    path = Path()
+    try:
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            parts[path] = temporary_name(path)
+            parts[path].write_bytes(content)
+        for path, part in parts.items():
+            os.replace(part, path)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
