@@ -1,0 +1,65 @@
+"""Stretching a window of a time series to a given number of steps."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from agrispec.kernels import compiled
+from agrispec.kernels.gap_filling import windows
+
+
+def resize(values: NDArray[np.float32], start: ArrayLike, stop: ArrayLike, steps: int) -> NDArray[np.float32]:
+    """The slice [start, stop) of each series, resized linearly to `steps` steps.
+
+    Step j of the result lies at c = (j + 0.5)·n / steps - 0.5 of the slice of n steps (centres half a step
+    inside, as images are resized), clamped to 0 ... n - 1, and blends its two neighbours linearly. A slice of
+    `steps` steps is returned as it is.
+
+    Args:
+        values: (N, T, F) float32, finite.
+        start: first step of each slice, (N,) or one for all.
+        stop: the step after the last one of each slice, (N,) or one for all.
+        steps: length of the result.
+
+    Returns: (N, steps, F) float32.
+
+    Raises:
+        ValueError: the values are not (N, T, F), `steps` is not positive, or a slice is empty or leaves the series.
+
+    Source: the time axis of CropNet, arXiv 2509.03497.
+    """
+    if values.ndim != 3 or steps < 1:
+        raise ValueError(f"values {values.shape} are not (N, T, F), or {steps} steps are none")
+    opened, closed = windows(start, stop, values.shape[:2])
+    return _resize(np.ascontiguousarray(values, np.float32), opened, closed, steps)
+
+
+def resize_numpy(values: NDArray[np.float32], start: NDArray[np.int64], stop: NDArray[np.int64],
+                 steps: int) -> NDArray[np.float32]:
+    """The twin: looks up the two neighbours of every position."""
+    length = (stop - start)[:, None]
+    position = np.clip((np.arange(steps) + 0.5) * length / steps - 0.5, 0, length - 1)
+    left = position.astype(np.int64)
+    right = np.minimum(left + 1, length - 1)
+    share = (position - left).astype(np.float32)[:, :, None]
+    a = np.take_along_axis(values, (start[:, None] + left)[:, :, None], axis=1)
+    b = np.take_along_axis(values, (start[:, None] + right)[:, :, None], axis=1)
+    return a + (b - a) * share
+
+
+@compiled(resize_numpy)
+def _resize(values, start, stop, steps):  # type: ignore[no-untyped-def]
+    series, _, features = values.shape
+    resized = np.empty((series, steps, features), np.float32)
+    for n in range(series):
+        length = stop[n] - start[n]
+        for step in range(steps):
+            position = min(max((step + 0.5) * length / steps - 0.5, 0.0), length - 1.0)
+            left = np.int64(position)
+            right = min(left + 1, length - 1)
+            share = np.float32(position - left)
+            for feature in range(features):
+                a = values[n, start[n] + left, feature]
+                resized[n, step, feature] = a + (values[n, start[n] + right, feature] - a) * share
+    return resized
