@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agrispec.kernels.resampling import resize, resize_numpy
+
+
+@pytest.mark.parametrize(("length", "head", "last"), [
+    (44, [0.0116, 1.0349, 2.0581], 42.9884),
+    (37, [0.0, 0.7907, 1.6512], 36.0),
+    (59, [0.1860, 1.5581, 2.9302], 57.8140),
+])
+def test_a_ramp_resized_to_43_steps_has_the_published_values(length, head, last):
+    ramp = np.arange(length, dtype=np.float32)[None, :, None]
+    resized = resize(ramp, 0, length, 43)
+    assert resized.shape == (1, 43, 1)
+    np.testing.assert_allclose(resized[0, [0, 1, 2, -1], 0], [*head, last], atol=5e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), steps=st.integers(1, 60))
+def test_a_resized_slice_equals_numpys_interp_at_half_step_centres(seed, steps):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(9, 30, 2)).astype(np.float32)
+    start = rng.integers(0, 30, 9)
+    stop = rng.integers(start, 30) + 1
+    resized = resize(values, start, stop, steps)
+    np.testing.assert_array_equal(resized, resize_numpy(values, start, stop, steps))
+    for n in range(9):
+        length = stop[n] - start[n]
+        centres = (np.arange(steps) + 0.5) / steps * length - 0.5
+        for feature in range(2):
+            expected = np.interp(centres, np.arange(length), values[n, start[n]:stop[n], feature])
+            np.testing.assert_allclose(resized[n, :, feature], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_slice_of_the_asked_length_is_returned_as_it_is():
+    values = np.random.default_rng(0).random((3, 73, 4)).astype(np.float32)
+    np.testing.assert_array_equal(resize(values, 24, 67, 43), values[:, 24:67])
+
+
+@pytest.mark.parametrize(("start", "stop", "steps"), [(0, 31, 43), (5, 5, 43), (0, 30, 0)])
+def test_a_slice_outside_of_the_series_and_an_empty_result_are_refused(start, stop, steps):
+    with pytest.raises(ValueError, match="steps"):
+        resize(np.zeros((2, 30, 1), np.float32), start, stop, steps)
