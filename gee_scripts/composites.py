@@ -10,7 +10,8 @@ from agrispec.cube import COUNT
 from agrispec.season import Season, Window
 
 
-def step_medians(clear: ee.ImageCollection, season: Season, window: Window, bands: tuple[str, ...]) -> ee.ImageCollection:
+def step_medians(clear: ee.ImageCollection, season: Season, window: Window,
+                 bands: tuple[str, ...]) -> ee.ImageCollection:
     """One image per step of `window`, oldest first, whatever was observed.
 
     Args:

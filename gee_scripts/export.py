@@ -70,9 +70,9 @@ def scene_counts(spec: CubeSpec, season: Season, cell: Cell) -> Expression:
     return expression(ee.List([found.size(), clouds.unmatched(found).size()]))
 
 
-def image(asset_id: str) -> Expression:
-    """An image asset."""
-    return expression(ee.Image(asset_id))
+def image(asset_id: str, missing: float) -> Expression:
+    """An image asset, `missing` where it is masked."""
+    return expression(ee.Image(asset_id).unmask(missing, False))
 
 
 def table(asset_id: str) -> Expression:

@@ -14,7 +14,8 @@ def region(cell: Cell) -> ee.Geometry:
     return ee.Geometry.Rectangle(list(cell.bounds), "EPSG:4326", False)
 
 
-def places(label: ee.Image, cell: Cell, classes: int, per_class: int, scale_m: float, seed: int) -> ee.FeatureCollection:
+def places(label: ee.Image, cell: Cell, classes: int, per_class: int, scale_m: float,
+           seed: int) -> ee.FeatureCollection:
     """At most `per_class` pixels of each class in a cell, drawn at random without repetition.
 
     Args:

@@ -73,3 +73,24 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise storage_error(path, error) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A new folder to fill, which takes the place of `path` when the block ends well and is removed when not.
+
+    Raises:
+        StorageError: a file could not be written; what stood at `path` before stands there still.
+    """
+    part, old = temporary_name(path), temporary_name(path)
+    try:
+        part.mkdir(parents=True)
+        yield part
+        if path.exists():
+            path.rename(old)
+        part.rename(path)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

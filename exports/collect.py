@@ -1,0 +1,205 @@
+"""From a configuration to samples and record files: the export stage.
+
+Graphs come in through `Graphs`, so this module never sees how they are built.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from agrispec.config import Config, Labels
+from agrispec.cube import CubeSpec
+from agrispec.engine import Engine, Expression, PatchExport, TableExport
+from agrispec.errors import DataError
+from agrispec.formats import example
+from agrispec.formats.atomic import whole_folder
+from agrispec.grid import Cell, Grid
+from agrispec.sample import UNLABELLED, Sample
+from agrispec.season import Season
+from agrispec.taxonomy import Taxonomy
+from exports import planning, samples, schema, shards, storage, tasks
+from exports.runs import Run
+
+Progress = Callable[[str], None]
+"""Told of each thing done, in words."""
+
+
+class Graphs(Protocol):
+    """What `gee_scripts.export` offers; see there."""
+
+    def labelled_places(self, where: Labels, taxonomy: Taxonomy, season: Season, cell: Cell, per_class: int,
+                        scale_m: float, seed: int) -> Expression: ...
+
+    def unlabelled_places(self, where: Labels, taxonomy: Taxonomy, season: Season, cell: Cell, count: int,
+                          scale_m: float, seed: int) -> Expression: ...
+
+    def labels_at(self, where: Labels, taxonomy: Taxonomy, season: Season, cell: Cell,
+                  at: Iterable[tuple[int, float, float]], scale_m: float) -> Expression: ...
+
+    def label_maps(self, where: Labels, season: Season, cell: Cell) -> Expression: ...
+
+    def scene_counts(self, spec: CubeSpec, season: Season, cell: Cell) -> Expression: ...
+
+    def cubes(self, spec: CubeSpec, season: Season, cell: Cell, at: Iterable[tuple[int, float, float]], *,
+              bucket: str, prefix: str, description: str, request_id: str) -> TableExport: ...
+
+    def patches(self, spec: CubeSpec, season: Season, grid: Grid, patch: int, *, bucket: str, prefix: str,
+                description: str, request_id: str) -> PatchExport: ...
+
+
+def places(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> pd.DataFrame:
+    """Draw the samples of all seasons and write `samples.parquet`.
+
+    Source seasons: at most `per_class` places per cell and class, with their label. Target season: at most
+    `per_cell` places per cell inside the fields of the last source season's map, without a label, for a
+    target's labels may not shape what a model trains on.
+
+    Raises:
+        DataError: no label map touches the area, a class has no place, or a fold has no cell.
+    """
+    spec, taxonomy, last = config.spec, config.taxonomy, max(config.season.source)
+    found: list[tuple[Cell, int, dict[str, Any]]] = []
+    for year in (*config.season.source, config.season.target):
+        source = year != config.season.target
+        season = config.season_of(year if source else last)
+        for cell in config.area.resolved:
+            if not engine.compute(graphs.label_maps(config.labels, season, cell)):
+                progress(f"{cell.id}: no label map in season {season.start} - {season.end}")
+                continue
+            if source:
+                graph = graphs.labelled_places(config.labels, taxonomy, season, cell, config.samples.per_class,
+                                               spec.scale_m, config.samples.seed)
+            else:
+                graph = graphs.unlabelled_places(config.labels, taxonomy, season, cell, config.samples.per_cell,
+                                                 spec.scale_m, config.samples.seed)
+            features = engine.features(graph)
+            progress(f"{cell.id}: {len(features)} places in the {year} season")
+            found += [(cell, year, feature["properties"]) for feature in features]
+    if not found:
+        raise DataError(f"no label of {config.labels.images} was found in the {len(config.area.resolved)} cells"
+                        f" of the area", mend="check [area], [season] source and [labels] images")
+    folds = config.split.folds(sorted({cell for cell, _, _ in found}))
+    table = pd.DataFrame(asdict(_sample(row, cell, year, properties, folds[cell], config.season.target))
+                         for row, (cell, year, properties) in enumerate(found))
+    _need_every_class(table, taxonomy)
+    samples.write(run.samples, table)
+    return table
+
+
+def _sample(row: int, cell: Cell, year: int, properties: dict[str, Any], fold: str, target: int) -> Sample:
+    lon, lat = float(properties["longitude"]), float(properties["latitude"])
+    # A pixel on the edge of a cell may have its centre in the next one: the fold follows the cell it was drawn in.
+    return Sample(row=row, lon=lon, lat=lat, cell=cell.id, season=year, fold=fold,
+                  label=UNLABELLED if year == target else int(properties["label"]))
+
+
+def _need_every_class(table: pd.DataFrame, taxonomy: Taxonomy) -> None:
+    present = set(table.loc[table["fold"] == "train", "label"])
+    absent = [name for number, name in enumerate(taxonomy.names) if number not in present]
+    if absent:
+        raise DataError(f"the training cells hold no sample of {', '.join(absent)}",
+                        mend="add cells where it grows, lower [labels] erode_m, or take the class out of [[classes]]")
+
+
+def cubes(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.DataFrame,
+          progress: Progress) -> dict[str, Any]:
+    """Export the cube of every sample into `shards/`; what stood there is replaced when all has arrived.
+
+    Returns:
+        counts for the manifest: records, tasks, scenes and scenes without Cloud Score+ by season, EECU seconds.
+
+    Raises:
+        TaskFailed: a task failed.
+        DataError: a sample did not come back.
+    """
+    spec, bucket, token = config.spec, config.engine.bucket, uuid.uuid4().hex[:8]
+    planned = list(planning.shards(table, config.samples.per_task))
+    prefixes = {shard.name: f"exports/{run.path.resolve().name}/{token}/{shard.name}" for shard in planned}
+    requests = (graphs.cubes(spec, config.season_of(shard.season), shard.cell, shard.at, bucket=bucket,
+                             prefix=prefixes[shard.name], description=f"cubes {shard.name}".replace("/", " "),
+                             request_id=planning.request_id(token, shard.name)) for shard in planned)
+    scenes = _scenes(config, engine, graphs, table)
+    done = tasks.export(engine, requests, lambda operation: progress(operation.description))
+    objects = storage.open(engine, bucket)
+    with whole_folder(run.shards) as folder:
+        for shard in planned:
+            path = folder / f"{shard.name}.tfrecord.gz"
+            objects.download(f"{prefixes[shard.name]}.tfrecord.gz", path)
+            _need_every_row(path, shard, spec)
+        shards.describe(folder, spec)
+    return {"records": len(table), "tasks": len(done), "scenes": scenes,
+            "eecu_seconds": round(sum(operation.eecu_seconds for operation in done), 3)}
+
+
+def _need_every_row(path: Path, shard: planning.Shard, spec: CubeSpec) -> None:
+    rows = example.read(path, {schema.ROW: schema.table_features(spec)[schema.ROW]})[schema.ROW][:, 0]
+    asked = np.array([row for row, _, _ in shard.at])
+    lost = np.setdiff1d(asked, rows.astype(np.int64))
+    if len(lost) or len(rows) != len(asked):
+        raise DataError(f"of {len(asked)} samples of {shard.name}, {len(lost)} did not come back"
+                        f" and {len(rows) - len(asked) + len(lost)} came without being asked for",
+                        mend="run the export again; if the same are lost, their places are outside of the imagery")
+
+
+def _scenes(config: Config, engine: Engine, graphs: Graphs, table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for (year, cell), _ in table.groupby(["season", "cell"], sort=True):
+        total, unmatched = engine.compute(graphs.scene_counts(config.spec, config.season_of(int(year)),
+                                                              Cell.parse(cell)))
+        entry = counts.setdefault(str(year), {"scenes": 0, "without_cloud_score": 0})
+        entry["scenes"] += int(total)
+        entry["without_cloud_score"] += int(unmatched)
+    return counts
+
+
+def truth(run: Run, config: Config, engine: Engine, graphs: Graphs) -> pd.DataFrame:
+    """Look up the target season's labels at its samples and write `truth.parquet`; for evaluation only.
+
+    Samples whose place has no label in the target season are left out of the table, and counted by the caller.
+    """
+    table = samples.read(run.samples)
+    target = table[table["season"] == config.season.target]
+    found: list[dict[str, int]] = []
+    for shard in planning.shards(target, config.samples.per_task):
+        graph = graphs.labels_at(config.labels, config.taxonomy, config.season_of(shard.season), shard.cell, shard.at,
+                                 config.spec.scale_m)
+        found += [{"row": int(feature["properties"]["row"]), "label": int(feature["properties"]["label"])}
+                  for feature in engine.features(graph)]
+    labels = pd.DataFrame(found, columns=["row", "label"])
+    known = labels[labels["label"] != UNLABELLED].sort_values("row", ignore_index=True)
+    if known.empty:
+        raise DataError(f"no sample has a label in season {config.season.target}",
+                        mend=f"a season can be judged only where {config.labels.images} knows it")
+    samples.write_truth(run.truth, known)
+    return known
+
+
+def map_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> dict[str, Any]:
+    """Export every pixel of the map's area into `patches/`: the cube's window, in the target season.
+
+    Returns:
+        counts for the manifest.
+    """
+    spec, side, token = config.spec.view(), config.map.patch, uuid.uuid4().hex[:8]
+    grid = Grid.covering(config.map.crs, config.map.corners, spec.scale_m)
+    prefix = f"exports/{run.path.resolve().name}/{token}/map"
+    request = graphs.patches(spec, config.season_of(config.season.target), grid, side, bucket=config.engine.bucket,
+                             prefix=prefix, description=f"patches {config.season.target}",
+                             request_id=planning.request_id(token, "map"))
+    [done] = tasks.export(engine, [request], lambda operation: progress(operation.description))
+    objects = storage.open(engine, config.engine.bucket)
+    with whole_folder(run.patches) as folder:
+        for name in objects.list(prefix):
+            objects.download(name, folder / Path(name).name)
+        shards.describe(folder, spec, shards.PatchLayout(grid=grid, patch=side, season=config.season.target))
+        total = shards.mixer_of(folder).total_patches
+    return {"pixels": grid.width * grid.height, "patches": total, "eecu_seconds": done.eecu_seconds}
+
+

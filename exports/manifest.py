@@ -1,0 +1,65 @@
+"""What a run read, did and made: `manifest.json`, one entry a stage, written whole after each stage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from agrispec.errors import RunError
+from agrispec.formats.atomic import write_files
+
+FILE = "manifest.json"
+
+_VERSIONS = ("agrispec-gee", "numpy", "earthengine-api", "keras", "tensorflow", "jax")
+
+
+def read(run: Path) -> dict[str, Any]:
+    """The manifest of a run directory; empty stages where nothing was done yet.
+
+    Raises:
+        RunError: the file is not a manifest.
+    """
+    path = run / FILE
+    if not path.exists():
+        return {"stages": {}}
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found["stages"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is not a manifest", mend="remove it and run the stages again") from error
+    return found
+
+
+def record(run: Path, stage: str, did: Mapping[str, Any]) -> None:
+    """Enter what a stage did, with the time, the versions at work and the configuration's digest.
+
+    A stage that runs again replaces its entry; the entries of the others stay.
+    """
+    found = read(run)
+    found["stages"][stage] = {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "configuration": digest(run / "agrispec.toml"), "versions": versions(), **did}
+    write_files({run / FILE: json.dumps(found, indent=2, ensure_ascii=False).encode()})
+
+
+def versions() -> dict[str, str]:
+    """Python's version and those of the packages at work that are installed."""
+    found = {"python": platform.python_version()}
+    for name in _VERSIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def digest(path: Path) -> str:
+    """16 hexadecimal digits of a file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -1,0 +1,106 @@
+"""Run directories: the only way the stages meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agrispec import config
+from agrispec.config import Config
+from agrispec.errors import RunError
+from agrispec.formats.atomic import write_files
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where the parts of a run are.
+
+    Attributes:
+        path: the run directory.
+    """
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """`agrispec.toml`."""
+        return self.path / "agrispec.toml"
+
+    @property
+    def samples(self) -> Path:
+        """`samples.parquet`: a row a place, `agrispec.sample.Sample`."""
+        return self.path / "samples.parquet"
+
+    @property
+    def truth(self) -> Path:
+        """`truth.parquet`: the target season's labels; training never opens it."""
+        return self.path / "truth.parquet"
+
+    @property
+    def shards(self) -> Path:
+        """`shards/`: a folder a season of TFRecord files, and their `cube.toml`."""
+        return self.path / "shards"
+
+    @property
+    def models(self) -> Path:
+        """`model/`: a folder a trained model."""
+        return self.path / "model"
+
+    @property
+    def patches(self) -> Path:
+        """`patches/`: the map's pixels as TFRecord patches, their mixer and `cube.toml`."""
+        return self.path / "patches"
+
+    @property
+    def predictions(self) -> Path:
+        """`predictions/`: class and probability images, parcels."""
+        return self.path / "predictions"
+
+    @property
+    def report(self) -> Path:
+        """`report/`: scores and pictures."""
+        return self.path / "report"
+
+    @property
+    def config(self) -> Config:
+        """The run's configuration, read from its file."""
+        return config.read(self.config_file)
+
+    def need(self, part: Path, command: str) -> Path:
+        """`part`, if an earlier stage has made it.
+
+        Raises:
+            RunError: it has not; `command` makes it.
+        """
+        if not part.exists():
+            raise RunError(f"{self.path} has no {part.relative_to(self.path)} yet",
+                           mend=f"make it with: agrispec-gee {command} {self.path}")
+        return part
+
+
+def open(path: Path) -> Run:
+    """The run of a directory.
+
+    Raises:
+        RunError: there is no `agrispec.toml` in it.
+    """
+    run = Run(path)
+    if not run.config_file.is_file():
+        raise RunError(f"{path} is not a run directory: it holds no agrispec.toml",
+                       mend=f"make one with: agrispec-gee init {path}")
+    return run
+
+
+def create(path: Path, configuration: str) -> Run:
+    """A new run directory with a configuration text, checked first.
+
+    Raises:
+        RunError: the directory holds a configuration already.
+        ConfigError: the text is not a configuration.
+    """
+    config.parse(configuration)
+    run = Run(path)
+    if run.config_file.exists():
+        raise RunError(f"{path} holds an agrispec.toml already", mend="edit it, or choose another directory")
+    write_files({run.config_file: configuration.encode()})
+    return run

@@ -1,0 +1,55 @@
+"""The table of sampled places, and the target's labels kept apart from it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pandas as pd
+
+from agrispec.errors import CorruptRecord, DataError
+from agrispec.formats.atomic import write_files
+from agrispec.sample import MOST_ROWS, Sample
+
+COLUMNS = tuple(field.name for field in fields(Sample))
+
+
+def write(path: Path, table: pd.DataFrame) -> None:
+    """Write `samples.parquet`: columns of `agrispec.sample.Sample`, `row` counting from 0.
+
+    Raises:
+        DataError: rows are not numbered 0 … N - 1, or there are more than a record can name.
+    """
+    if len(table) > MOST_ROWS:
+        raise DataError(f"{len(table)} samples are more than the {MOST_ROWS} that a record's row number can name",
+                        mend="split the area into several runs")
+    if not (table["row"].to_numpy() == range(len(table))).all():
+        raise DataError("the samples' rows are not numbered from 0 without a gap", mend="draw the places again")
+    write_files({path: table[list(COLUMNS)].to_parquet(index=False)})
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The table of a `samples.parquet`.
+
+    Raises:
+        CorruptRecord: the file is not such a table.
+    """
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise CorruptRecord(f"{path} is not a table of samples ({error})",
+                            mend="export again, or restore the file") from error
+    lost = [name for name in COLUMNS if name not in table.columns]
+    if lost:
+        raise CorruptRecord(f"{path} lacks the columns {', '.join(lost)}", mend="export again, or restore the file")
+    return table
+
+
+def write_truth(path: Path, table: pd.DataFrame) -> None:
+    """Write `truth.parquet`: columns `row` and `label` of the target season's samples."""
+    write_files({path: table[["row", "label"]].to_parquet(index=False)})
+
+
+def read_truth(path: Path) -> pd.DataFrame:
+    """The table of a `truth.parquet`."""
+    return pd.read_parquet(path)

@@ -1,0 +1,164 @@
+"""A folder of record files as arrays; its `cube.toml` is compared before any record is read."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+from agrispec.cube import CubeSpec
+from agrispec.errors import CorruptRecord, SchemaMismatch
+from agrispec.formats import example, mixer
+from agrispec.formats.atomic import write_files
+from agrispec.grid import Grid
+from exports import schema
+
+DESCRIPTION = "cube.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cubes:
+    """Cubes of N places.
+
+    Attributes:
+        rows: (N,) int64, row numbers of `samples.parquet`, ascending.
+        values: (N, T, F) float32 features, the cube's fill where a step had no clear look.
+        counts: (N, T) float32, clear looks of each step.
+    """
+
+    rows: np.ndarray
+    values: np.ndarray
+    counts: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchLayout:
+    """Where the patches of a map lie.
+
+    Attributes:
+        grid: the map's pixels, without padding.
+        patch: side of a patch, pixels.
+        season: year in which the season ends.
+    """
+
+    grid: Grid
+    patch: int
+    season: int
+
+
+def describe(folder: Path, spec: CubeSpec, layout: PatchLayout | None = None) -> None:
+    """Write the `cube.toml` of a folder of records; `layout` for patches."""
+    table: dict[str, Any] = {"digest": spec.digest, "cube": spec.to_table()}
+    if layout is not None:
+        grid = layout.grid
+        table["map"] = {"crs": grid.crs, "transform": list(grid.transform), "width": grid.width,
+                        "height": grid.height, "patch": layout.patch, "season": layout.season}
+    write_files({folder / DESCRIPTION: tomli_w.dumps(table).encode()})
+
+
+def cube_of(folder: Path) -> CubeSpec:
+    """The cube of a folder of records.
+
+    Raises:
+        CorruptRecord: there is no readable `cube.toml`, or it was edited.
+    """
+    table = _description(folder)
+    spec = CubeSpec.from_table(table["cube"])
+    if spec.digest != table["digest"]:
+        raise CorruptRecord(f"{folder / DESCRIPTION} describes cube {spec.digest} but says it is {table['digest']}",
+                            mend="do not edit it: export the records again")
+    return spec
+
+
+def layout_of(folder: Path) -> PatchLayout:
+    """Where the patches of a folder lie. Raises as `cube_of`."""
+    table = _description(folder)
+    if "map" not in table:
+        raise CorruptRecord(f"{folder / DESCRIPTION} describes no map", mend="export the patches again")
+    found = table["map"]
+    grid = Grid(crs=found["crs"], transform=tuple(found["transform"]), width=found["width"], height=found["height"])
+    return PatchLayout(grid=grid, patch=found["patch"], season=found["season"])
+
+
+def require(folder: Path, wanted: CubeSpec) -> None:
+    """Nothing, if the records of `folder` are of the cube `wanted`.
+
+    Raises:
+        SchemaMismatch: they are of another.
+    """
+    found = cube_of(folder)
+    if found != wanted:
+        changed = [key for key, value in wanted.to_table().items() if found.to_table()[key] != value]
+        raise SchemaMismatch(f"the records in {folder} are of cube {found.digest}, not of {wanted.digest}"
+                             f" ({', '.join(changed)} differ)",
+                             mend="export them again, or restore the configuration that they were exported with")
+
+
+def read(folder: Path, spec: CubeSpec) -> Cubes:
+    """All cubes below a folder, in the order of their rows.
+
+    Raises:
+        SchemaMismatch: the folder, or a file in it, is of another cube.
+        CorruptRecord: a file is damaged, there is none, or a row came twice.
+    """
+    require(folder, spec)
+    files = sorted(folder.rglob("*.tfrecord.gz"))
+    if not files:
+        raise CorruptRecord(f"there are no records in {folder}", mend="export them again")
+    parts = [example.read(path, schema.table_features(spec)) for path in files]
+    rows = np.concatenate([part[schema.ROW][:, 0] for part in parts]).astype(np.int64)
+    order = np.argsort(rows, kind="stable")
+    if (np.diff(rows[order]) == 0).any():
+        twice = rows[order][1:][np.diff(rows[order]) == 0][0]
+        raise CorruptRecord(f"sample {twice} came twice in {folder}", mend="export the records again")
+    values, counts = schema.unpack(np.concatenate([part[schema.CUBE] for part in parts]), spec)
+    return Cubes(rows=rows[order], values=values[order], counts=counts[order])
+
+
+def patches(folder: Path, spec: CubeSpec, batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The patches of a map in the mixer's order, `batch` at a time.
+
+    Yields:
+        features (n, row, column, T, F) float32, clear-look counts (n, row, column, T) float32.
+
+    Raises:
+        SchemaMismatch: the folder, or a file in it, is of another cube.
+        CorruptRecord: a file is damaged, or patches are missing or too many.
+    """
+    require(folder, spec)
+    side, total, seen = layout_of(folder).patch, mixer_of(folder).total_patches, 0
+    for path in sorted(folder.glob("*.tfrecord.gz")):
+        for columns in example.iterate(path, schema.patch_features(spec, side), batch):
+            values, counts = schema.unpack_patches(columns, spec, side)
+            seen += len(values)
+            yield values, counts
+    if seen != total:
+        raise CorruptRecord(f"{folder} holds {seen} patches, its mixer says {total}", mend="export the patches again")
+
+
+def mixer_of(folder: Path) -> mixer.Mixer:
+    """The mixer beside the patches of a folder.
+
+    Raises:
+        CorruptRecord: there is none, or more than one.
+    """
+    found = sorted(folder.glob("*mixer.json"))
+    if len(found) != 1:
+        raise CorruptRecord(f"{folder} holds {len(found)} mixer files instead of one", mend="export the patches again")
+    return mixer.read(found[0])
+
+
+def _description(folder: Path) -> Mapping[str, Any]:
+    path = folder / DESCRIPTION
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table["digest"], table["cube"]
+    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+        raise CorruptRecord(f"{path} does not say what the records beside it are ({error})",
+                            mend="export the records again, or restore the file") from error
+    return table
