@@ -134,7 +134,7 @@ def write_batches(path: str | Path, batches: Iterable[Mapping[str, Any]], *, gzi
             step = max(1, _CHUNK_BYTES // max(row_bytes, 1))
             for start in range(0, count, step):
                 sink.write(_frames({name: (kind, values[start : start + step])
-                                    for name, (kind, values) in columns.items()}))
+                                    for name, (kind, values) in columns.items()}).data)
 
 
 def _pieces(path: Path, features: Mapping[str, Feature] | None) -> Iterator[Columns]:
@@ -242,9 +242,9 @@ def _column(name: str, values: Any) -> tuple[Kind, NDArray[Any]]:
     elif array.dtype.kind in "iu" and array.dtype != np.uint64:
         kind, array = "int64", array.astype(np.int64, copy=False)
     elif array.dtype.kind in "OSU" and all(isinstance(value, bytes | str) for value in array.flat):
-        strings = np.empty(array.shape, object)
-        strings.flat = [value.encode() if isinstance(value, str) else value for value in array.flat]
-        kind, array = "bytes", strings
+        strings = np.empty(array.size, object)
+        strings[:] = [value.encode() if isinstance(value, str) else value for value in array.flat]
+        kind, array = "bytes", strings.reshape(array.shape)
     else:
         raise DataError(f"the column {name!r} holds {array.dtype}",
                         mend="give float32, an integer type, or strings: cast it where that loses nothing you need")
@@ -260,12 +260,12 @@ def _frames(columns: Mapping[str, tuple[Kind, NDArray[Any]]]) -> NDArray[np.uint
     written over copies of it.
     """
     count = len(next(iter(columns.values()))[1])
-    sizes = [np.empty((count, 0), np.int64)]
+    sizes: list[NDArray[np.int64]] = [np.empty((count, 0), np.int64)]
     for kind, values in columns.values():
         if kind == "int64":
             sizes.append(varint_sizes(values))
         elif kind == "bytes":
-            sizes.append(np.array([len(value) for value in values.flat], np.int64).reshape(values.shape))
+            sizes.append(np.array([len(value) for value in values.flat]).reshape(values.shape))
     groups = _equal_rows(np.concatenate(sizes, axis=1))
     framed = []
     for rows in groups:

@@ -52,8 +52,8 @@ class Layout:
 
     def matches(self, rows: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Which of the records (N, length) have this layout, as (N,)."""
-        different: NDArray[np.bool_] = ((rows[:, self.columns] ^ self.expected) & self.bits).any(axis=1)
-        return ~different
+        different = (rows[:, self.columns] ^ self.expected) & self.bits
+        return np.asarray(~different.any(axis=1))
 
     def get(self, rows: NDArray[np.uint8], name: str) -> NDArray[Any]:
         """The values of a feature in records (N, length) of this layout, as a new (N, values) array: float32,

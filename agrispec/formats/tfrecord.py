@@ -58,7 +58,8 @@ class Block:
         if len(records) == len(self):
             frames = self.buffer[: len(self) * (HEADER + length + FOOTER)].reshape(len(self), -1)
             return frames[:, HEADER : HEADER + length]
-        return self.buffer[self.starts[records][:, None] + np.arange(length)]
+        payloads: NDArray[np.uint8] = self.buffer[self.starts[records][:, None] + np.arange(length)]
+        return payloads
 
 
 def blocks(path: str | Path, *, block_bytes: int = _BLOCK_BYTES) -> Iterator[Block]:
@@ -82,7 +83,7 @@ def blocks(path: str | Path, *, block_bytes: int = _BLOCK_BYTES) -> Iterator[Blo
 def read_frames(path: str | Path) -> Iterator[bytes]:
     """The payload of every record of a file, in order. Raises as `blocks`."""
     for block in blocks(path):
-        payloads = memoryview(block.buffer)
+        payloads = block.buffer.data
         for start, length in zip(block.starts.tolist(), block.lengths.tolist(), strict=True):
             yield bytes(payloads[start : start + length])
 
@@ -115,7 +116,7 @@ def framed_rows(payloads: NDArray[np.uint8]) -> NDArray[np.uint8]:
 class Sink(Protocol):
     """Takes bytes in order."""
 
-    def write(self, frames: bytes | NDArray[np.uint8], /) -> object: ...
+    def write(self, frames: bytes | memoryview, /) -> object: ...
 
 
 @contextlib.contextmanager
@@ -142,7 +143,7 @@ def _blocks(path: Path, file: BinaryIO, block_bytes: int) -> Iterator[Block]:
     filled = first = offset = 0
     while True:
         try:
-            while filled < buffer.size and (got := source.readinto(memoryview(buffer)[filled:])):
+            while filled < buffer.size and (got := source.readinto(buffer.data[filled:])):
                 filled += got
         except _Damage as damage:
             raise _corrupt(path, first, offset, f"{damage} (in the records from this one on)") from None
@@ -166,7 +167,7 @@ def _blocks(path: Path, file: BinaryIO, block_bytes: int) -> Iterator[Block]:
 
 
 def _walk_python(buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> int:
-    """The twin: one record at a time."""
+    """The twin: the same without overflow."""
     count = position = 0
     while position + HEADER + FOOTER <= buffer.size:
         length = int.from_bytes(buffer[position : position + 8].tobytes(), "little")
@@ -182,11 +183,11 @@ def _walk_python(buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: 
 def _walk(buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> int:
     """Start and length of every whole record; how many there are. Believes the lengths it reads."""
     count = 0
-    position = 0
+    position = np.int64(0)
     while position + 16 <= buffer.size:
         length = np.int64(0)
         for byte in range(8):
-            length |= np.int64(buffer[position + byte]) << (8 * byte)
+            length |= np.int64(buffer[position + byte]) << np.int64(8 * byte)
         if length < 0 or length > buffer.size - position - 16:
             break
         starts[count] = position + 12
@@ -215,11 +216,13 @@ def _check(path: Path, buffer: NDArray[np.uint8], starts: NDArray[np.int64], len
 
 
 def _masked(checksums: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    return ((checksums >> 15) | (checksums << 17)) + _MASK_DELTA
+    masked: NDArray[np.uint32] = ((checksums >> np.uint32(15)) | (checksums << np.uint32(17))) + _MASK_DELTA
+    return masked
 
 
 def _stored(buffer: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.uint32]:
-    return buffer[positions[:, None] + np.arange(4)].view("<u4")[:, 0]
+    stored: NDArray[np.uint32] = buffer[positions[:, None] + np.arange(4)].view("<u4")[:, 0]
+    return stored
 
 
 def _headers(lengths: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -289,7 +292,7 @@ class _Inflater:
                 compressed = b""
             try:
                 content = self._member.decompress(compressed, wanted)
-            except igzip_lib.error as error:
+            except igzip_lib.IsalError as error:  # type: ignore[misc]  # the stub gives an instance
                 raise _Damage(f"the compression is broken ({error})") from None
             if content:
                 view[: len(content)] = content
@@ -303,7 +306,7 @@ class _Deflater:
         self._file = file
         self._member = isal_zlib.compressobj(isal_zlib.ISAL_DEFAULT_COMPRESSION, isal_zlib.DEFLATED, _GZIP)
 
-    def write(self, frames: bytes | NDArray[np.uint8], /) -> None:
+    def write(self, frames: bytes | memoryview, /) -> None:
         self._file.write(self._member.compress(frames))
 
     def finish(self) -> None:
