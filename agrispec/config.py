@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from agrispec.cube import ClearLook, CubeSpec, preset
-from agrispec.errors import ConfigError
+from agrispec.errors import AgrispecError, ConfigError
 from agrispec.grid import Bounds, Cell, cells_in
 from agrispec.season import Season
 from agrispec.splits import Split
@@ -316,7 +316,7 @@ def _section(kind: Any, found: Any, name: str, key: str) -> Any:
     try:
         return kind(**{given: _value(hints[given], value, name, f"{key}.{given}" if key else given)
                        for given, value in found.items()})
-    except ConfigError as error:
+    except AgrispecError as error:
         if error.message.startswith(name):
             raise
         raise ConfigError(f"{name}: {error.message}", mend=error.mend) from error

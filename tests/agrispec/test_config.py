@@ -1,0 +1,82 @@
+"""A configuration is checked as it is read, and what is wrong is named."""
+
+import pytest
+
+from agrispec import config
+from agrispec.errors import ConfigError
+
+TEXT = """
+[area]
+cells = ["E0045N0487", "E0046N0487"]
+[season]
+source = [2023]
+target = 2024
+[labels]
+images = "projects/agrispec-local/assets/labels"
+band = "crop"
+[map]
+bounds = [600000, 5400000, 600960, 5400960]
+crs = "EPSG:32631"
+[[classes]]
+name = "wheat"
+codes = [1]
+colour = "#f0e442"
+[[classes]]
+name = "maize"
+codes = [2, 3]
+colour = "#e69f00"
+"""
+
+
+def test_a_small_configuration_is_enough():
+    found = config.parse(TEXT)
+    assert found.spec.shape == (73, 11)
+    assert found.taxonomy.names == ("wheat", "maize")
+    assert found.clear.threshold == 0.75
+    assert found.labels.erode_m == 60
+    assert found.training.confidence == 0.65
+    assert [cell.id for cell in found.area.resolved] == ["E0045N0487", "E0046N0487"]
+    assert found.season_of(2024).steps == 73
+
+
+def test_settings_reach_the_cube():
+    found = config.parse(TEXT + '[cube]\nwindow_days = [1, 100]\n[clear]\nthreshold = 0.6\n')
+    assert found.spec.clear.threshold == 0.6
+    assert found.spec.window.steps == 20
+
+
+@pytest.mark.parametrize(("change", "named"), [
+    (("[season]", "[seasons]"), "'seasons'; did you mean 'season'?"),
+    (("band =", "bands ="), "[labels] has no key 'bands'; did you mean 'band'?"),
+    (("target = 2024", "target = 2023"), "target season 2023 is a source season"),
+    (("target = 2024", 'target = "2024"'), "season.target = '2024' is not a whole number"),
+    (("source = [2023]", "source = 2023"), "season.source = 2023 is not a list"),
+    (("source = [2023]", "source = []"), "no labelled season"),
+    (('cells = ["E0045N0487", "E0046N0487"]', "cells = []"), "the area is empty"),
+    (('cells = ["E0045N0487", "E0046N0487"]', "bounds = [5.0, 48.0, 4.0, 49.0]"), "is empty"),
+    (('cells = ["E0045N0487", "E0046N0487"]', 'cells = ["here"]'), "'here' is not a 0.1 degree cell"),
+    (("bounds = [600000, 5400000, 600960, 5400960]", "bounds = [1, 2, 3]"), "enclose no area"),
+    (('images = "projects/agrispec-local/assets/labels"\n', ""), "[labels] lacks images"),
+    (("codes = [1]", "codes = [2]"), "code 2 is used twice"),
+    (('name = "wheat"', 'nam = "wheat"'), "did you mean 'name'?"),
+    (("[map]", "[cube]\npreset = 'cropnet'\n[map]"), "no cube preset 'cropnet'"),
+    (("[map]", "[cube]\nwindow_days = [300, 100]\n[map]"), "window of days 300-100"),
+    (("[map]", "[engine]\nname = 'clod'\n[map]"), "no engine 'clod'"),
+    (("[map]", "[engine]\nproject = 'local'\n[map]"), "'local' is not a Cloud project id"),
+    (("[map]", "[clear]\nscore = 'qa'\n[map]"), "no band 'qa'"),
+    (("[map]", "[split]\ntest = 1.5\n[map]"), "leave no share"),
+    (("[map]", "[samples]\nper_class = 0\n[map]"), "no samples"),
+    (("[map]", "[map"), "is not TOML"),
+])
+def test_what_is_wrong_is_named_with_its_mend(change, named):
+    assert change[0] in TEXT
+    with pytest.raises(ConfigError) as refused:
+        config.parse(TEXT.replace(*change))
+    assert named in str(refused.value)
+    assert str(refused.value).count("\n") == 0
+    assert refused.value.exit_code == 2
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="there is no configuration"):
+        config.read(tmp_path / "agrispec.toml")
