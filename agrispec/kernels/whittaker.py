@@ -82,8 +82,11 @@ def smooth_numpy(values: NDArray[np.float32], weights: NDArray[np.float32], diag
 def _smooth(values, weights, diagonal, above, corner):  # type: ignore[no-untyped-def]
     series, steps, features = values.shape
     smoothed = np.zeros(values.shape, np.float32)
-    pivot, first, second = np.zeros(steps), np.zeros(steps), np.zeros(steps)
-    line = np.zeros((steps, features))
+    inverse, first, second = np.zeros(steps), np.zeros(steps), np.zeros(steps)
+    # Two rows before the first step and two after the last one stay 0, and rows are padded to whole vector
+    # registers, so that the inner loops have neither a condition nor a remainder.
+    width = (features + 3) // 4 * 4
+    line = np.zeros((steps + 4, width))
     for n in range(series):
         support, lone = 0, 0
         for t in range(steps):
@@ -96,31 +99,28 @@ def _smooth(values, weights, diagonal, above, corner):  # type: ignore[no-untype
                     for f in range(features):
                         smoothed[n, t, f] = values[n, lone, f]
             continue
+        # Pivots and factors one and two steps back.
+        pivot_1, pivot_2, first_1, second_1, second_2 = 0.0, 0.0, 0.0, 0.0, 0.0
         for t in range(steps):
             weight = np.float64(weights[n, t])
-            level = diagonal[t] + weight
-            off = above[t] if t < steps - 1 else 0.0
-            for f in range(features):
-                line[t, f] = weight * values[n, t, f] if weight > 0 else 0.0
-            if t > 0:
-                level -= pivot[t - 1] * first[t - 1] * first[t - 1]
-                off -= pivot[t - 1] * first[t - 1] * second[t - 1]
+            if weight > 0:
                 for f in range(features):
-                    line[t, f] -= first[t - 1] * line[t - 1, f]
-            if t > 1:
-                level -= pivot[t - 2] * second[t - 2] * second[t - 2]
+                    line[t + 2, f] = weight * values[n, t, f] - (first_1 * line[t + 1, f] + second_2 * line[t, f])
+            else:
                 for f in range(features):
-                    line[t, f] -= second[t - 2] * line[t - 2, f]
-            pivot[t] = level
-            first[t] = off / level
-            second[t] = corner / level if t < steps - 2 else 0.0
+                    line[t + 2, f] = -(first_1 * line[t + 1, f] + second_2 * line[t, f])
+            pivot = diagonal[t] + weight - pivot_1 * first_1 * first_1 - pivot_2 * second_2 * second_2
+            off = (above[t] if t < steps - 1 else 0.0) - pivot_1 * first_1 * second_1
+            inverse[t] = 1 / pivot
+            first[t] = off * inverse[t]
+            second[t] = corner * inverse[t] if t < steps - 2 else 0.0
+            pivot_2, second_2 = pivot_1, second_1
+            pivot_1, first_1, second_1 = pivot, first[t], second[t]
+        line[steps + 2:] = 0
         for t in range(steps - 1, -1, -1):
+            for f in range(width):
+                line[t + 2, f] = line[t + 2, f] * inverse[t] - (first[t] * line[t + 3, f] + second[t] * line[t + 4, f])
+        for t in range(steps):
             for f in range(features):
-                z = line[t, f] / pivot[t]
-                if t < steps - 1:
-                    z -= first[t] * line[t + 1, f]
-                if t < steps - 2:
-                    z -= second[t] * line[t + 2, f]
-                line[t, f] = z
-                smoothed[n, t, f] = z
+                smoothed[n, t, f] = line[t + 2, f]
     return smoothed
