@@ -171,12 +171,13 @@ class Training:
     """[training]: what a series goes through before a model.
 
     Attributes:
-        smoothing: lambda of the Whittaker smoother over steps (order 2); 0 fills gaps and does not smooth.
+        smoothing: lambda of the Whittaker smoother (order 2, weighted by clear looks) that the Bi-GRU's series go
+            through; 0 fills gaps linearly instead. CropNet's always are filled linearly, as published.
         confidence: predictions below this probability are flagged for review.
         seed: seeds weights, shuffling and augmentation.
     """
 
-    smoothing: float = 0.0
+    smoothing: float = 2.0
     confidence: float = 0.65
     seed: int = 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -61,10 +62,14 @@ def publish_image(engine: Engine, bucket: str, image: ImageAsset, season: Season
     return tasks.wait(engine, started, progress)
 
 
-def publish_table(engine: Engine, bucket: str, file: Path, asset_id: str, properties: Mapping[str, str | float],
-                  season: Season, progress: Callable[[Operation], None]) -> Operation:
-    """Upload a CSV with a `geometry` column of GeoJSON and ingest it as a table; as `publish_image`."""
-    uri = storage.open(engine, bucket).upload(file, f"uploads/{asset_id}.csv")
+def publish_table(engine: Engine, bucket: str, rows: Sequence[Mapping[str, Any]], asset_id: str,
+                  properties: Mapping[str, str | float], season: Season,
+                  progress: Callable[[Operation], None]) -> Operation:
+    """Upload rows with a GeoJSON `geometry` as a CSV and ingest it as a table; as `publish_image`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch, "table.csv")
+        file.write_bytes(csv_of(rows))
+        uri = storage.open(engine, bucket).upload(file, f"uploads/{asset_id}.csv")
     started = engine.ingest_table({
         "name": asset_id, "sources": [{"uris": [uri], "charset": "UTF-8", "primaryGeometryColumn": "geometry"}],
         "startTime": _midnight(season.start), "endTime": _midnight(season.end), "properties": dict(properties)})

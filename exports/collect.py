@@ -150,12 +150,11 @@ def _need_every_row(path: Path, shard: planning.Shard, spec: CubeSpec) -> None:
 
 def _scenes(config: Config, engine: Engine, graphs: Graphs, table: pd.DataFrame) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
-    for (year, cell), _ in table.groupby(["season", "cell"], sort=True):
-        total, unmatched = engine.compute(graphs.scene_counts(config.spec, config.season_of(int(year)),
-                                                              Cell.parse(cell)))
-        entry = counts.setdefault(str(year), {"scenes": 0, "without_cloud_score": 0})
-        entry["scenes"] += int(total)
-        entry["without_cloud_score"] += int(unmatched)
+    for year, cell in table[["season", "cell"]].drop_duplicates().itertuples(index=False, name=None):
+        found = engine.compute(graphs.scene_counts(config.spec, config.season_of(year), Cell.parse(cell)))
+        entry = counts.setdefault(str(year), {"scenes": 0, "without_cloud_score": 0, "simulated": 0})
+        for name, count in zip(entry, found, strict=True):
+            entry[name] += int(count)
     return counts
 
 

@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import pandas as pd
 
@@ -41,7 +42,8 @@ class Shard:
 
 def shards(samples: pd.DataFrame, per_task: int) -> Iterator[Shard]:
     """The shards of a table of samples, at most `per_task` places each; every sample is in exactly one."""
-    for (season, cell), group in samples.groupby(["season", "cell"], sort=True):
+    for key, group in samples.groupby(["season", "cell"], sort=True):
+        season, cell = cast("tuple[int, str]", key)
         places = list(zip(group["row"].tolist(), group["lon"].tolist(), group["lat"].tolist(), strict=True))
         for part, first in enumerate(range(0, len(places), per_task)):
             yield Shard(season=int(season), cell=Cell.parse(cell), part=part, at=tuple(places[first:first + per_task]))

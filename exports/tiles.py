@@ -62,6 +62,11 @@ def write_probability(path: Path, probability: np.ndarray, grid: Grid) -> None:
     geotiff.write(path, probability[None].astype(np.float32), grid, names=["probability"], nodata=NO_PROBABILITY)
 
 
+def write_flag(path: Path, confident: np.ndarray, grid: Grid) -> None:
+    """Confidence flags (row, column), 1 or 0, as a GeoTIFF of uint8; `NO_CLASS` is no data."""
+    geotiff.write(path, confident[None].astype(np.uint8), grid, names=["confident"], nodata=NO_CLASS)
+
+
 def parcel_pixels(parcels: Sequence[Mapping[str, Any]], grid: Grid) -> np.ndarray:
     """The number of the parcel that each pixel's centre lies in, (row, column) int32, -1 where in none.
 

@@ -18,3 +18,6 @@ CLOUD_COVER = "CLOUDY_PIXEL_PERCENTAGE"
 # https://developers.google.com/earth-engine/datasets/catalog/GOOGLE_CLOUD_SCORE_PLUS_V1_S2_HARMONIZED
 # Made from Level-1C scenes; an image has the system:index of the Level-1C and Level-2A scene it belongs to.
 CLOUD_SCORE = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
+
+SIMULATED = "agrispec:simulated"
+"""Property of every scene that was simulated; "true"."""

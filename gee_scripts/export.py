@@ -13,7 +13,7 @@ from agrispec.engine import Expression, PatchExport, TableExport
 from agrispec.grid import Cell, Grid
 from agrispec.season import Season
 from agrispec.taxonomy import Taxonomy
-from gee_scripts import clouds, cube, labels, sampling
+from gee_scripts import catalog, clouds, cube, labels, sampling
 
 
 def expression(graph: ee.ComputedObject) -> Expression:
@@ -65,9 +65,10 @@ def label_maps(where: Labels, season: Season, cell: Cell) -> Expression:
 
 
 def scene_counts(spec: CubeSpec, season: Season, cell: Cell) -> Expression:
-    """[scenes, scenes without Cloud Score+] of a cell in a season."""
+    """[scenes, scenes without Cloud Score+, simulated scenes] of a cell in a season."""
     found = clouds.scenes(spec.collection, season, sampling.region(cell), spec.clear)
-    return expression(ee.List([found.size(), clouds.unmatched(found).size()]))
+    simulated = found.filter(ee.Filter.eq(catalog.SIMULATED, "true"))
+    return expression(ee.List([found.size(), clouds.unmatched(found).size(), simulated.size()]))
 
 
 def image(asset_id: str, missing: float) -> Expression:

@@ -1,0 +1,267 @@
+"""The command line: one command a stage; it parses, wires and reports, and what it calls loads only then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agrispec.errors import AgrispecError
+
+if TYPE_CHECKING:
+    from agrispec.config import Config
+    from agrispec.engine import Engine
+    from exports.runs import Run
+
+_RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+_MODEL = click.Choice(["cropnet", "bigru", "bigru-grl"])
+
+
+class _Commands(click.Group):
+    """Turns what a user can mend into one line, and nothing else."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AgrispecError as error:
+            click.echo(f"agrispec-gee: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="agrispec-gee")
+def main() -> None:
+    """Crop maps from Sentinel-2 time series: Earth Engine for the imagery, Keras for the learning.
+
+    A run is a directory. Its stages follow each other: init, export, train, evaluate, predict, publish.
+    """
+
+
+@main.command()
+@_RUN
+def init(run: Path) -> None:
+    """Make RUN, a directory with an agrispec.toml to fill in."""
+    from importlib import resources
+
+    from exports import runs
+    made = runs.create(run, resources.files("exports").joinpath("starter.toml").read_text(encoding="utf-8"))
+    click.echo(f"Fill in {made.config_file}; then: agrispec-gee export {run}")
+
+
+@main.command()
+@_RUN
+def export(run: Path) -> None:
+    """Draw RUN's samples and export their feature cubes as TFRecord shards."""
+    with _opened(run) as (opened, config, engine), _progress("exporting") as tell:
+        did = _export(opened, config, engine, tell)
+    unmatched = sum(season["without_cloud_score"] for season in did["scenes"].values())
+    click.echo(f"{did['records']} cubes in {opened.shards}, by {did['tasks']} tasks"
+               f" ({unmatched} scenes had no Cloud Score+); next: agrispec-gee train {run}")
+
+
+@main.command()
+@_RUN
+@click.option("--model", type=_MODEL, default="cropnet", show_default=True,
+              help="bigru-grl sees the target season's series too, without labels.")
+@click.option("--preset", default="published", show_default=True, help="Recipe: published or demo.")
+def train(run: Path, model: str, preset: str) -> None:
+    """Train a model on RUN's source seasons and score it on held-out cells."""
+    from exports import runs
+    opened = runs.open(run)
+    with _progress(f"training {model}") as tell:
+        found = _train(opened, opened.config, model, preset, tell)
+    click.echo(f"{model} on held-out cells: accuracy {found.accuracy:.3f}, macro-F1 {found.macro_f1:.3f};"
+               f" report in {opened.report / model}; next: agrispec-gee predict {run} --model {model}")
+
+
+@main.command()
+@_RUN
+def evaluate(run: Path) -> None:
+    """Open the target season's labels and score every model of RUN on its held-out cells."""
+    with _opened(run) as (opened, config, engine), _progress("evaluating") as tell:
+        scores = _evaluate(opened, config, engine, tell)
+    for name, found in scores.items():
+        click.echo(f"{name} on the {config.season.target} season: accuracy {found.accuracy:.3f},"
+                   f" macro-F1 {found.macro_f1:.3f}")
+
+
+@main.command()
+@_RUN
+@click.option("--model", type=_MODEL, default="cropnet", show_default=True, help="Which of RUN's models.")
+def predict(run: Path, model: str) -> None:
+    """Map RUN's area: a class, a probability and a flag for every pixel and parcel."""
+    with _opened(run) as (opened, config, engine), _progress("predicting") as tell:
+        _predict(opened, config, engine, model, tell)
+    click.echo(f"Map in {opened.predictions / 'map.png'}; next: agrispec-gee publish {run}")
+
+
+@main.command()
+@_RUN
+def publish(run: Path) -> None:
+    """Write RUN's map and parcels back as Earth Engine assets, and verify them."""
+    with _opened(run) as (opened, config, engine), _progress("publishing") as tell:
+        did = _publish(opened, config, engine, tell)
+    for asset, count in did["compared"].items():
+        click.echo(f"{asset}: {count} compared, all equal")
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+def inspect(path: Path) -> None:
+    """Tell what PATH is: a run, a model, a shard, an image."""
+    from exports import inspection
+    for line in inspection.describe(path):
+        click.echo(line)
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False), default="runs/demo")
+def demo(run: Path) -> None:
+    """Map a simulated landscape from labels to asset, without an account; RUN is made anew."""
+    from exports import runs
+    with _progress("simulating a landscape") as tell:
+        opened = _landscape(run)
+        tell(f"{opened.path / 'landscape'}")
+    click.echo("Everything below is simulated: the landscape, its crops and its satellite images.")
+    scores: dict[str, Any] = {}
+    with _opened(run) as (opened, config, engine):
+        with _progress("exporting cubes") as tell:
+            did = _export(opened, config, engine, tell)
+        for model in ("cropnet", "bigru", "bigru-grl"):
+            with _progress(f"training {model}") as tell:
+                scores[model] = _train(opened, config, model, "demo", tell)
+        with _progress("opening the second season's labels") as tell:
+            second = _evaluate(opened, config, engine, tell)
+        with _progress("mapping the second season") as tell:
+            _predict(opened, config, engine, "cropnet", tell)
+        with _progress("publishing") as tell:
+            published = _publish(opened, config, engine, tell)
+    source, target = config.season.source[0], config.season.target
+    unmatched = sum(season["without_cloud_score"] for season in did["scenes"].values())
+    click.echo(f"\nSimulated landscape: {did['records']} cubes of {len(config.area.resolved)} cells"
+               f" ({unmatched} scenes had no Cloud Score+ and were masked by their classification).")
+    click.echo(f"Held-out cells        {source} season (trained)      {target} season (never labelled in training)")
+    for model, found in scores.items():
+        click.echo(f"  {model:<12}        accuracy {found.accuracy:.3f}  F1 {found.macro_f1:.3f}"
+                   f"    accuracy {second[model].accuracy:.3f}  F1 {second[model].macro_f1:.3f}")
+    click.echo("(one seed; F1 is macro-F1. benchmarks/bench_grl.py repeats it over five.)")
+    click.echo(f"Map: {opened.predictions / 'map.png'}")
+    for asset, count in published["compared"].items():
+        click.echo(f"Asset, read back and equal ({count}): {asset}")
+    click.echo(f"Next: agrispec-gee inspect {run}    or your own area: agrispec-gee init runs/mine")
+    runs.open(run).need(opened.path / "manifest.json", "demo")
+
+
+def _export(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> dict[str, Any]:
+    from exports import collect, manifest
+    from gee_scripts import export as graphs
+    table = collect.places(run, config, engine, graphs, tell)
+    did = collect.cubes(run, config, engine, graphs, table, tell)
+    manifest.record(run.path, "export", {"engine": engine.name, "project": engine.project,
+                                         "cube": config.spec.digest, **did})
+    return did
+
+
+def _train(run: Run, config: Config, model: str, preset: str, tell: Callable[[str], None]) -> Any:
+    with _learning() as commands:
+        return commands.run_train(run, config, model, preset, lambda row: tell(
+            f"epoch {row['epoch']}: loss {row['loss']:.3f}, validation macro-F1 {row['val_macro_f1']:.3f}"))
+
+
+def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> Any:
+    from exports import collect
+    from gee_scripts import export as graphs
+    truth = collect.truth(run, config, engine, graphs)
+    tell(f"{len(truth)} samples of the {config.season.target} season have a label")
+    with _learning() as commands:
+        return commands.run_evaluate(run, config, truth)
+
+
+def _predict(run: Run, config: Config, engine: Engine, model: str, tell: Callable[[str], None]) -> None:
+    from exports import collect, manifest, shards
+    from gee_scripts import export as graphs
+    run.need(run.models / model, f"train --model {model}")
+    did = collect.map_patches(run, config, engine, graphs, tell)
+    grid = shards.layout_of(run.patches).grid
+    asset = config.labels.parcels.format(season=config.season.target)
+    fields = engine.features(graphs.parcels(asset, grid)) if asset else []
+    with _learning() as commands:
+        did |= commands.run_predict(run, config, model, fields, lambda share: tell(f"{share:.0%} of the map"))
+    manifest.record(run.path, "predict", did)
+
+
+def _publish(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> dict[str, Any]:
+    from exports import manifest
+    from exports import publish as stage
+    from gee_scripts import export as graphs
+    run.need(run.predictions / "class.tif", "predict")
+    did = stage.publish(run, config, engine, graphs, tell)
+    manifest.record(run.path, "publish", did)
+    return did
+
+
+def _landscape(path: Path) -> Run:
+    """A fresh demo run with its simulated landscape; one of an earlier demo is replaced, nothing else is."""
+    import shutil
+
+    from agrispec.errors import RunError
+    from agrispec.formats.asset_tree import AssetTree
+    from exports import runs
+    from scenes import demo as project
+    from scenes.simulate import Landscape, simulate
+    configured = path / "agrispec.toml"
+    if path.exists() and any(path.iterdir()):
+        if not configured.is_file() or not configured.read_text(encoding="utf-8").startswith(project.HEADER):
+            raise RunError(f"{path} holds something that no demo made", mend="name another directory for the demo")
+        shutil.rmtree(path)
+    landscape = Landscape()
+    return runs.create(path, project.configuration(landscape, simulate(AssetTree(path / "landscape"), landscape)))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Run, Config, Engine]]:
+    """A run, its configuration, and the engine that this names."""
+    from exports import runs
+    from gee_scripts import engine as engines
+    run = runs.open(path)
+    config = run.config
+    engine = engines.open(config.engine, run.path)
+    try:
+        yield run, config, engine
+    finally:
+        engine.close()
+
+
+@contextmanager
+def _learning() -> Iterator[Any]:
+    """`agrispec_tf.commands`, without TensorFlow's start-up messages."""
+    import os
+
+    from agrispec.errors import MissingExtra
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        from agrispec_tf import commands
+    except ModuleNotFoundError as error:
+        if error.name in ("keras", "tensorflow", "matplotlib", "rasterio", "shapely", "pyproj"):
+            raise MissingExtra(f"learning (it lacks {error.name})", "local,train") from error
+        raise
+    yield commands
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what is being done; each thing told replaces the last."""
+    import time
+
+    from rich.console import Console
+    console, started = Console(stderr=True), time.monotonic()
+    with console.status(what) as status:
+        yield lambda done: status.update(f"{what}: {done}")
+    console.print(f"[dim]{what}: {time.monotonic() - started:.1f} s[/dim]")
+
+
+if __name__ == "__main__":
+    main()
