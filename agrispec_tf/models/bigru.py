@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
+from agrispec.cube import CubeSpec
 from agrispec.errors import ConfigError
 from agrispec_tf.layers.gradient_reversal import GradientReversal
 from agrispec_tf.layers.temporal_attention import TemporalAttention
@@ -42,6 +43,16 @@ class BiGRUOptions:
         if self.classes < 2:
             raise ConfigError(f"a classifier of {self.classes} class has nothing to decide",
                               mend="give at least two crop classes")
+
+    @classmethod
+    def for_cube(cls, cube: CubeSpec, classes: int) -> BiGRUOptions:
+        """The network that reads a cube's window."""
+        return cls(classes=classes, features=len(cube.features), steps=cube.window.steps)
+
+    @property
+    def series_shape(self) -> tuple[int, int]:
+        """(steps, features) of the prepared series it reads."""
+        return self.steps, self.features
 
     def inputs(self, series: np.ndarray) -> np.ndarray:
         """Series (N, steps, features) as the network's input: as they are."""
@@ -90,4 +101,5 @@ def with_domain_head(model: keras.Model, options: BiGRUOptions, total_steps: int
 
 
 def _bidirectional_gru(name: str) -> Any:
-    return keras.layers.Bidirectional(keras.layers.GRU(64, return_sequences=True, reset_after=True), name=name)
+    unit = keras.layers.GRU(64, return_sequences=True, reset_after=True)
+    return keras.layers.Bidirectional(unit, name=name)

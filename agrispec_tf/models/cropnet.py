@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
+from agrispec.cube import CubeSpec
 from agrispec.errors import ConfigError
 
 # Channels of the four blocks and the blocks whose first convolution has stride 2 on both axes.
@@ -47,6 +48,16 @@ class CropNetOptions:
             raise ConfigError(f"a classifier of {self.classes} class has nothing to decide",
                               mend="give at least two crop classes")
 
+    @classmethod
+    def for_cube(cls, cube: CubeSpec, classes: int, variant: str = "v3") -> CropNetOptions:
+        """The network that reads a cube's window."""
+        return cls(classes=classes, bands=len(cube.features), steps=cube.window.steps, variant=variant)
+
+    @property
+    def series_shape(self) -> tuple[int, int]:
+        """(steps, features) of the prepared series it reads."""
+        return self.steps, self.bands
+
     def inputs(self, series: np.ndarray) -> np.ndarray:
         """Series (N, steps, bands) as the network's input (N, bands, steps, 1)."""
         return np.ascontiguousarray(series.transpose(0, 2, 1)[..., None])
@@ -55,8 +66,8 @@ class CropNetOptions:
 def build(options: CropNetOptions) -> keras.Model:
     """A CropNet with fresh weights.
 
-    Input float (batch, bands, steps, 1): the kernels slide over neighbouring bands and steps at once, so bands
-    come in order of wavelength. Output: logits (batch, classes).
+    Input float (batch, bands, steps, 1): the kernels slide over neighbouring bands and steps at once, so
+    bands come in order of wavelength. Output: logits (batch, classes).
     """
     channels, halved = _VARIANTS[options.variant]
     inputs = keras.Input((options.bands, options.steps, 1), name="series")

@@ -1,0 +1,94 @@
+"""Samples as batches, prepared when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from agrispec_tf.data import augmentation
+from agrispec_tf.data.augmentation import Augmentation, Draw
+from agrispec_tf.data.preparation import Preparation
+from agrispec_tf.data.samples import Samples, Series
+
+SOURCE, TARGET = 0, 1
+"""Domain labels."""
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled batches of samples and, where there is a target season, as many of its unlabelled series.
+
+    An item is (inputs, labels, weights). With a target the first half of a batch is source and the second
+    half target; labels and weights are then dicts of `crop` and `domain`, and the weight of `crop` is 0 where
+    no label is known. Order, target rows and draws follow from `seed` and the number of the epoch alone.
+
+    Args:
+        samples: labelled series.
+        class_weights: (C,) weight of each class in the loss.
+        inputs: prepared series (N, steps, F) to network inputs.
+        preparation: what series go through.
+        batch: labelled samples in a batch; the last one of an epoch may be smaller.
+        seed: of everything random here.
+        varied: how series are augmented, None for not at all.
+        target: series of the target season; in each epoch they come in another order, cycled through.
+    """
+
+    def __init__(self, *, samples: Samples, class_weights: NDArray[np.float32],
+                 inputs: Callable[[NDArray[np.float32]], NDArray[np.float32]], preparation: Preparation,
+                 batch: int, seed: int, varied: Augmentation | None = None, target: Series | None = None) -> None:
+        super().__init__()
+        self._samples, self._target = samples, target
+        self._class_weights, self._inputs, self._preparation = class_weights, inputs, preparation
+        self._batch, self._seed, self._varied = batch, seed, varied
+        self._fixed = self._fixed_draw()
+        self._epoch = -1
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self._order) // self._batch)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
+        places = self._order[index * self._batch:(index + 1) * self._batch]
+        rows = places % len(self._samples)
+        series = self._preparation.apply(self._samples.series.take(rows), self._draw.take(places))
+        labels = self._samples.labels[rows].astype(np.int32)
+        weights = self._class_weights[labels]
+        if self._target is None:
+            return self._inputs(series), labels, weights
+        there = slice(index * self._batch, index * self._batch + len(rows))
+        unlabelled = self._preparation.apply(self._target.take(self._target_order[there]),
+                                             self._target_draw.take(np.arange(len(self._order))[there]))
+        nothing = np.zeros(len(rows), np.int32)
+        return (self._inputs(np.concatenate([series, unlabelled])),
+                {"crop": np.concatenate([labels, nothing]), "domain": np.repeat([SOURCE, TARGET], len(rows))},
+                {"crop": np.concatenate([weights, nothing.astype(np.float32)]),
+                 "domain": np.ones(2 * len(rows), np.float32)})
+
+    def on_epoch_end(self) -> None:
+        """Orders and draws the next epoch."""
+        self._epoch += 1
+        generator = np.random.default_rng([self._seed, self._epoch])
+        self._draw = self._fixed or self._epoch_draw(len(self._samples), generator)
+        self._order = generator.permutation(len(self._draw.start))
+        if self._target is not None:
+            self._target_order = np.resize(generator.permutation(len(self._target)), len(self._order))
+            self._target_draw = self._epoch_draw(len(self._order), generator)
+
+    def _fixed_draw(self) -> Draw | None:
+        """The draw of all epochs, where they share one."""
+        cube, count = self._samples.series.cube, len(self._samples)
+        if self._varied is None:
+            return augmentation.plain(cube.window, count)
+        if self._varied.redrawn:
+            return None
+        return augmentation.with_copies(self._varied, cube.window, cube.step_days, count,
+                                        np.random.default_rng(self._seed))
+
+    def _epoch_draw(self, count: int, generator: np.random.Generator) -> Draw:
+        cube = self._samples.series.cube
+        if self._varied is None:
+            return augmentation.plain(cube.window, count)
+        return augmentation.of_epoch(self._varied, cube.window, cube.step_days, count, generator)

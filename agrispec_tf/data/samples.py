@@ -1,0 +1,89 @@
+"""Series of feature cubes, and samples: series whose crop is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agrispec.cube import CubeSpec
+from agrispec.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Series:
+    """N time series of one cube, without labels.
+
+    Attributes:
+        cube: what the numbers mean.
+        values: (N, T, F) float32, T = `cube.exported.steps`; anything where the count is 0.
+        counts: (N, T), clear looks of each step.
+    """
+
+    cube: CubeSpec
+    values: NDArray[np.float32]
+    counts: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        steps, columns = self.cube.shape
+        expected = (len(self.values), steps, columns - 1)
+        if self.values.shape != expected or self.counts.shape != expected[:2]:
+            raise DataError(f"series of shape {self.values.shape} with counts {self.counts.shape} are not"
+                            f" (N, {steps}, {columns - 1}) with (N, {steps}), as their cube says",
+                            mend="read them with the cube.toml that lies beside their shards")
+
+    @classmethod
+    def of_records(cls, cube: CubeSpec, records: NDArray[np.float32]) -> Series:
+        """The series of records (N, T, F + 1), whose last column is the count."""
+        return cls(cube=cube, values=records[..., :-1], counts=records[..., -1])
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Series:
+        """The series of some row numbers, in their order, or of a mask (N,)."""
+        return replace(self, values=self.values[rows], counts=self.counts[rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Samples:
+    """Series of known crop.
+
+    Attributes:
+        series: N time series.
+        labels: (N,) class numbers.
+        cells: (N,) ids of the 0.1 degree cells the samples lie in.
+        ids: (N,) what identifies each sample, e.g. its row in samples.parquet.
+    """
+
+    series: Series
+    labels: NDArray[np.int64]
+    cells: NDArray[np.str_]
+    ids: NDArray[np.generic]
+
+    def __post_init__(self) -> None:
+        for name in ("labels", "cells", "ids"):
+            if getattr(self, name).shape != (len(self.series),):
+                raise DataError(f"{len(self.series)} series come with {name} of shape {getattr(self, name).shape}",
+                                mend=f"give one of the {name} for each series")
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Samples:
+        """The samples of some row numbers, in their order, or of a mask (N,)."""
+        return Samples(series=self.series.take(rows), labels=self.labels[rows], cells=self.cells[rows],
+                       ids=self.ids[rows])
+
+    def thinned(self, limit: int, generator: np.random.Generator) -> Samples:
+        """At most `limit` samples, each class in its share and none lost while `limit` allows, order kept."""
+        if len(self) <= limit:
+            return self
+        drawn = generator.permutation(len(self))
+        labels = self.labels[drawn]
+        by_class = np.argsort(labels, kind="stable")
+        sizes = np.bincount(labels)
+        rank = np.empty(len(self))
+        rank[by_class] = np.concatenate([np.arange(size) / max(size, 1) for size in sizes])
+        return self.take(np.sort(drawn[np.argsort(rank, kind="stable")[:limit]]))

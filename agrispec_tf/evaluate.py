@@ -1,0 +1,91 @@
+"""Scores on held-out samples, and the files that report them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from agrispec.errors import DataError, StorageError
+from agrispec_tf.classifier import Classifier
+from agrispec_tf.data.samples import Samples
+from agrispec_tf.metrics import Confusion
+
+
+def score(classifier: Classifier, samples: Samples) -> Confusion:
+    """How a classifier does on samples it did not train on.
+
+    Raises:
+        DataError: there are no samples.
+        SchemaMismatch: the samples are of another cube than the classifier's.
+    """
+    if not len(samples):
+        raise DataError("there are no held-out samples to score", mend="add cells, or raise the test fold's share")
+    found = classifier.probabilities(samples.series)
+    return Confusion.of(samples.labels, found.argmax(axis=1), found.shape[1])
+
+
+def report(confusion: Confusion, class_names: tuple[str, ...], folder: Path, title: str = "") -> None:
+    """Writes metrics.json, per_class.csv, confusion.csv and confusion.png into `folder`.
+
+    Scores are 0 ... 1; macro-F1 is over the classes that the truth holds. Rows of the confusion matrix are the
+    truth, columns the prediction, entries samples.
+
+    Raises:
+        StorageError: a file cannot be written; none is left half-written under its name.
+    """
+    totals = {"samples": int(confusion.counts.sum()), "overall_accuracy": confusion.accuracy,
+              "macro_f1": confusion.macro_f1}
+    per_class = zip(class_names, confusion.precision, confusion.recall, confusion.f1, confusion.support, strict=True)
+    rows = [[name, f"{p:.4f}", f"{r:.4f}", f"{f:.4f}", int(n)] for name, p, r, f, n in per_class]
+    matrix = [[name, *map(int, row)] for name, row in zip(class_names, confusion.counts, strict=True)]
+    files = {
+        "metrics.json": (json.dumps(totals, indent=2) + "\n").encode(),
+        "per_class.csv": _csv([["class", "precision", "recall", "f1", "support"], *rows]),
+        "confusion.csv": _csv([["truth", *class_names], *matrix]),
+        "confusion.png": _drawn(confusion, class_names, title),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            partial = folder / f".{name}.partial"
+            partial.write_bytes(content)
+            partial.replace(folder / name)
+    except OSError as error:
+        raise StorageError(f"the report cannot be written to {folder} ({error})",
+                           mend="free some space or choose another folder") from error
+
+
+def _csv(rows: list[list[object]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def _drawn(confusion: Confusion, class_names: tuple[str, ...], title: str) -> bytes:
+    """The matrix as a PNG: shaded by the share of the true class, labelled with samples."""
+    count = len(class_names)
+    size = 2.5 + 0.55 * count
+    figure = Figure(figsize=(size + 0.5, size), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    share = confusion.counts / confusion.support.clip(1)[:, None]
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row in range(count):
+        for column in range(count):
+            if confusion.counts[row, column]:
+                axes.text(column, row, str(confusion.counts[row, column]), ha="center", va="center", fontsize=9,
+                          color="white" if share[row, column] > 0.5 else "black")
+    axes.set_xticks(range(count), class_names, rotation=45, ha="right")
+    axes.set_yticks(range(count), class_names)
+    axes.set_xlabel("prediction")
+    axes.set_ylabel("truth")
+    scores = f"accuracy {confusion.accuracy:.3f}, macro-F1 {confusion.macro_f1:.3f}"
+    axes.set_title(f"{title}\n{scores}" if title else scores, fontsize=10)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=120, metadata={"Software": None})
+    return drawn.getvalue()

@@ -1,0 +1,74 @@
+"""Scores of a classification from counts that add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Confusion:
+    """How often each class was taken for each.
+
+    Counts of two shards add up to the counts of both: `a + b`.
+
+    Attributes:
+        counts: (C, C) int64, rows the truth, columns the prediction.
+    """
+
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, truth: NDArray[np.integer], predicted: NDArray[np.integer], classes: int) -> Confusion:
+        """The counts of class numbers (N,) and (N,), each 0 ... `classes` - 1.
+
+        Raises:
+            ValueError: the shapes differ or a number is no class.
+        """
+        if truth.shape != predicted.shape:
+            raise ValueError(f"{truth.shape} true and {predicted.shape} predicted classes do not belong together")
+        numbers = np.concatenate([truth, predicted])
+        if len(numbers) and not (numbers.min() >= 0 and numbers.max() < classes):
+            raise ValueError(f"class numbers {numbers.min()} ... {numbers.max()} are not 0 ... {classes - 1}")
+        pairs = truth.astype(np.int64) * classes + predicted
+        return cls(np.bincount(pairs, minlength=classes**2).reshape(classes, classes))
+
+    def __add__(self, other: Confusion) -> Confusion:
+        return Confusion(self.counts + other.counts)
+
+    @property
+    def support(self) -> NDArray[np.int64]:
+        """(C,) samples of each true class."""
+        return self.counts.sum(axis=1)
+
+    @property
+    def accuracy(self) -> float:
+        """Overall accuracy, 0 to 1; 0 without samples."""
+        return float(_ratio(np.trace(self.counts), self.counts.sum()))
+
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        """(C,) share of the samples called a class that are of it (user's accuracy); 0 for a class never called."""
+        return _ratio(np.diag(self.counts), self.counts.sum(axis=0))
+
+    @property
+    def recall(self) -> NDArray[np.float64]:
+        """(C,) share of a class's samples that were called so (producer's accuracy); 0 for a class without samples."""
+        return _ratio(np.diag(self.counts), self.support)
+
+    @property
+    def f1(self) -> NDArray[np.float64]:
+        """(C,) harmonic mean of precision and recall."""
+        return _ratio(2 * np.diag(self.counts), self.counts.sum(axis=0) + self.support)
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the classes that the truth holds; 0 without samples."""
+        present = self.support > 0
+        return float(self.f1[present].mean()) if present.any() else 0.0
+
+
+def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.asarray(whole) > 0)
