@@ -41,6 +41,8 @@ _LEAF_SCATTERING = 0.85
 # Light is diffuse inside a leaf and is sent back at its walls, so it travels further than the leaf is thick:
 # Richter & Fukshansky (1996), https://doi.org/10.1111/j.1751-1097.1996.tb03022.x, find factors of two to five.
 _DETOUR = 2.4
+# Light that the cuticle sends back before it enters: Grant (1987), https://doi.org/10.1016/0034-4257(87)90064-2
+_CUTICLE = 0.015
 _LEAF_DRY_MATTER = 0.005  # g/cm²
 _MEAN_SQUARE_COSINE = 1 / 3  # of leaf normals against the vertical, spherical distribution
 _EXTINCTION_NADIR = 0.5  # spherical leaves shade half of their area in any direction
@@ -63,14 +65,16 @@ def leaf(chlorophyll: Floats, water: Floats, brown: Floats) -> tuple[Floats, Flo
     k = _DETOUR * absorbed
     gamma = np.sqrt(k * (k + 2 * _LEAF_SCATTERING))
     below = (k + _LEAF_SCATTERING) * np.sinh(gamma) + gamma * np.cosh(gamma)
-    dead = brown[..., None]
-    return ((1 - dead) * _LEAF_SCATTERING * np.sinh(gamma) / below + dead * _STRAW_REFLECTANCE,
-            (1 - dead) * gamma / below + dead * _STRAW_TRANSMITTANCE)
+    entered, dead = 1 - _CUTICLE, brown[..., None]
+    reflected = _CUTICLE + entered * _LEAF_SCATTERING * np.sinh(gamma) / below
+    return ((1 - dead) * reflected + dead * _STRAW_REFLECTANCE,
+            (1 - dead) * entered * gamma / below + dead * _STRAW_TRANSMITTANCE)
 
 
 def soil(brightness: Floats, wetness: Floats) -> Floats:
     """Reflectance of bare soil, (…, 10), by brightness (1 = loam) and wetness (0 dry … 1 saturated)."""
-    return brightness[..., None] * _SOIL * np.exp(-wetness[..., None] * _SOIL_WETTING)
+    reflectance: Floats = brightness[..., None] * _SOIL * np.exp(-wetness[..., None] * _SOIL_WETTING)
+    return reflectance
 
 
 def canopy(lai: Floats, leaf_reflectance: Floats, leaf_transmittance: Floats, ground: Floats,
@@ -87,16 +91,17 @@ def canopy(lai: Floats, leaf_reflectance: Floats, leaf_transmittance: Floats, gr
         S + (bands,). Without leaves it is `ground`; over deep canopies the soil no longer matters.
     """
     area, mu = lai[..., None], np.cos(np.radians(sun_zenith))[..., None]
-    ks, ko, bf = 0.5 / mu, _EXTINCTION_NADIR, _MEAN_SQUARE_COSINE
+    ko, bf = _EXTINCTION_NADIR, _MEAN_SQUARE_COSINE
     rho, tau = leaf_reflectance, leaf_transmittance
     back, forward = (0.5 * (1 + bf) * rho + 0.5 * (1 - bf) * tau, 0.5 * (1 - bf) * rho + 0.5 * (1 + bf) * tau)
+    attenuation = 1 - forward
+    m = np.sqrt(attenuation**2 - back**2)
+    # Where sun and diffuse light are dimmed alike the formulas divide by zero: there the sun is moved a little.
+    ks = np.where(np.abs(0.5 / mu - m) < 1e-4, m + 1e-4, 0.5 / mu)
     sun_up = 0.5 * (ks + bf) * rho + 0.5 * (ks - bf) * tau
     sun_down = 0.5 * (ks - bf) * rho + 0.5 * (ks + bf) * tau
     seen_down = 0.5 * (ko + bf) * rho + 0.5 * (ko - bf) * tau  # of the downward flux, scattered to the observer
     seen_up = 0.5 * (ko - bf) * rho + 0.5 * (ko + bf) * tau
-    attenuation = 1 - forward
-    m = np.sqrt(attenuation**2 - back**2)
-    m = np.where(np.abs(m - ks) < 1e-4, m + 2e-4, m)  # the particular solution has a removable pole at m = ks
 
     # Diffuse fluxes at depth L (leaf area from the top): homogeneous exp(±mL) plus a term with the sun's exp(-ks L).
     pole = m**2 - ks**2
@@ -117,7 +122,7 @@ def canopy(lai: Floats, leaf_reflectance: Floats, leaf_transmittance: Floats, gr
         direct = np.exp(-ks * depth)
         return decaying + ratio * growing + down_sun * direct, ratio * decaying + growing + up_sun * direct
 
-    seen = ground * (fluxes(area)[0] + sun_bottom) * np.exp(-ko * area)
+    seen: Floats = ground * (fluxes(area)[0] + sun_bottom) * np.exp(-ko * area)
     # Single scattering of spherical leaves from the sun to the zenith (Ross 1981, eq. for Γ with bi-Lambertian
     # leaves): the phase angle is the sun's zenith angle.
     phase = np.pi - np.radians(sun_zenith)[..., None]  # between the directions of travel

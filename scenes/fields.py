@@ -39,7 +39,7 @@ class Parcels:
 
 
 def draw_parcels(grid: Grid, random: np.random.Generator) -> Parcels:
-    """Divides a window into parcels of 0.15 to about 8 ha.
+    """Divides a window into parcels of 0.15 to about 10 ha.
 
     A square larger than the window, turned at random, is cut in two again and again across its longer side, with
     cuts a little off the middle and a little askew, until each part is below a size of its own.
@@ -54,7 +54,7 @@ def draw_parcels(grid: Grid, random: np.random.Generator) -> Parcels:
         part = waiting.pop()
         if not part.intersects(frame):
             continue
-        enough_ha = float(np.clip(random.lognormal(math.log(2.0), 0.85), 0.4, 9.0))
+        enough_ha = float(np.clip(random.lognormal(math.log(3.6), 0.85), 0.5, 12.0))
         if part.area / 1e4 > enough_ha:
             waiting.extend(_cut(part, random))
             continue

@@ -61,7 +61,7 @@ CROP_TABLE: tuple[Crop, ...] = (
     Crop(frequency=0.14, winter=True, rise=91, rise_days=9, fall=167, fall_days=5, harvest=187, lai=4.7,
          chlorophyll=42, water=0.013, sown=292),
     Crop(frequency=0.13, winter=True, rise=82, rise_days=9, fall=172, fall_days=6, harvest=196, lai=4.6,
-         chlorophyll=50, water=0.017, sown=250, flowers=(112, 9, 0.45)),
+         chlorophyll=50, water=0.017, sown=250, flowers=(117, 10, 0.45)),
     Crop(frequency=0.16, winter=False, rise=167, rise_days=7, fall=251, fall_days=9, harvest=274, lai=4.6,
          chlorophyll=50, water=0.013),
     Crop(frequency=0.09, winter=False, rise=176, rise_days=8, fall=257, fall_days=10, harvest=280, lai=3.7,
@@ -87,7 +87,7 @@ CROPS = Taxonomy((
 """Seven crops and "other" (meadows, lucerne, fallow); the class of `CROP_TABLE[i]` has code i + 1."""
 
 # How far parcels of one crop differ.
-TIMING_DAYS = 7.0
+TIMING_DAYS = 6.0
 PLACE_DAYS = 2.5  # and how far the places they grow at
 SEASON_LENGTH = 0.05
 VIGOUR = 0.16
@@ -170,7 +170,8 @@ def grow(days: Floats, crops: Integers, following: Integers, year: Year, random:
     after = np.maximum(stage - own["harvest"], 0)
     emerged = np.maximum(trait["sown"][following], 262) + 0.6 * timing
     sown = trait["winter"][following] & (kind < 0)
-    catch = ~sown & (kind < 0) & (random.random(count) < 0.5)
+    # After a late harvest there is no time for one.
+    catch = ~sown & (kind < 0) & (own["harvest"] < 230) & (random.random(count) < 0.5)
     autumn = np.where(sown, WINTER_LAI * (1 + (following == RAPESEED)) * _logistic((t - emerged - 18) / 7),
                       np.where(catch, 1.9 * vigour * _logistic((after - 38) / 7), 0.25 * _logistic((after - 25) / 8)))
     # Catch crops of the winter before stand until they are worked in.
@@ -199,8 +200,10 @@ def _managed_grass(stage: Floats, kind: Integers, vigour: Floats, random: np.ran
         cut = cut_day + random.normal(0, 9, len(kind))
         since = np.where((stage >= cut) & np.isin(kind, kinds), stage - cut, 1e3)
         regrown = np.minimum(regrown, since)
-    return np.where(kind == 2, 0.45, 1.0) * vigour * season * (1 - 0.75 * np.exp(-regrown / 14))
+    leaves: Floats = np.where(kind == 2, 0.45, 1.0) * vigour * season * (1 - 0.75 * np.exp(-regrown / 14))
+    return leaves
 
 
 def _logistic(x: Floats) -> Floats:
-    return 0.5 * (1 + np.tanh(0.5 * x))
+    share: Floats = 0.5 * (1 + np.tanh(0.5 * x))
+    return share

@@ -236,11 +236,15 @@ def _ground(landscape: Landscape, window: Window, season: int, overhead: Passes,
     growth = _with_tracks(grow(overhead.days, window.crops[index], window.crops[index + 1], landscape.year(season),
                                random), window.parcels.wood, overhead.days)
 
-    corners = np.stack([
-        table.at(zenith=overhead.zenith, wetness=weather.wetness, lai=growth.lai * (1 + sign * _FERTILITY),
-                 chlorophyll=growth.chlorophyll * (1 + sign * 0.1), brown=growth.brown, water=growth.water)
-        for sign in (-1, 1)])  # (fertility, T, N + 1, soil, band)
-    petals = growth.flowers[None, :, :, None, None].astype(np.float32)
+    # Every parcel on its poorest and on its best ground: (T, N + 1, fertility).
+    poor_rich = np.array([-1.0, 1.0])
+    lai = growth.lai[..., None] * (1 + _FERTILITY * poor_rich)
+    chlorophyll = growth.chlorophyll[..., None] * (1 + 0.1 * poor_rich)
+    brown, water = (np.repeat(values, 2, axis=1) for values in (growth.brown, growth.water))
+    corners = table.at(zenith=overhead.zenith, wetness=weather.wetness, lai=lai.reshape(brown.shape),
+                       chlorophyll=chlorophyll.reshape(brown.shape), brown=brown, water=water)
+    corners = corners.reshape(*lai.shape, 2, 10)  # (T, N + 1, fertility, soil, band)
+    petals = growth.flowers[:, :, None, None, None].astype(np.float32)
     corners = (1 - petals) * corners + petals * _PETALS
 
     fertile = norm.cdf(1.0 * pattern).astype(np.float32)
@@ -250,7 +254,7 @@ def _ground(landscape: Landscape, window: Window, season: int, overhead: Passes,
     cover = window.parcels.cover
     # Every pixel is a mixture of the parcels it touches and of their four corners: one matrix product.
     weights = np.stack([share * light * cover for share in (1 - fertile, fertile) for light in (1 - soil, soil)])
-    parts = np.moveaxis(corners, (1, 4, 0, 3, 2), (0, 1, 2, 3, 4)).reshape(len(overhead.times) * 10, -1)
+    parts = corners.transpose(0, 4, 2, 3, 1).reshape(len(overhead.times) * 10, -1)
     mixed: NDArray[np.float32] = parts @ weights.reshape(-1, size * size)
     return mixed.reshape(len(overhead.times), 10, size, size)
 
@@ -294,7 +298,8 @@ def simulate(tree: AssetTree, landscape: Landscape) -> LandscapeSummary:
                 _write_labels(tree, landscape, window, season)
                 made = scenes_of(landscape, window, season, table)
                 without = pairs.get((season, window.number), frozenset())
-                jobs = [writers.submit(_write_scene, tree, window, made, t, t not in without)
+                cloudy = made.cloudy_percent
+                jobs = [writers.submit(_write_scene, tree, window, made, t, float(cloudy[t]), t not in without)
                         for t in range(len(made.dn))]
                 names = [job.result() for job in jobs]
                 scenes[season] += len(names)
@@ -316,14 +321,14 @@ def _without_twin(landscape: Landscape) -> dict[tuple[int, int], frozenset[int]]
     return found
 
 
-def _write_scene(tree: AssetTree, window: Window, scenes: Scenes, t: int, twin: bool) -> str:
+def _write_scene(tree: AssetTree, window: Window, scenes: Scenes, t: int, cloudy: float, twin: bool) -> str:
     """Writes one scene and, if it has one, its twin; returns its `system:index`."""
     time, craft = scenes.overhead.times[t], scenes.overhead.spacecraft[t]
     index = f"{time:%Y%m%dT%H%M%S}_{time - timedelta(seconds=2):%Y%m%dT%H%M%S}_T{window.tile}"
     arrays: dict[str, NDArray[np.generic]] = {band.id: scenes.dn[t, i] for i, band in enumerate(SENTINEL2)}
     tree.write_image(f"{SENTINEL2_COLLECTION}/{index}", arrays={**arrays, "SCL": scenes.scl[t]}, grid=window.grid,
                      time_start=time, pyramiding={"SCL": "MODE"}, properties={
-                         "CLOUDY_PIXEL_PERCENTAGE": round(float(scenes.cloudy_percent[t]), 4), "MGRS_TILE": window.tile,
+                         "CLOUDY_PIXEL_PERCENTAGE": round(cloudy, 4), "MGRS_TILE": window.tile,
                          "PROCESSING_BASELINE": "05.09" if time.year < 2024 else "05.10", "SPACECRAFT_NAME": craft,
                          **SIMULATED})
     if twin:

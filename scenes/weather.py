@@ -130,7 +130,7 @@ def sky_over(size: int, overhead: Passes, weather: Regional, random: np.random.G
     rows = np.rint(reach * np.cos(np.radians(overhead.azimuth))).astype(int)
     columns = np.rint(-reach * np.sin(np.radians(overhead.azimuth))).astype(int)
     shadow = np.stack([cloud[t, margin - r: margin - r + size, margin - c: margin - c + size]
-                       for t, (r, c) in enumerate(zip(-rows, columns, strict=True))])
+                       for t, (r, c) in enumerate(zip(rows, columns, strict=True))])
     opacity = 1 - (1 - cloud[:, here, here]) * (1 - veil)
     return Sky(opacity=opacity.astype(np.float32), shadow=(shadow * (1 - opacity)).astype(np.float32))
 
@@ -172,7 +172,12 @@ def cloud_score(sky: Sky, random: np.random.Generator) -> tuple[Images, Images]:
     level = random.normal(0, 0.05, (count, 1, 1)).astype(np.float32)
     cs = np.clip(0.93 * truth + 0.05 * wrong + level, 0, 1)
     cdf = np.clip(cs**1.4 + 0.03 * smooth_noise(count, size, 2.0, random), 0, 1)
-    return np.rint(cs * 256).astype(np.float32) / 256, np.rint(cdf * 256).astype(np.float32) / 256
+    return _quantised(cs), _quantised(cdf)
+
+
+def _quantised(score: Images) -> Images:
+    steps: Images = np.rint(score * np.float32(256)) / np.float32(256)
+    return steps
 
 
 def scene_classes(observed: Images, sky: Sky, random: np.random.Generator) -> NDArray[np.uint8]:
