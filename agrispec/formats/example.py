@@ -22,6 +22,7 @@ _DTYPES: dict[Kind, Any] = {"float": np.float32, "int64": np.int64, "bytes": obj
 _LAYOUTS_PER_LENGTH = 16  # beyond, records are parsed one by one: comparing would cost more than it saves
 _LAYOUTS_KEPT = 512
 _CHUNK_BYTES = 4 << 20
+_HEADROOM = 1.1  # records expected in a file are a guess from its first block; memory not needed stays untouched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +65,19 @@ def read(path: str | Path, features: Mapping[str, Feature] | None = None) -> Col
         SchemaMismatch: a record lacks a feature, or holds it with another kind or number of values.
         CorruptRecord, StorageError: as `tfrecord.blocks`.
     """
-    pieces = list(_pieces(Path(path), features))
-    return _joined(pieces) if pieces else _empty(features or {}, 0)
+    columns = _empty(features or {}, 0)
+    held = room = 0
+    for piece, share in _pieces(Path(path), features):
+        count = _records(piece)
+        if held == 0 and share == 1.0:
+            return piece
+        if held + count > room:
+            room = int((held + count) / share * _HEADROOM) + 1
+            columns = {name: _moved(columns.get(name, column)[:held], room) for name, column in piece.items()}
+        for name, column in piece.items():
+            columns[name][held : held + count] = column
+        held += count
+    return {name: column[:held] for name, column in columns.items()}
 
 
 def iterate(path: str | Path, features: Mapping[str, Feature] | None, batch: int) -> Iterator[Columns]:
@@ -74,7 +86,7 @@ def iterate(path: str | Path, features: Mapping[str, Feature] | None, batch: int
         raise ValueError(f"a batch of {batch} records")
     pieces: list[Columns] = []
     held = 0
-    for piece in _pieces(Path(path), features):
+    for piece, _ in _pieces(Path(path), features):
         pieces.append(piece)
         held += _records(piece)
         if held >= batch:
@@ -137,8 +149,8 @@ def write_batches(path: str | Path, batches: Iterable[Mapping[str, Any]], *, gzi
                                     for name, (kind, values) in columns.items()}).data)
 
 
-def _pieces(path: Path, features: Mapping[str, Feature] | None) -> Iterator[Columns]:
-    """The records of one block at a time."""
+def _pieces(path: Path, features: Mapping[str, Feature] | None) -> Iterator[tuple[Columns, float]]:
+    """The records of one block at a time, and the share of the file that was read by then."""
     known = _Layouts()
     for block in tfrecord.blocks(path):
         if features is None:
@@ -155,7 +167,7 @@ def _pieces(path: Path, features: Mapping[str, Feature] | None) -> Iterator[Colu
             piece = piece or _empty(features, len(block))
             for name, column in found.items():
                 piece[name][records] = column
-        yield piece
+        yield piece, block.share
 
 
 def _check(block: tfrecord.Block, record: int, layout: Layout, features: Mapping[str, Feature]) -> None:
@@ -227,10 +239,16 @@ def _records(columns: Columns) -> int:
 
 
 def _joined(pieces: list[Columns]) -> Columns:
-    """Join pieces of equal columns, and let go of each as soon as it is joined."""
     if len(pieces) == 1:
         return pieces[0]
-    return {name: np.concatenate([piece.pop(name) for piece in pieces]) for name in list(pieces[0])}
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def _moved(column: NDArray[Any], room: int) -> NDArray[Any]:
+    """The rows of `column`, with room for `room` rows in all."""
+    moved = np.empty((room, column.shape[1]), column.dtype)
+    moved[: len(column)] = column
+    return moved
 
 
 def _column(name: str, values: Any) -> tuple[Kind, NDArray[Any]]:

@@ -7,6 +7,7 @@ the file; a block holds whole records only.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -28,7 +29,7 @@ HEADER, FOOTER = 12, 4
 _MASK_DELTA = np.uint32(0xA282EAD8)
 
 _BLOCK_BYTES = 4 << 20  # stays within the last-level cache between checking and parsing
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 18
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 31  # window bits that ask isal for the gzip container
 
@@ -38,8 +39,9 @@ class Block:
     """Consecutive whole records of one file, checksums compared.
 
     buffer (B,) uint8 with the frames, starts (N,) and lengths (N,) of the payloads in it; `first` is the number
-    of its first record and `offset` the byte of the (decompressed) file at which the buffer starts.
-    The buffer is used again for the next block: copy what must outlive it.
+    of its first record, `offset` the byte of the (decompressed) file at which the buffer starts, and `share` about
+    how much of the file is read after this block, 1 after the last. The buffer is used again for the next
+    block: copy what must outlive it.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class Block:
     lengths: NDArray[np.int64]
     first: int
     offset: int
+    share: float
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -139,6 +142,7 @@ def writing(path: str | Path, *, gzip: bool = True) -> Iterator[Sink]:
 
 def _blocks(path: Path, file: BinaryIO, block_bytes: int) -> Iterator[Block]:
     source = _source(path, file)
+    size = os.fstat(file.fileno()).st_size
     buffer = np.empty(block_bytes, np.uint8)
     filled = first = offset = 0
     while True:
@@ -157,7 +161,8 @@ def _blocks(path: Path, file: BinaryIO, block_bytes: int) -> Iterator[Block]:
         if whole and used < filled:
             raise _corrupt(path, first + count, offset + used, "the file ends within this record")
         if count:
-            yield Block(path=path, buffer=buffer, starts=starts, lengths=lengths, first=first, offset=offset)
+            yield Block(path=path, buffer=buffer, starts=starts, lengths=lengths, first=first, offset=offset,
+                        share=1.0 if whole else file.tell() / size)
         if whole:
             return
         rest = buffer[used:filled]
