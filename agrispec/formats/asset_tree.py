@@ -91,6 +91,17 @@ class AssetTree:
             raise DataError(f"{uri!r} is not the address of an object", mend="write it as gs://bucket/folder/file")
         return self.buckets / found[1] / found[2]
 
+    def existing_object(self, uri: str) -> Path:
+        """Where the object of `gs://bucket/object` stands.
+
+        Raises:
+            DataError: not such an address, or nothing stands there.
+        """
+        path = self.object_path(uri)
+        if not path.is_file():
+            raise DataError(f"{uri}: no such object", mend="check the bucket and the name")
+        return path
+
     # -- reading
 
     def _path(self, asset_id: str) -> Path:

@@ -1,0 +1,43 @@
+"""Refusals of the REST surface: an HTTP status with the service's words.
+
+The client repeats requests answered by 429, 500 or 503 five times, so what a user's graph or file caused is
+never one of them. https://cloud.google.com/apis/design/errors
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agrispec.errors import AgrispecError, AssetExists, AssetMissing
+
+_STATUS = {400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 409: "ALREADY_EXISTS", 501: "UNIMPLEMENTED", 500: "INTERNAL"}
+
+
+class Refusal(Exception):
+    """A request is answered by an error.
+
+    Args:
+        code: HTTP status.
+        message: what the client's EEException says.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The answer."""
+        return {"error": {"code": self.code, "message": self.message, "status": _STATUS[self.code]}}
+
+
+def refusal_of(error: AgrispecError) -> Refusal:
+    """How an error of ours is answered."""
+    code = 404 if isinstance(error, AssetMissing) else 409 if isinstance(error, AssetExists) else 400
+    return Refusal(code, f"{error.message}.")
+
+
+def asset_missing(asset_id: str) -> Refusal:
+    """The service's words for an asset that is not there."""
+    return Refusal(404, f"Asset '{asset_id}' not found (does not exist or caller does not have access).")

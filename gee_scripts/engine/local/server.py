@@ -1,0 +1,168 @@
+"""The embedded Earth Engine on a loopback port, for the unmodified `ee` client.
+
+    with LocalServer(root, "agrispec-local") as server:
+        ee.Initialize(credentials=AnonymousCredentials(), url=server.url, project=server.project)
+
+It binds 127.0.0.1 and knows no passwords: whoever can reach the port can read and write its folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+
+from agrispec.errors import EngineError
+from gee_scripts.engine.local import discovery
+from gee_scripts.engine.local.refusals import Refusal
+from gee_scripts.engine.local.service import Call, File, Service
+
+_log = logging.getLogger(__name__)
+
+# https://developers.google.com/earth-engine/guides/usage#request_payload_size
+_MOST_BODY = 10 * 2**20
+# Threads for answers that compute nothing: polling stays alive while all others compute.
+_QUICK = 8
+_START_SECONDS = 30.0
+_STOP_SECONDS = 5
+
+
+class LocalServer:
+    """An embedded Earth Engine that runs in threads of this process.
+
+    Args:
+        root: folder of its assets and buckets, see `agrispec.formats.asset_tree`.
+        project: id of the cloud project it stands for; 6 to 30 lower case letters, digits and hyphens.
+    """
+
+    def __init__(self, root: Path, project: str) -> None:
+        self.root = Path(root)
+        self.project = project
+        self.url = ""
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._close: list[Any] = []
+
+    def start(self) -> LocalServer:
+        """Serve on a free port, until `stop`.
+
+        Raises:
+            EngineError: no port can be had.
+        """
+        service = Service(self.root, self.project)
+        computing = ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="compute")
+        quick = ThreadPoolExecutor(max_workers=_QUICK, thread_name_prefix="answer")
+        try:
+            listener = socket.create_server(("127.0.0.1", 0))
+        except OSError as error:
+            service.close()
+            raise EngineError(f"the local engine got no port on 127.0.0.1: {error}",
+                              mend="allow this program to listen on the loopback interface") from error
+        # Accepted sockets inherit it; asyncio sets it only on sockets that name their protocol. Without it the
+        # second packet of every answer waits 40 ms for the first one's acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        app = application(service, self.url, computing, quick)
+        config = uvicorn.Config(app, http="h11", ws="none", lifespan="off", loop="asyncio", log_level="warning",
+                                access_log=False, timeout_keep_alive=60, timeout_graceful_shutdown=_STOP_SECONDS)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, daemon=True,
+                                        name="earth-engine")
+        self._thread.start()
+        self._close = [service.close, lambda: computing.shutdown(wait=True, cancel_futures=True),
+                       lambda: quick.shutdown(wait=True, cancel_futures=True)]
+        waited = threading.Event()
+        for _ in range(round(_START_SECONDS / 0.01)):
+            if self._server.started:
+                return self
+            waited.wait(0.01)
+        self.stop()
+        raise EngineError("the local engine did not start", mend="look at the log above")
+
+    def stop(self) -> None:
+        """Cancel what is under way, close the port and end all threads."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join()
+        for close in self._close:
+            close()
+        self._server = self._thread = None
+
+    def __enter__(self) -> LocalServer:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.stop()
+
+
+def application(service: Service, url: str, computing: ThreadPoolExecutor, quick: ThreadPoolExecutor) -> Starlette:
+    """The web application: finds a request's route, lets a thread answer it, and puts errors into their form."""
+    routes = [(route, route.expression) for route in discovery.ROUTES]
+    document = json.dumps(discovery.document(url)).encode()
+
+    async def serve(request: Request) -> Response:
+        path = request.url.path.removeprefix("/")
+        if path == "$discovery/rest":
+            return Response(document, media_type="application/json")
+        try:
+            body = await _body(request)
+            for route, expression in routes:
+                found = expression.fullmatch(path.removeprefix("v1/")) if route.verb == request.method else None
+                if found is not None:
+                    call = Call(path=found.groupdict(), query=dict(request.query_params), body=body)
+                    pool = computing if route.computes else quick
+                    answer = await asyncio.get_running_loop().run_in_executor(pool, service.answer, route, call)
+                    return _response(answer)
+            raise Refusal(404, f"The local engine has no method for {request.method} /{path}.")
+        except Refusal as refusal:
+            return _response(refusal.body, refusal.code)
+        except Exception as error:
+            # A fault of ours. The client would repeat a 500 five times, and it would fail five times.
+            _log.exception("%s %s", request.method, path)
+            return _response(Refusal(400, f"Internal error in the local engine: {type(error).__name__}: {error}").body,
+                             400)
+
+    return Starlette(routes=[StarletteRoute("/{path:path}", serve, methods=["GET", "POST", "PATCH", "DELETE"])])
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The decoded body of a request; {} where it has none.
+
+    Raises:
+        Refusal: too long, or not a JSON object.
+    """
+    content = await request.body()
+    if len(content) > _MOST_BODY:
+        raise Refusal(400, f"Request payload size exceeds the limit: {_MOST_BODY} bytes.")
+    if not content:
+        return {}
+    try:
+        body = json.loads(content)
+    except ValueError as error:
+        raise Refusal(400, f"Invalid JSON payload received. {error}") from error
+    if not isinstance(body, dict):
+        raise Refusal(400, "Invalid JSON payload received. An object is expected.")
+    return body
+
+
+def _response(answer: dict[str, Any] | File, status: int = 200) -> Response:
+    # Maps in notebooks fetch tiles from a page of another origin.
+    headers = {"Access-Control-Allow-Origin": "*"}
+    if isinstance(answer, File):
+        return Response(answer.content, media_type=answer.media_type, headers=headers)
+    return Response(json.dumps(answer), status, media_type="application/json", headers=headers)

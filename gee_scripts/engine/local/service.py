@@ -1,0 +1,274 @@
+"""What each route of the REST surface does: requests as decoded JSON, answers as JSON values or files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agrispec.errors import AgrispecError
+from agrispec.formats.asset_tree import AssetTree
+from agrispec.grid import Grid
+from gee_scripts.engine.local import discovery, exporting, ingestion, rendering, table_ingestion
+from gee_scripts.engine.local.assets import Assets, offset
+from gee_scripts.engine.local.catalog import TreeCatalog
+from gee_scripts.engine.local.encode import encode
+from gee_scripts.engine.local.evaluate import evaluate
+from gee_scripts.engine.local.feature_files import as_features, as_geojson
+from gee_scripts.engine.local.frame import output_grid
+from gee_scripts.engine.local.pixels import as_image, check_size, chosen, compute, geo_tiff, grid_of, npy
+from gee_scripts.engine.local.refusals import Refusal, refusal_of
+from gee_scripts.engine.local.tasks import DEFAULT_PRIORITY, Tasks
+from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Image
+
+# https://developers.google.com/earth-engine/reference/rest/v1/projects.table/computeFeatures
+_PAGE = 1000
+# Results kept between pages, and images between tiles.
+_KEPT = 8
+# Half the side of the web map's square, metres: π · 6378137.
+_WEB_MAP = 20037508.342789244
+_TILE = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request: the route's parameters, the query and the body."""
+
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """An answer that is not JSON."""
+
+    content: bytes
+    media_type: str
+
+
+Answer = dict[str, Any] | File
+
+
+class Service:
+    """The state of one embedded Earth Engine, and its answers.
+
+    `answer` may be called from several threads.
+
+    Attributes:
+        tree: the assets and buckets.
+        tasks: its exports and ingestions.
+    """
+
+    def __init__(self, root: Path, project: str) -> None:
+        self.tree = AssetTree(root)
+        self.tasks = Tasks(project)
+        self._project = project
+        self._catalog = TreeCatalog(self.tree)
+        self._assets = Assets(self.tree)
+        self._exporter = exporting.Exporter(self.tree, self._catalog, self._assets)
+        self._pages: OrderedDict[str, list[Any]] = OrderedDict()
+        self._images: OrderedDict[str, Image] = OrderedDict()
+        self._stored: dict[str, Mapping[str, Any]] = {}
+        assets = self._assets
+        self._answers: Mapping[str, Callable[[Call], Answer]] = {
+            "projects.algorithms.list": lambda call: File(content=discovery.algorithms(),
+                                                          media_type="application/json"),
+            "projects.value.compute": self._value,
+            "projects.image.computePixels": self._pixels,
+            "projects.table.computeFeatures": self._features,
+            "projects.imageCollection.computeImages": self._images_of,
+            "projects.assets.getPixels": self._asset_pixels,
+            "projects.image.export": lambda call: self._submit("EXPORT_IMAGE", call, self._exporter.image),
+            "projects.table.export": lambda call: self._submit("EXPORT_FEATURES", call, self._exporter.table),
+            "projects.image.import": lambda call: self._submit(
+                "INGEST_IMAGE", call, lambda body: ingestion.image_work(body, self.tree, assets)),
+            "projects.table.import": lambda call: self._submit(
+                "INGEST_TABLE", call, lambda body: table_ingestion.table_work(body, self.tree, assets)),
+            "projects.listAssets": self._list_assets,
+            "projects.assets.listAssets": self._list_assets,
+            "projects.assets.create": lambda call: assets.create(
+                f"{call.path['parent']}/assets/{call.query.get('assetId', '')}", call.body),
+            "projects.assets.get": lambda call: assets.get(call.path["name"]),
+            "projects.assets.delete": lambda call: assets.delete(call.path["name"]),
+            "projects.assets.patch": lambda call: assets.patch(call.path["name"], call.body),
+            "projects.assets.copy": lambda call: assets.copy(call.path["sourceName"], call.body),
+            "projects.assets.move": lambda call: assets.move(call.path["sourceName"], call.body),
+            "projects.assets.getIamPolicy": lambda call: assets.policy(call.path["resource"]),
+            "projects.assets.setIamPolicy": lambda call: assets.set_policy(call.path["resource"], call.body),
+            "projects.operations.list": self._operations,
+            "projects.operations.get": self._operation,
+            "projects.operations.cancel": self._cancel,
+            "projects.maps.create": lambda call: self._store("maps", call),
+            "projects.maps.tiles.get": self._tile,
+            "projects.thumbnails.create": lambda call: self._store("thumbnails", call),
+            "projects.thumbnails.getPixels": self._thumbnail,
+        }
+
+    def answer(self, route: discovery.Route, call: Call) -> Answer:
+        """The answer to a request.
+
+        Raises:
+            Refusal: it is answered by an error.
+        """
+        answer = self._answers.get(route.id)
+        if answer is None:
+            raise Refusal(400, f"The local engine does not answer {route.id.removeprefix('projects.')} yet.")
+        try:
+            return answer(call)
+        except AgrispecError as error:
+            raise refusal_of(error) from error
+        except KeyError as error:
+            raise Refusal(400, f"Request lacks the field {error}.") from error
+        except MemoryError as error:
+            raise Refusal(400, "User memory limit exceeded.") from error
+
+    def close(self) -> None:
+        """Cancel what is under way."""
+        self.tasks.close()
+
+    # -- computing
+
+    def _evaluate(self, expression: Any) -> Any:
+        return evaluate(expression, self._catalog)
+
+    def _value(self, call: Call) -> Answer:
+        return {"result": encode(self._evaluate(call.body["expression"]))}
+
+    def _pixels(self, call: Call) -> Answer:
+        return self._rendered(as_image(self._evaluate(call.body["expression"])), call.body)
+
+    def _asset_pixels(self, call: Call) -> Answer:
+        image = self._catalog.image(call.path["name"])
+        body = dict(call.body)
+        if "grid" not in body:
+            asset = self.tree.get(call.path["name"])
+            return self._rendered(image, body, asset.grid)
+        return self._rendered(image, body)
+
+    def _rendered(self, image: Image, body: Mapping[str, Any], default: Grid | None = None) -> Answer:
+        """Pixels in the file format of a request."""
+        bands = chosen(image, body.get("bandIds") or ())
+        grid = grid_of(body["grid"]) if body.get("grid") else default or output_grid(image)
+        check_size(bands, grid)
+        file_format = body.get("fileFormat", "AUTO_JPEG_PNG")
+        pixels = compute(bands, grid)
+        if body.get("visualizationOptions") or file_format in ("PNG", "AUTO_JPEG_PNG", "JPEG"):
+            if file_format not in ("PNG", "AUTO_JPEG_PNG"):
+                raise Refusal(400, f"The local engine renders pictures as PNG, not {file_format}.")
+            picture = rendering.visualise(pixels, body.get("visualizationOptions") or {})
+            return File(content=rendering.png(picture), media_type="image/png")
+        if file_format == "NPY":
+            return File(content=npy(bands, pixels), media_type="application/octet-stream")
+        if file_format == "GEO_TIFF":
+            return File(content=geo_tiff(bands, pixels, grid), media_type="image/tiff")
+        raise Refusal(400, f"The local engine answers pixels as NPY, GEO_TIFF and PNG, not {file_format}.")
+
+    def _paged(self, call: Call) -> tuple[list[Any], int, int, str]:
+        """Elements of a collection from `start` to `stop`, and the token of the next page or ""."""
+        expression = call.body["expression"]
+        digest = hashlib.sha256(json.dumps(expression, sort_keys=True).encode()).hexdigest()[:16]
+        token = str(call.body.get("pageToken") or "")
+        start = offset(token.partition("-")[2]) if token else 0
+        # Later pages come from the result the first one came from: computed once, and of one state of the assets.
+        found = self._pages.get(digest) if start else None
+        if found is None:
+            value = self._evaluate(expression)
+            found = list(value.items) if isinstance(value, Collection) and value.kind == "Image" else as_features(value)
+            self._pages[digest] = found
+            while len(self._pages) > _KEPT:
+                self._pages.popitem(last=False)
+        stop = start + int(call.body.get("pageSize") or _PAGE)
+        return found, start, stop, f"{digest}-{stop}" if stop < len(found) else ""
+
+    def _features(self, call: Call) -> Answer:
+        found, start, stop, token = self._paged(call)
+        features = [as_geojson(feature, [name for name in feature.properties if name != SYSTEM_INDEX])
+                    for feature in as_features(Collection(tuple(found[start:stop])))]
+        return {"type": "FeatureCollection", "features": features, **({"nextPageToken": token} if token else {})}
+
+    def _images_of(self, call: Call) -> Answer:
+        found, start, stop, token = self._paged(call)
+        return {"images": [encode(image) for image in found[start:stop]],
+                **({"nextPageToken": token} if token else {})}
+
+    # -- maps and thumbnails
+
+    def _store(self, kind: str, call: Call) -> Answer:
+        """Keep an expression with its options; it is evaluated once now, so that errors show where they are made."""
+        name = f"{call.path['parent']}/{kind}/{secrets.token_hex(16)}"
+        self._keep(name, as_image(self._evaluate(call.body["expression"])))
+        self._stored[name] = call.body
+        return {"name": name}
+
+    def _keep(self, name: str, image: Image) -> None:
+        self._images[name] = image
+        while len(self._images) > _KEPT:
+            self._images.popitem(last=False)
+
+    def _kept(self, name: str) -> tuple[Image, Mapping[str, Any]]:
+        body = self._stored.get(name)
+        if body is None:
+            raise Refusal(404, f"'{name}' not found.")
+        image = self._images.get(name)
+        if image is None:
+            image = as_image(self._evaluate(body["expression"]))
+            self._keep(name, image)
+        return image, body
+
+    def _tile(self, call: Call) -> Answer:
+        image, body = self._kept(call.path["parent"])
+        zoom, x, y = (int(call.path[name]) for name in ("zoom", "x", "y"))
+        side = 2 * _WEB_MAP / 2**zoom / _TILE
+        grid = Grid(crs="EPSG:3857", width=_TILE, height=_TILE,
+                    transform=(side, 0, x * _TILE * side - _WEB_MAP, 0, -side, _WEB_MAP - y * _TILE * side))
+        pixels = compute(chosen(image, body.get("bandIds") or ()), grid)
+        picture = rendering.visualise(pixels, body.get("visualizationOptions") or {})
+        return File(content=rendering.png(picture), media_type="image/png")
+
+    def _thumbnail(self, call: Call) -> Answer:
+        image, body = self._kept(call.path["name"])
+        if body.get("fileFormat") in ("JPEG", "AUTO_JPEG_PNG"):
+            body = {**body, "fileFormat": "PNG"}
+        return self._rendered(image, body)
+
+    # -- assets and tasks
+
+    def _list_assets(self, call: Call) -> Answer:
+        return self._assets.list(call.path["parent"], page_size=int(call.query.get("pageSize") or 0),
+                                 page_token=call.query.get("pageToken", ""), condition=call.query.get("filter", ""))
+
+    def _submit(self, kind: str, call: Call, work_of: Callable[[Mapping[str, Any]], Any]) -> Answer:
+        body = call.body
+        known = self.tasks.submitted(body.get("requestId", ""))
+        if known is not None:
+            return known
+        manifest = body.get("imageManifest") or body.get("tableManifest") or {}
+        description = body.get("description") or (f"Ingest: \"{manifest['name']}\"" if manifest else kind)
+        return self.tasks.submit(kind, description, work_of(body), request_id=body.get("requestId", ""),
+                                 priority=int((body.get("priority") or {}).get("value", DEFAULT_PRIORITY)))
+
+    def _operations(self, call: Call) -> Answer:
+        found, start = self.tasks.list(), offset(call.query.get("pageToken", ""))
+        stop = start + int(call.query.get("pageSize") or _PAGE)
+        return {"operations": found[start:stop], **({"nextPageToken": str(stop)} if stop < len(found) else {})}
+
+    def _operation(self, call: Call) -> Answer:
+        found = self.tasks.get(call.path["name"])
+        if found is None:
+            raise _no_operation(call)
+        return found
+
+    def _cancel(self, call: Call) -> Answer:
+        if not self.tasks.cancel(call.path["name"]):
+            raise _no_operation(call)
+        return {}
+
+
+def _no_operation(call: Call) -> Refusal:
+    return Refusal(404, f"Operation '{call.path['name']}' not found.")
