@@ -14,7 +14,6 @@ import os
 os.environ.update(NUMBA_NUM_THREADS="1", OMP_NUM_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3")
 
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,7 +23,6 @@ import numpy as np
 import tensorflow as tf
 from isal import igzip_lib
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from agrispec.formats import example
 
 RECORDS, FLOATS, REPEATS, BATCH = 40_000, 430, 7, 256
