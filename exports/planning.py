@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import cast
 
 import pandas as pd
 
-from agrispec.cube import CubeSpec
 from agrispec.grid import Cell
 
 
@@ -34,10 +32,6 @@ class Shard:
     def name(self) -> str:
         """The shard's file, without its ending, below `shards/`."""
         return f"{self.season}/{self.cell.id}-{self.part:03d}"
-
-    def fingerprint(self, spec: CubeSpec) -> str:
-        """12 hexadecimal digits that change with the cube, the season or any of the places."""
-        return hashlib.sha256(repr((spec.digest, self.season, self.at)).encode()).hexdigest()[:12]
 
 
 def shards(samples: pd.DataFrame, per_task: int) -> Iterator[Shard]:

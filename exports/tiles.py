@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from pyproj import Transformer
 from rasterio import Affine, features
 from shapely.geometry import shape
-from shapely.ops import transform
 
 from agrispec.errors import CorruptRecord
 from agrispec.formats import geotiff
@@ -77,7 +77,8 @@ def parcel_pixels(parcels: Sequence[Mapping[str, Any]], grid: Grid) -> np.ndarra
     if not parcels:
         return np.full(grid.shape, -1, np.int32)
     project = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True).transform
-    shapes = [(transform(project, shape(parcel["geometry"])), number) for number, parcel in enumerate(parcels)]
+    shapes = [(shapely.transform(shape(parcel["geometry"]), project, interleaved=False), number)
+              for number, parcel in enumerate(parcels)]
     a, b, c, d, e, f = grid.transform
     numbers: np.ndarray = features.rasterize(shapes, out_shape=grid.shape, fill=-1, dtype=np.int32,
                                              transform=Affine(a, b, c, d, e, f))

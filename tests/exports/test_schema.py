@@ -1,0 +1,43 @@
+"""A flat record is the cube in one order only: time-major, the count last."""
+
+import numpy as np
+import pytest
+
+from agrispec.cube import preset
+from exports import schema
+
+CUBES = [preset("cropnet-5d"), preset("cropnet-5d").view(), preset("agrispec-23")]
+
+
+@pytest.mark.parametrize("spec", CUBES, ids=lambda spec: spec.digest)
+def test_unpacking_a_flat_cube_gives_every_number_its_step_and_feature(spec):
+    steps, columns = spec.shape
+    step, column = np.mgrid[:steps, :columns]
+    flat = (1000 * step + column).astype(np.float32).ravel()
+    values, counts = schema.unpack(np.stack([flat, flat + 0.5]), spec)
+    assert values.shape == (2, steps, columns - 1)
+    assert values[0, 7, 3] == 7003
+    assert (counts[0] == 1000 * np.arange(steps) + columns - 1).all()
+    assert (values[1] == values[0] + 0.5).all()
+    assert (values.transpose(0, 2, 1)[0, 3] == 1000 * np.arange(steps) + 3).all()  # bands before time
+
+
+@pytest.mark.parametrize("spec", CUBES, ids=lambda spec: spec.digest)
+def test_patches_and_tables_of_the_same_places_unpack_to_the_same_series(spec):
+    side, generator = 3, np.random.default_rng(5)
+    cubes = generator.normal(size=(2, side, side, *spec.shape)).astype(np.float32)
+    flat = cubes.reshape(2 * side * side, -1)
+    columns = spec.shape[1]
+    bands = {name: cubes[..., number // columns, number % columns].reshape(2, -1)
+             for number, name in enumerate(spec.patch_bands())}
+    of_table, of_patches = schema.unpack(flat, spec), schema.unpack_patches(bands, spec, side)
+    for table, patches in zip(of_table, of_patches, strict=True):
+        np.testing.assert_array_equal(table, patches.reshape(table.shape))
+
+
+@pytest.mark.parametrize("spec", CUBES, ids=lambda spec: spec.digest)
+def test_features_hold_what_the_cube_says(spec):
+    steps, columns = spec.shape
+    assert schema.table_features(spec)["cube"].length == steps * columns
+    assert list(schema.patch_features(spec, 32)) == list(spec.patch_bands())
+    assert {feature.length for feature in schema.patch_features(spec, 32).values()} == {1024}
