@@ -9,6 +9,8 @@ from agrispec.config import Service
 from agrispec.engine import Engine
 from agrispec.errors import MissingExtra
 
+_HOMES = {"cloud": "gee_scripts.engine.cloud", "local": "gee_scripts.engine.embedded"}
+
 
 def open(service: Service, home: Path) -> Engine:
     """The engine that a configuration names, ready to use; `close` it after use.
@@ -22,7 +24,7 @@ def open(service: Service, home: Path) -> Engine:
         EngineError: the engine cannot be reached, or its credentials are not valid.
     """
     try:
-        module = importlib.import_module(f"gee_scripts.engine.{service.name}")
+        module = importlib.import_module(_HOMES[service.name])
     except ModuleNotFoundError as error:
         if error.name and error.name.split(".")[0] in ("gee_scripts", "ee"):
             raise
