@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import platform
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.cube import CubeSpec
-from agrispec.errors import ConfigError, CorruptRecord, RunError, SchemaMismatch, StorageError
+from agrispec.errors import ConfigError, CorruptRecord, RunError, SchemaMismatch
+from agrispec.formats.atomic import whole_folder
 from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
@@ -90,16 +90,8 @@ class Classifier:
         Raises:
             StorageError: the folder cannot be written.
         """
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
-                written = Path(scratch, "new")
-                written.mkdir()
-                self._write(written)
-                _replace(folder, written, Path(scratch, "old"))
-        except OSError as error:
-            raise StorageError(f"the model cannot be written to {folder} ({error})",
-                               mend="free some space or choose another folder, then train again") from error
+        with whole_folder(folder) as part:
+            self._write(part)
 
     def _write(self, folder: Path) -> None:
         self.model.save(folder / MODEL)
@@ -111,18 +103,6 @@ class Classifier:
             writer = csv.DictWriter(file, fieldnames=list(self.history[0]) if self.history else ["epoch"])
             writer.writeheader()
             writer.writerows(self.history)
-
-
-def _replace(folder: Path, new: Path, old: Path) -> None:
-    """Moves `folder`, if it is there, to `old` and `new` to `folder`; puts `old` back where that fails."""
-    if folder.exists():
-        folder.rename(old)
-    try:
-        new.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
 
 
 def load(folder: Path) -> Classifier:

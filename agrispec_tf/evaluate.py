@@ -10,7 +10,8 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from agrispec.errors import DataError, StorageError
+from agrispec.errors import DataError
+from agrispec.formats.atomic import write_files
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.samples import Samples
 from agrispec_tf.metrics import Confusion
@@ -36,7 +37,7 @@ def report(confusion: Confusion, class_names: tuple[str, ...], folder: Path, tit
     truth, columns the prediction, entries samples.
 
     Raises:
-        StorageError: a file cannot be written; none is left half-written under its name.
+        StorageError: a file cannot be written; none of the four is left half-written under its name.
     """
     totals = {"samples": int(confusion.counts.sum()), "overall_accuracy": confusion.accuracy,
               "macro_f1": confusion.macro_f1}
@@ -49,15 +50,7 @@ def report(confusion: Confusion, class_names: tuple[str, ...], folder: Path, tit
         "confusion.csv": _csv([["truth", *class_names], *matrix]),
         "confusion.png": _drawn(confusion, class_names, title),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            partial = folder / f".{name}.partial"
-            partial.write_bytes(content)
-            partial.replace(folder / name)
-    except OSError as error:
-        raise StorageError(f"the report cannot be written to {folder} ({error})",
-                           mend="free some space or choose another folder") from error
+    write_files({folder / name: content for name, content in files.items()})
 
 
 def _csv(rows: list[list[object]]) -> bytes:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agrispec.cube import CubeSpec
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.preparation import seen
 from agrispec_tf.data.samples import Series
@@ -50,26 +49,6 @@ def series(classifier: Classifier, places: Series, batch: int = 512) -> Predicti
         SchemaMismatch: the series are of another cube than the classifier's.
     """
     return Prediction(np.where(seen(places)[:, None], classifier.probabilities(places, batch), np.float32(0)))
-
-
-def pixels(classifier: Classifier, cube: CubeSpec, patch: NDArray[np.float32], batch: int = 512) -> Prediction:
-    """The prediction of every pixel of a patch.
-
-    Args:
-        classifier: of the cube or a view of it.
-        cube: what the patch carries.
-        patch: (T, rows, columns, F + 1), the last column the clear looks.
-        batch: pixels prepared and classified at a time.
-
-    Returns: probabilities (rows, columns, C).
-
-    Raises:
-        SchemaMismatch: the patch is of another cube than the classifier's.
-    """
-    steps, rows, columns, depth = patch.shape
-    records = patch.transpose(1, 2, 0, 3).reshape(rows * columns, steps, depth)
-    found = series(classifier, Series.of_records(cube, records), batch)
-    return Prediction(found.probabilities.reshape(rows, columns, -1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

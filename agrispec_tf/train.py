@@ -200,6 +200,8 @@ def _check(options: Options, training: Samples, validation: Samples, class_names
                           mend="build its options with for_cube(cube, classes)")
     if target is not None and isinstance(options, CropNetOptions):
         raise ConfigError("CropNet has no domain head for a target season", mend="train the Bi-GRU, or leave it out")
+    if target is not None and not len(target):
+        raise DataError("the target season has no series", mend="export the target season, or train without it")
     for name, other in (("validation", validation.series), ("target", target)):
         if other is not None and other.cube.view() != cube.view():
             raise ConfigError(f"the {name} series are of another cube than the training samples",

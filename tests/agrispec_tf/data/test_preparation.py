@@ -1,0 +1,120 @@
+"""Preparation: windows, gaps, smoothing and length, against plain NumPy; nothing leaks into a window."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agrispec.cube import preset
+from agrispec.errors import DataError
+from agrispec.season import Window
+from agrispec_tf.data import augmentation
+from agrispec_tf.data.augmentation import Augmentation, Draw
+from agrispec_tf.data.normalisation import Normalisation
+from agrispec_tf.data.preparation import Preparation, seen
+from agrispec_tf.data.samples import Series
+
+CROPNET = preset("cropnet-5d")
+seeds = st.integers(0, 2**32 - 1)
+
+
+def year(seed: int, count: int = 4, clear: float = 0.4) -> Series:
+    generator = np.random.default_rng(seed)
+    counts = (generator.random((count, 73)) < clear).astype(np.float32) * generator.integers(1, 4, (count, 73))
+    values = generator.random((count, 73, 10), np.float32)
+    values[counts == 0] = CROPNET.fill
+    return Series(cube=CROPNET, values=values, counts=counts.astype(np.float32))
+
+
+def view(series: Series) -> Series:
+    window = series.cube.window
+    return Series(cube=series.cube.view(), values=series.values[:, window.start:window.stop],
+                  counts=series.counts[:, window.start:window.stop])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 2.0])
+@given(seed=seeds, clear=st.sampled_from([0.05, 0.4, 1.0]))
+def test_a_full_year_and_its_window_give_the_same_input_to_the_bit(smoothing, seed, clear):
+    whole = year(seed, clear=clear)
+    prepared = Preparation(smoothing=smoothing).apply(whole)
+    np.testing.assert_array_equal(prepared, Preparation(smoothing=smoothing).apply(view(whole)))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 2.0])
+@given(seed=seeds)
+def test_nothing_outside_of_a_drawn_window_reaches_the_input(smoothing, seed):
+    whole = year(seed, count=6)
+    drawn = augmentation.draw(Augmentation(), CROPNET.window, 5, 6, np.random.default_rng(seed))
+    step = np.arange(73)
+    outside = (step < drawn.start[:, None]) | (step >= drawn.stop[:, None])
+    other = replace(whole, values=np.where(outside[..., None], np.float32(7), whole.values),
+                    counts=np.where(outside, np.float32(9), whole.counts))
+    prepared = Preparation(smoothing=smoothing)
+    np.testing.assert_array_equal(prepared.apply(whole, drawn), prepared.apply(other, drawn))
+
+
+@given(seed=seeds)
+def test_gaps_are_interpolated_linearly_inside_the_window_as_numpy_does(seed):
+    whole = year(seed)
+    prepared = Preparation().apply(whole)
+    steps = np.arange(24, 67)
+    for n in range(len(whole)):
+        known = steps[whole.counts[n, steps] > 0]
+        for band in range(10):
+            expected = np.interp(steps, known, whole.values[n, known, band]) if len(known) else np.zeros(43)
+            np.testing.assert_allclose(prepared[n, :, band], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("start", "stop", "first", "last"), [
+    (20, 64, (0.0116, 1.0349, 2.0581), 42.9884),
+    (20, 57, (0.0, 0.7907, 1.6512), 36.0),
+    (14, 73, (0.1860, 1.5581, 2.9302), 57.8140)])
+def test_a_drawn_window_is_resized_with_half_pixel_centres(start, stop, first, last):
+    ramp = np.broadcast_to((np.arange(73, dtype=np.float32) - start)[None, :, None], (1, 73, 10))
+    series = Series(cube=CROPNET, values=ramp, counts=np.ones((1, 73), np.float32))
+    drawn = Draw(start=np.array([start]), stop=np.array([stop]), knots=np.ones((1, 5)))
+    resized = Preparation().apply(series, drawn)[0, :, 0]
+    assert len(resized) == 43
+    np.testing.assert_allclose([*resized[:3], resized[-1]], [*first, last], atol=5e-5)
+
+
+def test_statistics_standardise_what_they_were_fitted_on():
+    whole = year(1, count=50)
+    plain = Preparation().apply(whole)
+    standard = Preparation(normalisation=Normalisation.fitted(plain)).apply(whole)
+    np.testing.assert_allclose(standard.mean(axis=(0, 1)), 0, atol=1e-5)
+    np.testing.assert_allclose(standard.std(axis=(0, 1)), 1, atol=1e-5)
+
+
+def test_a_feature_that_never_varies_is_centred_and_not_divided():
+    series = np.full((3, 5, 2), 0.3, np.float32)
+    series[..., 1] = np.random.default_rng(0).random((3, 5))
+    fitted = Normalisation.fitted(series)
+    assert fitted.deviation[0] == 1
+    np.testing.assert_allclose(fitted.apply(series)[..., 0], 0, atol=1e-6)
+
+
+def test_a_series_without_a_clear_look_is_told_apart():
+    whole = year(2)
+    counts = whole.counts.copy()
+    counts[1, 24:67] = 0
+    np.testing.assert_array_equal(seen(replace(whole, counts=counts)), [True, False, True, True])
+
+
+def test_a_window_that_the_records_do_not_carry_is_refused():
+    drawn = augmentation.draw(Augmentation(), CROPNET.window, 5, 4, np.random.default_rng(0))
+    with pytest.raises(DataError, match="whole season year"):
+        Preparation().apply(view(year(0)), drawn)
+
+
+def test_series_of_another_shape_than_their_cube_are_refused():
+    with pytest.raises(DataError, match=r"\(N, 73, 10\)"):
+        Series(cube=CROPNET, values=np.zeros((2, 43, 10), np.float32), counts=np.zeros((2, 43), np.float32))
+
+
+def test_the_model_window_may_be_any_part_of_the_year():
+    cube = replace(CROPNET, window=Window(0, 73))
+    whole = replace(year(3), cube=cube)
+    assert Preparation().apply(whole).shape == (4, 73, 10)
