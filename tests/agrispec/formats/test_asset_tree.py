@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import rasterio
+import rasterio.warp
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,7 +79,8 @@ def test_an_image_is_a_stac_item_beside_a_geotiff(tree):
         assert f"EPSG:{source.crs.to_epsg()}" == file["proj:code"]
         assert list(source.transform)[:6] == file["proj:transform"]
         assert source.nodata == file["nodata"]
-        lons, lats = rasterio.warp.transform(source.crs, "EPSG:4326", *zip(source.transform * (0, 0), strict=True))
+        x, y = source.transform * (0, 0)
+        lons, lats = rasterio.warp.transform(source.crs, "EPSG:4326", [x], [y])
         assert (west, north) == pytest.approx((lons[0], lats[0]), abs=1e-6)
     assert tree.get(f"{HOME}/maps/crop").properties["datetime"] == "mine"
 
