@@ -79,7 +79,7 @@ def test_an_image_is_a_stac_item_beside_a_geotiff(tree):
         assert f"EPSG:{source.crs.to_epsg()}" == file["proj:code"]
         assert list(source.transform)[:6] == file["proj:transform"]
         assert source.nodata == file["nodata"]
-        x, y = source.transform * (0, 0)
+        x, y = source.xy(0, 0, offset="ul")
         lons, lats = rasterio.warp.transform(source.crs, "EPSG:4326", [x], [y])
         assert (west, north) == pytest.approx((lons[0], lats[0]), abs=1e-6)
     assert tree.get(f"{HOME}/maps/crop").properties["datetime"] == "mine"
