@@ -68,31 +68,37 @@ class Collected:
                        cells=self.table["cell"].to_numpy(str)[chosen], ids=self.table["row"].to_numpy()[chosen])
 
 
-def run_train(run: Run, config: Config, model: str, preset: str,
-              on_epoch: Callable[[Mapping[str, float]], None]) -> Confusion:
-    """Train one of `MODELS` on a run's training cells into `model/`, and report on its held-out cells.
+def fitted(collected: Collected, config: Config, model: str, preset: str,
+           on_epoch: Callable[[Mapping[str, float]], None] | None = None) -> Classifier:
+    """One of `MODELS`, trained on the training cells, its epoch chosen by the validation cells.
 
     The gradient reversal sees the target season's series of the training cells, never a label of them.
 
     Raises:
         ConfigError: no such model or preset.
-        RunError: the run is not exported yet.
         DataError: a fold or a class is empty.
     """
     if model not in MODELS:
         raise ConfigError(f"there is no model {model!r}", mend=f"use one of {', '.join(MODELS)}")
-    collected, names = Collected(run, config), config.taxonomy.names
-    architecture = model.removesuffix("-grl")
+    names, architecture = config.taxonomy.names, model.removesuffix("-grl")
     build = CropNetOptions if architecture == "cropnet" else BiGRUOptions
-    trained = train.fit(
+    return train.fit(
         build.for_cube(config.spec, len(names)), collected.labelled("train"), collected.labelled("validation"),
         class_names=names, how=train.recipe(preset, architecture), seed=config.training.seed,
         smoothing=config.training.smoothing if architecture == "bigru" else 0.0,
         target=collected.target("train") if model.endswith("-grl") else None, on_epoch=on_epoch)
+
+
+def run_train(run: Run, config: Config, model: str, preset: str,
+              on_epoch: Callable[[Mapping[str, float]], None]) -> Confusion:
+    """Train one of `MODELS` into `model/`, and report on the held-out cells of the source seasons. Raises as
+    `fitted`, and RunError where the run is not exported yet."""
+    collected = Collected(run, config)
+    trained = fitted(collected, config, model, preset, on_epoch)
     trained.save(run.models / model)
     held_out = collected.labelled("test")
     found = evaluate.score(trained, held_out)
-    evaluate.report(found, names, run.report / model, title=_title(run, f"{model}, held-out cells"))
+    evaluate.report(found, config.taxonomy.names, run.report / model, title=_title(run, f"{model}, held-out cells"))
     manifest.record(run.path, f"train {model}", {
         "preset": preset, "training": dict(trained.training), "cube": config.spec.digest,
         "held_out": {"samples": len(held_out), **_scores(found)}})
