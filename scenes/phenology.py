@@ -1,9 +1,9 @@
 """How crops grow through a year: leaf area, dead leaves, chlorophyll and water of every parcel on every day.
 
-Days count from 1 January. The dates are those of northern France in an average year, rounded from the crop
-calendars of the JRC MARS bulletins (https://agri4cast.jrc.ec.europa.eu) and of FAO GIEWS
-(https://www.fao.org/giews/countrybrief/country.jsp?code=FRA); leaf areas are those that field campaigns measure
-(Scurlock, Asner & Gower 2001, https://doi.org/10.2172/782214).
+Days count from 1 January. The dates are our own round numbers for an average year in northern France: barley is cut
+in early and wheat in late July, maize around 1 October (FranceAgriMer's weekly progress, https://cereobs.franceagrimer.fr).
+Leaf areas are of the size that field campaigns measure (Scurlock, Asner & Gower 2001,
+https://doi.org/10.3334/ORNLDAAC/584). Nothing here is a model of yield.
 """
 
 from __future__ import annotations

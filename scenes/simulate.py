@@ -4,9 +4,10 @@ The seasons after the first are warm and dry years. Their weather was set from a
 trained, and never against a score: 2 °C more than the average spring of 10 °C gives the thermal time of 70
 days (March to mid-May) in 58, so stages come 12 days earlier (thermal time with base 0 °C: McMaster & Wilhelm
 1997, https://doi.org/10.1016/S0168-1923(97)00027-0; observed: 2.5 days per °C and more for early stages, Menzel
-et al. 2006, https://doi.org/10.1111/j.1365-2486.2006.01193.x); later stages are shortened by 5 %, less than
-thermal time says, since sowing and harvest follow the calendar too; and leaf area loses 12 %, 6 % per °C as
-wheat yields do (Asseng et al. 2015, https://doi.org/10.1038/nclimate2470). How hard the crops are to tell apart
+et al. 2006, https://doi.org/10.1111/j.1365-2486.2006.01193.x); later stages follow faster by 5 %, less
+than thermal time says, since sowing follows the calendar too, so that maize is cut 20 days early (18 days in the
+hot and dry 2022: FranceAgriMer, 14 October 2022); and leaf area loses 12 %, 6 % per °C as wheat yields do (Asseng
+et al. 2015, https://doi.org/10.1038/nclimate2470). How hard the crops are to tell apart
 was set against a random forest on the first season alone (benchmarks/bench_landscape.py).
 """
 

@@ -114,3 +114,12 @@ def test_reflectance_is_nearly_linear_in_the_brightness_of_the_soil():
     ends = [reflectance(1.0, brightness=b) for b in CanopyTable.BRIGHTNESS]
     middle = reflectance(1.0, brightness=float(CanopyTable.BRIGHTNESS.mean()))
     np.testing.assert_allclose(middle, np.mean(ends, axis=0), rtol=0.01)
+
+
+def test_reflectance_is_continuous_where_sun_and_diffuse_light_are_dimmed_alike():
+    """With reflectance = transmittance = s the extinctions are equal at cos(zenith) = 0.5 / sqrt(1 - 2 s)."""
+    share = one(0.28)
+    pole = np.degrees(np.arccos(0.5 / np.sqrt(1 - 2 * share[0])))
+    offsets = np.concatenate([[-1e-3, 1e-3], np.linspace(-1, 1, 41) * 1e-12])
+    around = [canopy(one(3), share[None], share[None], one(0.2)[None], one(pole + offset))[0, 0] for offset in offsets]
+    np.testing.assert_allclose(around, around[0], rtol=1e-3)
