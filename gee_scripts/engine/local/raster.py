@@ -218,6 +218,7 @@ class Band:
         projection: its own grid.
         composite: it has no grid of its own: `projection` is only the default one.
         values, mask: how to compute them.
+        size: (rows, columns) of the asset it was loaded from.
     """
 
     name: str
@@ -226,6 +227,7 @@ class Band:
     composite: bool = False
     values: Node
     mask: Node = field(default=VALID)
+    size: tuple[int, int] | None = None
 
     def renamed(self, name: str) -> Band:
         """The same band by another name."""

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from gee_scripts.engine.local.raster import Band, is_geographic, transformer
 
@@ -182,24 +181,34 @@ class Filter:
     measure: Callable[[Any, Any], float] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Reducer:
-    """Numbers to one value an output.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One plain reducer.
 
     Attributes:
-        outputs: names, in order.
-        reduce: (N,) values and (N,) weights > 0 of one input, or of each input in turn -> one value an output.
-        inputs: how many series of numbers it takes.
-        stacked: the same over axis 0 of (N, …) values and validity, -> one (values, mask, dtype) an output;
-            None where only numbers can be reduced.
-        kind: name of a plain reducer, "" of a combined one.
+        kind: "mean", "percentile", …; what it does to a region, a stack or a neighbourhood stands in
+            `algorithms.reducers`.
+        outputs: names of its outputs.
+        numbers: its parameters, e.g. percentiles.
+        weighted: inputs count by their weight; otherwise each counts one.
     """
 
+    kind: str
     outputs: tuple[str, ...]
-    reduce: Callable[[NDArray[Any], NDArray[Any]], tuple[Any, ...]]
-    inputs: int = 1
-    parts: tuple[Reducer, ...] = ()
-    kind: str = ""
+    numbers: tuple[float, ...] = ()
+    weighted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reducer:
+    """Plain reducers that run side by side over the same single input."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of all outputs, in order."""
+        return tuple(name for part in self.parts for name in part.outputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

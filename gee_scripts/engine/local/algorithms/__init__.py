@@ -1,0 +1,30 @@
+"""The algorithms that are implemented, a module a family; importing this package registers them all.
+
+A new family is a module with functions under `@algorithm("Name.of.the.algorithm")` and a line here.
+"""
+
+from gee_scripts.engine.local.algorithms import (
+    aggregates,
+    arithmetic,
+    bands,
+    collections,
+    dates,
+    elements,
+    filters,
+    geometries,
+    joins,
+    lists,
+    masks,
+    neighbourhoods,
+    numbers,
+    projections,
+    reducers,
+    regions,
+    sampling,
+    stacks,
+    texts,
+)
+
+__all__ = ["aggregates", "arithmetic", "bands", "collections", "dates", "elements", "filters", "geometries", "joins",
+           "lists", "masks", "neighbourhoods", "numbers", "projections", "reducers", "regions", "sampling", "stacks",
+           "texts"]

@@ -1,0 +1,315 @@
+"""Arithmetic of images: bands are matched, masks are the smaller of both, types as Earth Engine unites them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gee_scripts.engine.local.promotion import DTYPES
+from gee_scripts.engine.local.raster import Apply, Band, Constant, Mask, Node, PixelType, both, seen, smaller
+from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.values import Image
+
+Array = NDArray[Any]
+DType = np.dtype[Any]
+BOOLEAN = PixelType(np.dtype(np.uint8))
+"""Comparisons give 0 or 1; their arrays are bool until somebody counts with them."""
+
+
+def matched(first: Image, second: Image) -> list[tuple[Band, Band, str]]:
+    """Pairs of bands, and the name of what comes from each: by name where the names agree, else in order; a single
+    band goes with all.
+
+    Raises:
+        AlgorithmError: neither has one band, and their numbers differ.
+    """
+    a, b = first.bands, second.bands
+    if len(a) == len(b):
+        if len(a) > 1 and set(first.names) == set(second.names):
+            by_name = {band.name: band for band in b}
+            return [(band, by_name[band.name], band.name) for band in a]
+        return [(one, other, one.name) for one, other in zip(a, b, strict=True)]
+    if len(b) == 1:
+        return [(band, b[0], band.name) for band in a]
+    if len(a) == 1:
+        return [(a[0], band, band.name) for band in b]
+    raise AlgorithmError("If one image has no bands, the other must also have no bands. "
+                         f"Got {len(a)} and {len(b)}" if not a or not b else
+                         f"Images must have the same number of bands, or one of them a single band. "
+                         f"Got {len(a)} and {len(b)}", mend="select the bands that belong together")
+
+
+def tightest(band: Band) -> DType:
+    """The narrowest type that holds the band: a constant counts by its value."""
+    if isinstance(band.values, Constant) and band.type.dimensions == 0 and band.type.dtype.kind in "iu":
+        return np.min_scalar_type(int(band.values.value))
+    return band.type.dtype
+
+
+def united(first: DType, second: DType) -> DType:
+    """The type of sums, differences and products: floats as NumPy unites them, integers with room to grow."""
+    joined = np.result_type(first, second)
+    if joined.kind == "f":
+        return joined
+    return np.dtype(np.int32 if max(first.itemsize, second.itemsize) <= 2 else np.int64)
+
+
+def quotient(first: DType, second: DType) -> DType:
+    """The type of quotients and functions such as sqrt: float where both fit one, else double."""
+    joined = np.result_type(first, second)
+    return np.dtype(np.float32 if joined.kind == "f" and joined.itemsize <= 4 else np.float64)
+
+
+def widest(first: DType, second: DType) -> DType:
+    """The type that holds both."""
+    return np.result_type(first, second)
+
+
+def _boolean(first: DType, second: DType) -> DType:
+    return BOOLEAN.dtype
+
+
+def combined(first: Image, second: Image, function: Callable[[Array, Array, DType], Array],
+             kind: Callable[[DType, DType], DType], undefined: Callable[..., Mask] | None = None) -> Image:
+    """Band by band. The image has the properties and footprint of the first one; composites take the projection
+    of what they are combined with."""
+    masks: dict[tuple[int, int], Node] = {}
+    bands = []
+    for one, other, name in matched(first, second):
+        dtype = kind(tightest(one), tightest(other))
+        if one.type.dimensions != other.type.dimensions and not isinstance(
+                (one if one.type.dimensions < other.type.dimensions else other).values, Constant):
+            raise AlgorithmError("an array band with a scalar one that varies is not implemented by the local engine",
+                                 mend="combine the bands before toArray()")
+        # Bands of one scene have one mask; so have the results.
+        key = id(one.mask), id(other.mask)
+        mask = masks.setdefault(key, both(one.mask, other.mask))
+        if undefined is not None:
+            mask = Apply(undefined, (one.values, other.values, mask))
+        lead = other if one.composite and not other.composite else one
+        bands.append(Band(name=name, type=PixelType(dtype, max(one.type.dimensions, other.type.dimensions)),
+                          projection=lead.projection, composite=lead.composite,
+                          values=Apply(partial(_call, function, dtype), (one.values, other.values)), mask=mask))
+    return replace(first, bands=tuple(bands), id=None)
+
+
+def _call(function: Callable[[Array, Array, DType], Array], dtype: DType, a: Array, b: Array) -> Array:
+    return function(a, b, dtype)
+
+
+def _ufunc(of: Any) -> Callable[[Array, Array, DType], Array]:
+    return lambda a, b, dtype: of(a, b, dtype=dtype)
+
+
+def _divided(a: Array, b: Array, dtype: DType) -> Array:
+    if np.ndim(b) == 0:
+        return np.divide(a, b, dtype=dtype) if b else np.zeros(np.shape(a), dtype)
+    result = np.divide(a, b, dtype=dtype)
+    result[np.broadcast_to(b == 0, result.shape)] = 0
+    return result
+
+
+def _comparison(of: Any) -> Callable[[Array, Array, DType], Array]:
+    return lambda a, b, dtype: of(a, b)
+
+
+_ARITHMETIC: dict[str, tuple[Callable[[Array, Array, DType], Array], Callable[[DType, DType], DType]]] = {
+    "add": (_ufunc(np.add), united), "subtract": (_ufunc(np.subtract), united),
+    "multiply": (_ufunc(np.multiply), united), "divide": (_divided, quotient),
+    "pow": (_ufunc(np.power), quotient), "hypot": (_ufunc(np.hypot), quotient), "atan2": (_ufunc(np.arctan2), quotient),
+    "mod": (lambda a, b, dtype: np.where(b == 0, 0, np.fmod(a, np.where(b == 0, 1, b))).astype(dtype), widest),
+    "max": (_ufunc(np.maximum), widest), "min": (_ufunc(np.minimum), widest),
+    "bitwiseAnd": (_ufunc(np.bitwise_and), widest), "bitwiseOr": (_ufunc(np.bitwise_or), widest),
+    "bitwiseXor": (_ufunc(np.bitwise_xor), widest), "leftShift": (_ufunc(np.left_shift), united),
+    "rightShift": (_ufunc(np.right_shift), widest),
+    "eq": (_comparison(np.equal), _boolean), "neq": (_comparison(np.not_equal), _boolean),
+    "lt": (_comparison(np.less), _boolean), "lte": (_comparison(np.less_equal), _boolean),
+    "gt": (_comparison(np.greater), _boolean), "gte": (_comparison(np.greater_equal), _boolean),
+    "and": (_comparison(np.logical_and), _boolean), "or": (_comparison(np.logical_or), _boolean),
+}
+
+
+def _binary(function: Callable[[Array, Array, DType], Array],
+            kind: Callable[[DType, DType], DType]) -> Callable[[Image, Image], Image]:
+    return lambda first, second: combined(first, second, function, kind)
+
+
+for _name, (_function, _kind) in _ARITHMETIC.items():
+    algorithm(f"Image.{_name}")(_binary(_function, _kind))
+
+
+def each(image: Image, function: Callable[[Array], Array], kind: Callable[[DType], DType]) -> Image:
+    """A function of every band's values; masks stay."""
+    return image.with_bands(
+        replace(band, type=PixelType(kind(band.type.dtype), band.type.dimensions),
+                values=Apply(partial(_each, function, kind(band.type.dtype)), (band.values,)))
+        for band in image.bands)
+
+
+def _each(function: Callable[[Array], Array], dtype: DType, values: Array) -> Array:
+    if values.dtype.kind == "b":
+        values = values.astype(BOOLEAN.dtype)
+    return np.asarray(function(values)).astype(dtype, copy=False)
+
+
+def _same(dtype: DType) -> DType:
+    return dtype
+
+
+def _floating(dtype: DType) -> DType:
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)
+
+
+_UNARY: dict[str, tuple[Callable[[Array], Array], Callable[[DType], DType]]] = {
+    "abs": (np.abs, _same), "signum": (np.sign, _same), "floor": (np.floor, _same), "ceil": (np.ceil, _same),
+    "round": (lambda values: np.floor(values + 0.5), _same),
+    "sqrt": (np.sqrt, _floating), "exp": (np.exp, _floating), "log": (np.log, _floating),
+    "log10": (np.log10, _floating), "cbrt": (np.cbrt, _floating), "sin": (np.sin, _floating),
+    "cos": (np.cos, _floating), "tan": (np.tan, _floating), "asin": (np.arcsin, _floating),
+    "acos": (np.arccos, _floating), "atan": (np.arctan, _floating), "sinh": (np.sinh, _floating),
+    "cosh": (np.cosh, _floating), "tanh": (np.tanh, _floating),
+    "not": (np.logical_not, lambda dtype: BOOLEAN.dtype),
+}
+
+
+def _unary(function: Callable[[Array], Array], kind: Callable[[DType], DType]) -> Callable[[Image], Image]:
+    return lambda image: each(image, function, kind)
+
+
+for _name, (_one, _of) in _UNARY.items():
+    algorithm(f"Image.{_name}")(_unary(_one, _of))
+
+
+def cast(values: Array, dtype: DType) -> Array:
+    """Values in another type: integers cut off the fraction and stay within their limits; NaN becomes 0."""
+    values = np.asarray(values)
+    if dtype.kind == "f" or values.dtype.kind == "b":
+        return values.astype(dtype, copy=False)
+    limits = np.iinfo(dtype)
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(np.trunc(values), nan=0.0, posinf=float(limits.max), neginf=float(limits.min))
+        # 2**63 - 1 is no double: the next one below it is.
+        top = float(limits.max) if limits.bits < 64 else float(np.nextafter(2.0**limits.bits, 0.0))
+        return np.clip(values, float(limits.min), top).astype(dtype)
+    given = np.iinfo(values.dtype)
+    if given.min >= limits.min and given.max <= limits.max:
+        return values.astype(dtype, copy=False)
+    return np.clip(values, max(limits.min, given.min), min(limits.max, given.max)).astype(dtype)
+
+
+def _casting(dtype: DType) -> Callable[[Image], Image]:
+    return lambda image: image.with_bands(cast_band(band, dtype) for band in image.bands)
+
+
+def cast_band(band: Band, dtype: DType) -> Band:
+    """The band in another type."""
+    if band.type.dtype == dtype:
+        return band
+    if isinstance(band.values, Constant):
+        return replace(band, type=PixelType(dtype, band.type.dimensions),
+                       values=Constant(cast(band.values.value, dtype)))
+    return replace(band, type=PixelType(dtype, band.type.dimensions),
+                   values=Apply(partial(_cast, dtype), (band.values,)))
+
+
+def _cast(dtype: DType, values: Array) -> Array:
+    if values.dtype == object:
+        cells = np.empty(values.shape, object)
+        for place, value in np.ndenumerate(values):
+            cells[place] = cast(value, dtype)
+        return cells
+    return cast(values, dtype)
+
+
+for _name, _dtype in DTYPES.items():
+    algorithm(f"Image.{_name}", f"Image.to{_name[0].upper()}{_name[1:]}")(_casting(np.dtype(_dtype)))
+
+
+@algorithm("Image.cast")
+def cast_some(image: Image, types: dict[str, Any], order: list[str] | None) -> Image:
+    """Some bands in other types; bands that are not there are added, masked everywhere."""
+    from gee_scripts.engine.local.algorithms.bands import masked_band
+
+    wanted = {name: kind.dtype if isinstance(kind, PixelType) else np.dtype(DTYPES[kind])
+              for name, kind in types.items()}
+    bands = {band.name: cast_band(band, wanted.get(band.name, band.type.dtype)) for band in image.bands}
+    for name in sorted(set(wanted) - set(bands)):
+        bands[name] = masked_band(name, PixelType(wanted[name]))
+    return image.with_bands(bands[name] for name in (order or bands))
+
+
+@algorithm("Image.clamp")
+def clamp(image: Image, low: float, high: float) -> Image:
+    """Values not below `low` and not above `high`."""
+    return each(image, lambda values: np.clip(values, low, high), _same)
+
+
+@algorithm("Image.unitScale")
+def unit_scale(image: Image, low: float, high: float) -> Image:
+    """0 at `low`, 1 at `high`, a line through both."""
+    return each(image, lambda values: (values - low) / (high - low), _floating)
+
+
+@algorithm("Image.normalizedDifference")
+def normalized_difference(image: Image, names: list[str] | None) -> Image:
+    """(first - second) / (first + second) as band `nd`; masked where either is negative."""
+    from gee_scripts.engine.local.algorithms.bands import select
+
+    pair = select(image, names if names is not None else [0, 1], None)
+    if len(pair.bands) != 2:
+        raise AlgorithmError(f"{len(pair.bands)} bands were given", mend="give two")
+    first, second = (Image(bands=(band.renamed("nd"),), footprint=image.footprint) for band in pair.bands)
+    return combined(first, second, _difference, quotient, _not_negative)
+
+
+def _difference(a: Array, b: Array, dtype: DType) -> Array:
+    a, b = np.asarray(a, dtype), np.asarray(b, dtype)
+    return _divided(a - b, a + b, dtype)
+
+
+def _not_negative(a: Array, b: Array, mask: Mask) -> Mask:
+    return smaller(np.asarray((a >= 0) & (b >= 0)), mask)
+
+
+@algorithm("Image.remap")
+def remap(image: Image, old: list[Any], new: list[Any], default: Any, name: str | None) -> Image:
+    """One band with its values replaced; others become the default, or are masked without one."""
+    from gee_scripts.engine.local.algorithms.bands import select
+
+    if len(old) != len(new):
+        raise AlgorithmError("The 'from' and 'to' lists must have the same length. "
+                             f"Got {len(old)} and {len(new)}", mend="give as many new values as old ones")
+    band = select(image, [name if name is not None else 0], None).bands[0]
+    table = np.asarray(new)
+    fill = None if default is None else np.asarray(default)
+    dtype = widest(_listed(table), _listed(fill)) if fill is not None else _listed(table)
+    order = np.argsort(np.asarray(old), kind="stable")
+    keys, targets = np.asarray(old)[order], table[order].astype(dtype)
+
+    def place(values: Array) -> tuple[Array, Array]:
+        at = np.minimum(np.searchsorted(keys, values), max(len(keys) - 1, 0))
+        found = keys[at] == values if len(keys) else np.zeros(np.shape(values), np.bool_)
+        return at, found
+
+    places = Apply(place, (band.values,))
+
+    def value(found: tuple[Array, Array]) -> Array:
+        chosen = targets[found[0]] if len(targets) else np.zeros(np.shape(found[0]), dtype)
+        return chosen if fill is None else np.where(found[1], chosen, fill.astype(dtype))
+
+    mask = band.mask
+    if fill is None:
+        mask = Apply(lambda found, known: smaller(np.asarray(found[1]), seen(known)), (places, band.mask))
+    return image.with_bands([Band(name="remapped", type=PixelType(dtype), projection=band.projection,
+                                  composite=band.composite, values=Apply(value, (places,)), mask=mask)])
+
+
+def _listed(values: Array) -> DType:
+    if values.dtype.kind == "f":
+        return values.dtype
+    return np.dtype(np.uint8) if values.size == 0 else np.result_type(*(np.min_scalar_type(int(v)) for v in values.flat))

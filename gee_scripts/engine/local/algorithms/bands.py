@@ -1,0 +1,286 @@
+"""Images made, loaded, and their bands chosen, named and put together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gee_scripts.engine.local.algorithms.masks import Within
+from gee_scripts.engine.local.catalog import Catalog
+from gee_scripts.engine.local.promotion import Mismatch, constant_bands
+from gee_scripts.engine.local.raster import (
+    MASKED,
+    Apply,
+    Band,
+    Constant,
+    Domain,
+    Mask,
+    PixelType,
+    Place,
+    Projection,
+    both,
+    coordinates,
+    seen,
+)
+from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.values import Collection, Geometry, Image, Output, get, hashable
+
+Array = NDArray[Any]
+
+
+@algorithm("Image.load", catalog=True)
+def load(catalog: Catalog, asset_id: str, version: int) -> Image:
+    """An image asset."""
+    return catalog.image(asset_id)
+
+
+@algorithm("Image.constant")
+def constant(value: Any) -> Image:
+    """An image of the same numbers or arrays everywhere."""
+    try:
+        return Image(bands=constant_bands(value))
+    except Mismatch as error:
+        raise AlgorithmError(f"'{error.text}' is no number", mend="give numbers or arrays") from error
+
+
+@algorithm("Image.metadata")
+def metadata(image: Image, name: str, band: str | None) -> Image:
+    """A property as a constant band of doubles."""
+    value = get(image, name)
+    if not isinstance(value, int | float):
+        raise AlgorithmError(f"property '{name}' is no number", mend="set it on the image first")
+    made = constant(float(value)).bands[0]
+    return replace(image, bands=(made.renamed(band or name),), id=None)
+
+
+@algorithm("Image.pixelLonLat")
+def pixel_lon_lat() -> Image:
+    """Longitude and latitude of every pixel's centre, in degrees."""
+    return _places(Place(lambda domain: coordinates(domain, "EPSG:4326")), ("longitude", "latitude"))
+
+
+@algorithm("Image.pixelCoordinates")
+def pixel_coordinates(projection: Projection) -> Image:
+    """Column and row (x, y) of every pixel's centre in a projection."""
+    a, b, c, d, e, f = projection.transform
+
+    def places(domain: Domain) -> tuple[Array, Array]:
+        x, y = coordinates(domain, projection.crs)
+        size = a * e - b * d
+        return (e * (x - c) - b * (y - f)) / size, (a * (y - f) - d * (x - c)) / size
+
+    return _places(Place(places), ("x", "y"))
+
+
+def _places(node: Place, names: tuple[str, str]) -> Image:
+    return Image(bands=tuple(
+        Band(name=name, type=PixelType(np.dtype(np.float64)), composite=True,
+             values=Apply(lambda pair, number=number: pair[number], (node,))) for number, name in enumerate(names)))
+
+
+def chosen(image: Image, selectors: Iterable[Any]) -> list[Band]:
+    """The bands of names, patterns or places, in the order asked for.
+
+    Raises:
+        AlgorithmError: one of them names none.
+    """
+    found: list[Band] = []
+    for selector in selectors:
+        if isinstance(selector, int | float):
+            if not 0 <= selector < len(image.bands):
+                raise AlgorithmError(f"Band number {int(selector)} is out of bounds for an image of "
+                                     f"{len(image.bands)} bands", mend=f"its bands are {image.names}")
+            found.append(image.bands[int(selector)])
+            continue
+        matches = [band for band in image.bands if band.name == selector]
+        if not matches:
+            try:
+                matches = [band for band in image.bands if re.fullmatch(selector, band.name)]
+            except re.error:
+                matches = []
+        if not matches:
+            raise AlgorithmError(f"Band pattern '{selector}' did not match any bands. Available bands: "
+                                 f"[{', '.join(image.names)}]", mend="select a band that is there")
+        found += matches
+    return found
+
+
+@algorithm("Image.select")
+def select(image: Image, selectors: list[Any], names: list[str] | None) -> Image:
+    """The chosen bands, renamed if asked."""
+    return _named(image, chosen(image, selectors), names)
+
+
+@algorithm("Image.rename")
+def rename(image: Image, names: list[str]) -> Image:
+    """The bands by other names."""
+    return _named(image, image.bands, names)
+
+
+def _named(image: Image, bands: Iterable[Band], names: list[str] | None) -> Image:
+    kept = list(bands)
+    if names is not None:
+        if len(names) != len(kept):
+            raise AlgorithmError(f"The number of names ({len(names)}) must match the number of bands ({len(kept)})",
+                                 mend=f"the bands are {[band.name for band in kept]}")
+        kept = [band.renamed(name) for band, name in zip(kept, names, strict=True)]
+    every = [band.name for band in kept]
+    if len(set(every)) < len(every):
+        twice = next(name for name in every if every.count(name) > 1)
+        raise AlgorithmError(f"Duplicate band name '{twice}'", mend="give every band a name of its own")
+    return image.with_bands(kept)
+
+
+@algorithm("Image.slice")
+def sliced(image: Image, start: int, end: int | None) -> Image:
+    """The bands from `start` to before `end`."""
+    return image.with_bands(image.bands[start:end])
+
+
+@algorithm("Image.addBands")
+def add_bands(image: Image, other: Image, names: list[str] | None, overwrite: bool) -> Image:
+    """The image's bands and then the other's; names that are taken are overwritten or get a suffix."""
+    bands = {band.name: band for band in image.bands}
+    for band in chosen(other, names) if names is not None else other.bands:
+        name, number = band.name, 1
+        while name in bands and not overwrite:
+            name, number = f"{band.name}_{number}", number + 1
+        bands[name] = band.renamed(name)
+    return image.with_bands(bands.values())
+
+
+@algorithm("Image.bandNames")
+def band_names(image: Image) -> list[str]:
+    """Names of the bands."""
+    return image.names
+
+
+@algorithm("Image.bandTypes")
+def band_types(image: Image) -> dict[str, PixelType]:
+    """Types of the bands by name."""
+    return {band.name: band.type for band in image.bands}
+
+
+@algorithm("Image.projection")
+def projection(image: Image) -> Projection:
+    """The projection that all bands share."""
+    found = {band.projection for band in image.bands}
+    if len(found) > 1:
+        raise AlgorithmError("The bands of the specified image contains different projections. "
+                             "Use Image.select to pick a single band", mend="select one band first")
+    if not found:
+        raise AlgorithmError("The image has no bands", mend="select a band")
+    return found.pop()
+
+
+@algorithm("Image.setDefaultProjection")
+def set_default_projection(image: Image, crs: Projection, transform: list[float] | None,
+                           scale: float | None) -> Image:
+    """The image with a grid to be computed on where nothing else is asked for."""
+    if transform is not None:
+        a, b, c, d, e, f = map(float, transform)
+        crs = Projection(crs.crs, (a, b, c, d, e, f))
+    elif scale is not None:
+        crs = crs.at_scale(scale)
+    return replace(image, bands=tuple(replace(band, projection=crs, composite=False) for band in image.bands))
+
+
+@algorithm("Image.clipToBoundsAndScale")
+def clip_to_bounds_and_scale(image: Image, shape: Geometry | None, width: int | None, height: int | None,
+                             largest: int | None, scale: float | None) -> Image:
+    """The image with a frame for exports and thumbnails; `frame.output_grid` makes the grid of it."""
+    return replace(image, output=Output(geometry=shape, width=width, height=height, largest=largest, scale=scale))
+
+
+def masked_band(name: str, kind: PixelType) -> Band:
+    """A band that is masked everywhere."""
+    return Band(name=name, type=kind, composite=True, values=Constant(np.zeros((), kind.dtype)), mask=MASKED)
+
+
+@algorithm("Image.linkCollection")
+def link_collection(image: Image, collection: Collection, bands: Any, properties: Any, key: str) -> Image:
+    """The image with bands and properties of the collection's image that has the same property `key`; without
+    such an image the bands are masked everywhere and the properties null."""
+    value = get(image, key)
+    places = [] if value is None else collection.positions(key).get(hashable(value), [])
+    match: Image | None = collection.items[places[0]] if places else None
+    pattern: Image | None = match or (collection.items[0] if collection.items else None)
+    names = [bands] if isinstance(bands, str) else bands
+    if pattern is None:
+        added = [masked_band(name, PixelType(np.dtype(np.float64))) for name in names or ()]
+    else:
+        added = chosen(pattern, names) if names is not None else list(pattern.bands)
+        if match is None:
+            added = [replace(masked_band(band.name, band.type), projection=band.projection, composite=False)
+                     for band in added]
+        elif image.footprint is not None and match.footprint != image.footprint:
+            frame = Within(shapes=image.footprint)
+            masks = {id(band.mask): both(band.mask, frame) for band in added}
+            added = [replace(band, mask=masks[id(band.mask)]) for band in added]
+    linked = add_bands(image, Image(bands=tuple(added)), None, True)
+    wanted = [properties] if isinstance(properties, str) else list(properties or ())
+    changed = {name: value for name, value in image.properties.items() if name not in wanted}
+    if match is not None:
+        changed |= {name: get(match, name) for name in wanted if get(match, name) is not None}
+    return linked.with_properties(changed)
+
+
+@algorithm("Image.toArray")
+def to_array(image: Image, axis: int) -> Image:
+    """The bands as one array a pixel: a vector of numbers; masked where any band is."""
+    if any(band.type.dimensions for band in image.bands) or axis != 0:
+        raise AlgorithmError("bands that hold arrays, and axes other than 0, are not implemented by the local engine",
+                             mend="give scalar bands and axis 0")
+    dtype = np.result_type(*(band.type.dtype for band in image.bands))
+    mask = image.bands[0].mask
+    for band in image.bands[1:]:
+        mask = both(mask, band.mask)
+    values = Apply(partial(_stacked, dtype), tuple(band.values for band in image.bands))
+    return image.with_bands([replace(image.bands[0], name="array", type=PixelType(dtype, 1), values=values,
+                                     mask=mask)])
+
+
+def _stacked(dtype: np.dtype[Any], *values: Array) -> Array:
+    return np.stack(np.broadcast_arrays(*values), axis=-1).astype(dtype, copy=False)
+
+
+@algorithm("Image.arrayGet")
+def array_get(image: Image, position: Image) -> Image:
+    """The numbers at a constant position of array bands; masked where an array is shorter."""
+    if not all(isinstance(band.values, Constant) for band in position.bands):
+        raise AlgorithmError("positions that vary are not implemented by the local engine",
+                             mend="give a constant position")
+    at = tuple(int(n) for band in position.bands for n in np.atleast_1d(band.values.value))  # type: ignore[attr-defined]
+    bands = []
+    for band in image.bands:
+        if len(at) != band.type.dimensions:
+            raise AlgorithmError(f"band '{band.name}' holds arrays of {band.type.dimensions} axes, the position has "
+                                 f"{len(at)}", mend="give one coordinate an axis")
+        bands.append(replace(band, type=PixelType(band.type.dtype), values=Apply(partial(_element, at), (band.values,)),
+                             mask=Apply(partial(_has, at), (band.values, band.mask))))
+    return image.with_bands(bands)
+
+
+def _element(at: tuple[int, ...], values: Array) -> Array:
+    if values.dtype != object:
+        there = all(n < size for n, size in zip(at, values.shape[-len(at):], strict=True))
+        return values[(..., *at)] if there else np.zeros(values.shape[:-len(at)], values.dtype)
+    return np.vectorize(lambda cell: cell[at] if _holds(cell, at) else 0.0, otypes=[np.float64])(values)
+
+
+def _has(at: tuple[int, ...], values: Array, known: Mask) -> Mask:
+    if values.dtype != object:
+        there = all(n < size for n, size in zip(at, values.shape[-len(at):], strict=True))
+        return known if there else np.zeros((), np.bool_)
+    held = np.vectorize(lambda cell: _holds(cell, at), otypes=[np.bool_])(values)
+    return held if known is None else held & np.asarray(seen(known))
+
+
+def _holds(cell: Array, at: tuple[int, ...]) -> bool:
+    return all(n < size for n, size in zip(at, cell.shape, strict=True))

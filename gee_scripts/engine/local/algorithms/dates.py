@@ -1,0 +1,143 @@
+"""Dates and ranges of dates."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from gee_scripts.engine.local import times
+from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.values import Date, DateRange
+
+
+@algorithm("Date")
+def date(value: Any, zone: str | None) -> Date:
+    """The instant of a number or a string."""
+    return Date(_instant(value, zone))
+
+
+def _instant(value: Any, zone: str | None) -> int:
+    try:
+        return times.milliseconds(value, zone)
+    except (TypeError, ValueError) as error:
+        raise AlgorithmError(f"'{value}' is no date",
+                             mend="give milliseconds since 1970, or e.g. 2023-05-01") from error
+
+
+@algorithm("Date.fromYMD")
+def from_ymd(year: int, month: int, day: int, zone: str | None) -> Date:
+    """The first instant of a day."""
+    return date(f"{year:04d}-{month:02d}-{day:02d}", zone)
+
+
+@algorithm("Date.millis")
+def millis(when: Date) -> int:
+    """Milliseconds since 1970-01-01T00:00:00Z."""
+    return when.milliseconds
+
+
+@algorithm("Date.advance")
+def advance(when: Date, delta: float, unit: str, zone: str | None) -> Date:
+    """The date `delta` units later."""
+    return Date(times.advanced(when.milliseconds, delta, unit, zone))
+
+
+@algorithm("Date.difference")
+def difference(when: Date, start: Date, unit: str) -> float:
+    """Units from `start` to the date."""
+    return times.difference(when.milliseconds, start.milliseconds, unit)
+
+
+@algorithm("Date.get")
+def get(when: Date, unit: str, zone: str | None) -> int:
+    """A field of the calendar: year, month (1-12), week, day (of the month), hour, minute, second."""
+    moment, plain = times.moment(when.milliseconds, zone), times.unit(unit)
+    return moment.isocalendar().week if plain == "week" else int(getattr(moment, plain))
+
+
+@algorithm("Date.getRelative")
+def get_relative(when: Date, unit: str, within: str, zone: str | None) -> int:
+    """How many `unit` have passed in the date's `within`: day in year counts from 0."""
+    moment, outer, inner = times.moment(when.milliseconds, zone), times.unit(within), times.unit(unit)
+    start = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    start = start.replace(month=1, day=1) if outer == "year" else start.replace(day=1) if outer == "month" else start
+    if outer == "week":
+        start -= timedelta(days=moment.weekday())
+    if inner == "month" and outer == "year":
+        return moment.month - 1
+    return int(times.difference(when.milliseconds, times.milliseconds_of(start), inner))
+
+
+@algorithm("Date.getRange")
+def get_range(when: Date, unit: str, zone: str | None) -> DateRange:
+    """The calendar unit that holds the date."""
+    plain, moment = times.unit(unit), times.moment(when.milliseconds, zone)
+    fields = ["year", "month", "day", "hour", "minute", "second"]
+    first = {"month": 1, "day": 1, "hour": 0, "minute": 0, "second": 0}
+    finer = fields[fields.index("day" if plain == "week" else plain) + 1:]
+    start = moment.replace(microsecond=0, **{name: first[name] for name in finer})  # type: ignore[arg-type]
+    if plain == "week":
+        start -= timedelta(days=moment.weekday())
+    opened = times.milliseconds_of(start)
+    return DateRange(opened, times.advanced(opened, 1, plain, zone))
+
+
+# https://www.joda.org/joda-time/apidocs/org/joda/time/format/DateTimeFormat.html
+_LETTERS = {"Y": "year", "y": "year", "x": "year", "M": "month", "d": "day", "H": "hour", "m": "minute", "s": "second"}
+
+
+@algorithm("Date.format")
+def formatted(when: Date, pattern: str | None, zone: str | None) -> str:
+    """The date by a Joda pattern, e.g. YYYY-MM-dd; ISO 8601 without one."""
+    moment = times.moment(when.milliseconds, zone)
+    if pattern is None:
+        return moment.replace(tzinfo=None).isoformat(timespec="seconds" if not moment.microsecond else "milliseconds")
+
+    def field(found: re.Match[str]) -> str:
+        if found[1] is not None:
+            return found[1]
+        letter, width = found[0][0], len(found[0])
+        if letter in ("M", "E") and width >= 3:
+            name = moment.strftime({"M": "%B", "E": "%A"}[letter])
+            return name if width > 3 else name[:3]
+        if letter == "D":
+            return f"{times.day_of_year(moment):0{width}d}"
+        if letter == "S":
+            return f"{moment.microsecond:06d}"[:width]
+        if letter == "w":
+            return f"{moment.isocalendar().week:0{width}d}"
+        if letter not in _LETTERS:
+            raise AlgorithmError(f"Date format letter '{letter}' is not implemented",
+                                 mend="use Y, M, d, D, w, H, m, s, S or E")
+        value = getattr(moment, _LETTERS[letter])
+        return f"{value % 100:02d}" if letter in "Yyx" and width == 2 else f"{value:0{width}d}"
+
+    return re.sub(r"'([^']*)'|([A-Za-z])\2*", field, pattern)
+
+
+@algorithm("DateRange")
+def date_range(start: Any, end: Any, zone: str | None) -> DateRange:
+    """From `start` to before `end`; a millisecond without an end."""
+    opened = _instant(start, zone)
+    return DateRange(opened, opened + 1 if end is None else _instant(end, zone))
+
+
+@algorithm("DateRange.start")
+def range_start(span: DateRange) -> Date:
+    """The first instant."""
+    return Date(int(span.start))
+
+
+@algorithm("DateRange.end")
+def range_end(span: DateRange) -> Date:
+    """The instant after the last."""
+    return Date(int(span.end))
+
+
+@algorithm("DateRange.contains")
+def range_contains(span: DateRange, other: Any) -> bool:
+    """Whether a date, or all of a range, is in it."""
+    if isinstance(other, DateRange):
+        return span.start <= other.start and other.end <= span.end
+    return _instant(other, None) in span

@@ -1,0 +1,105 @@
+"""Properties of images, features and collections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.values import SYSTEM_INDEX, TIME_START, Date, Feature, Geometry, Image, geometry_of, put
+from gee_scripts.engine.local.values import get as property_of
+
+
+@algorithm("Element.get", "Element.getString", "Element.getArray")
+def get(element: Any, name: str) -> Any:
+    """A property, null where there is none."""
+    return property_of(element, name)
+
+
+@algorithm("Element.getNumber")
+def get_number(element: Any, name: str) -> Any:
+    """A property that is a number; dates are milliseconds."""
+    value = property_of(element, name)
+    return value.milliseconds if isinstance(value, Date) else value
+
+
+@algorithm("Element.set")
+def set_(element: Any, name: str, value: Any) -> Any:
+    """The element with a property set; null removes it."""
+    return put(element, {name: value.milliseconds if isinstance(value, Date) else value})
+
+
+@algorithm("Element.setMulti")
+def set_all(element: Any, properties: Mapping[str, Any]) -> Any:
+    """The element with properties set."""
+    return put(element, properties)
+
+
+@algorithm("Element.copyProperties", "Image.copyProperties")
+def copy_properties(target: Any, source: Any, names: list[str] | None, exclude: list[str] | None) -> Any:
+    """The target with properties of the source; without names all ordinary ones, not the system's."""
+    if target is None or source is None:
+        raise AlgorithmError("Parameters 'destination' and 'source' are required", mend="give both")
+    if names is None:
+        names = [name for name in source.properties if not name.startswith("system:") and name not in (exclude or ())]
+    found = {name: property_of(source, name) for name in names}
+    return put(target, {name: value for name, value in found.items() if value is not None})
+
+
+@algorithm("Element.propertyNames")
+def property_names(element: Any) -> list[str]:
+    """Names of all properties."""
+    extra = ["system:bands", "system:band_names"] if isinstance(element, Image) else []
+    return [*element.properties, *extra]
+
+
+@algorithm("Element.toDictionary")
+def to_dictionary(element: Any, names: list[str] | None) -> dict[str, Any]:
+    """Properties by name; without names all but the system's."""
+    if names is None:
+        names = [name for name in element.properties if not name.startswith("system:")]
+    return {name: property_of(element, name) for name in names}
+
+
+@algorithm("Feature.id", "Image.id")
+def id_(element: Any) -> Any:
+    """Its id within its collection."""
+    return property_of(element, SYSTEM_INDEX)
+
+
+@algorithm("Element.geometry", "Feature.geometry", "Image.geometry")
+def geometry(element: Any, error: Any, projection: Any, geodesics: Any) -> Geometry | None:
+    """The geometry of a feature, the footprint of an image."""
+    return geometry_of(element)
+
+
+@algorithm("Image.date")
+def date(image: Image) -> Date:
+    """When the image was taken."""
+    start = property_of(image, TIME_START)
+    if start is None:
+        raise AlgorithmError("the image has no property system:time_start", mend="set it, in milliseconds since 1970")
+    return Date(int(start))
+
+
+@algorithm("Feature")
+def feature(shape: Geometry | None, properties: Mapping[str, Any], key: str | None) -> Feature:
+    """A geometry with properties."""
+    return Feature(geometry=shape, properties=dict(properties))
+
+
+@algorithm("Feature.setGeometry")
+def with_geometry(element: Feature, shape: Geometry | None) -> Feature:
+    """The feature with another geometry."""
+    return Feature(geometry=shape, properties=element.properties)
+
+
+@algorithm("Feature.select")
+def select(element: Any, selectors: list[str], new: list[str] | None, keep: bool) -> Any:
+    """The feature with some of its properties, renamed if asked."""
+    names = new or selectors
+    found = {name: property_of(element, old) for old, name in zip(selectors, names, strict=True)}
+    index = property_of(element, SYSTEM_INDEX)
+    kept = {name: value for name, value in found.items() if value is not None}
+    return Feature(geometry=geometry_of(element) if keep else None,
+                   properties=kept | ({SYSTEM_INDEX: index} if index is not None else {}))

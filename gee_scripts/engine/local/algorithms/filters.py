@@ -1,0 +1,217 @@
+"""Filters: predicates on elements, and on pairs of them in joins."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from gee_scripts.engine.local import times
+from gee_scripts.engine.local.algorithms.geometries import distance
+from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.values import (
+    TIME_START,
+    Collection,
+    Date,
+    DateRange,
+    Feature,
+    Filter,
+    Geometry,
+    Image,
+    geometry_of,
+    get,
+    hashable,
+)
+
+Operand = Callable[[Any, Any], Any]
+
+
+def _operands(left_field: str | None, right_value: Any, right_field: str | None,
+              left_value: Any) -> tuple[Operand, Operand]:
+    """How to get both operands of a pair: a field of the left element is the primary's; a field of the right one
+    is the secondary's, or the only element's where there is one."""
+    if left_field is None and right_field is None:
+        raise AlgorithmError("a filter needs a field", mend="give leftField or rightField")
+
+    def of(field: str | None, value: Any, right: bool) -> Operand:
+        if field is None:
+            constant = value.milliseconds if isinstance(value, Date) else value
+            return lambda primary, secondary: constant
+
+        def field_of(primary: Any, secondary: Any) -> Any:
+            found = get(secondary if right and secondary is not None else primary, field)
+            return found.milliseconds if isinstance(found, Date) else found
+
+        return field_of
+
+    return of(left_field, left_value, False), of(right_field, right_value, True)
+
+
+def _comparison(holds: Callable[[Any, Any], bool], equality: bool = False) -> Callable[..., Filter]:
+    def made(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any) -> Filter:
+        left, right = _operands(left_field, right_value, right_field, left_value)
+
+        def accepts(primary: Any, secondary: Any) -> bool:
+            a, b = left(primary, secondary), right(primary, secondary)
+            if a is None or b is None:
+                return False
+            try:
+                return bool(holds(a, b))
+            except TypeError:
+                # Values of different kinds have no order.
+                return False
+
+        fields = (left_field, right_field) if equality and left_field and right_field else None
+        return Filter(accepts=accepts, equal=fields)
+
+    return made
+
+
+algorithm("Filter.equals", "Filter.eq")(_comparison(lambda a, b: hashable(a) == hashable(b), equality=True))
+algorithm("Filter.notEquals", "Filter.neq")(_comparison(lambda a, b: hashable(a) != hashable(b)))
+algorithm("Filter.lessThan", "Filter.lt")(_comparison(operator.lt))
+algorithm("Filter.lessThanOrEquals", "Filter.lte")(_comparison(operator.le))
+algorithm("Filter.greaterThan", "Filter.gt")(_comparison(operator.gt))
+algorithm("Filter.greaterThanOrEquals", "Filter.gte")(_comparison(operator.ge))
+algorithm("Filter.stringContains")(_comparison(lambda a, b: b in a))
+algorithm("Filter.stringStartsWith")(_comparison(lambda a, b: a.startswith(b)))
+algorithm("Filter.stringEndsWith")(_comparison(lambda a, b: a.endswith(b)))
+algorithm("Filter.inList", "Filter.listContains")(
+    _comparison(lambda a, b: hashable(b) in set(map(hashable, a)) if isinstance(a, list) else False))
+algorithm("Filter.dateRangeContains")(_comparison(lambda a, b: b in a if isinstance(a, DateRange) else False))
+
+
+@algorithm("Filter.rangeContains")
+def range_contains(field: str, low: Any, high: Any) -> Filter:
+    """Whether a property lies between two values, both included."""
+    return Filter(accepts=lambda a, b: (value := get(a, field)) is not None and low <= value <= high)
+
+
+@algorithm("Filter.notNull")
+def not_null(names: list[str]) -> Filter:
+    """Whether an element has all of the properties."""
+    return Filter(accepts=lambda a, b: all(get(a, name) is not None for name in names))
+
+
+@algorithm("Filter.hasGeometry")
+def has_geometry() -> Filter:
+    """Whether an element has a geometry."""
+    return Filter(accepts=lambda a, b: geometry_of(a) is not None)
+
+
+algorithm("Filter.always")(lambda: Filter(accepts=lambda a, b: True))
+algorithm("Filter.never")(lambda: Filter(accepts=lambda a, b: False))
+
+
+@algorithm("Filter.and")
+def all_of(filters: list[Filter]) -> Filter:
+    """Whether all hold."""
+    checks = [part.accepts for part in filters]
+    return Filter(accepts=lambda a, b: all(check(a, b) for check in checks),
+                  equal=next((part.equal for part in filters if part.equal), None),
+                  measure=next((part.measure for part in filters if part.measure), None))
+
+
+@algorithm("Filter.or")
+def any_of(filters: list[Filter]) -> Filter:
+    """Whether one holds."""
+    checks = [part.accepts for part in filters]
+    return Filter(accepts=lambda a, b: any(check(a, b) for check in checks))
+
+
+@algorithm("Filter.not")
+def negated(condition: Filter) -> Filter:
+    """Whether it does not hold."""
+    return Filter(accepts=lambda a, b: not condition.accepts(a, b))
+
+
+@algorithm("Filter.maxDifference")
+def max_difference(limit: float, left_field: str | None, right_value: Any, right_field: str | None,
+                   left_value: Any) -> Filter:
+    """Whether two numbers differ by no more than `limit`."""
+    left, right = _operands(left_field, right_value, right_field, left_value)
+
+    def measure(primary: Any, secondary: Any) -> float:
+        a, b = left(primary, secondary), right(primary, secondary)
+        return float("inf") if a is None or b is None else abs(a - b)
+
+    return Filter(accepts=lambda a, b: measure(a, b) <= limit, measure=measure)
+
+
+@algorithm("Filter.calendarRange")
+def calendar_range(start: int, end: int | None, field: str) -> Filter:
+    """Whether a field of the start time's calendar lies between two values, both included; it may wrap."""
+    fields: dict[str, Callable[[Any], int]] = {
+        "day_of_year": times.day_of_year, "day_of_month": lambda when: when.day, "month": lambda when: when.month,
+        "year": lambda when: when.year, "hour": lambda when: when.hour, "minute": lambda when: when.minute,
+        "day_of_week": lambda when: when.isoweekday(), "week_of_year": lambda when: when.isocalendar().week}
+    if field not in fields:
+        raise AlgorithmError(f"'{field}' is no field of a calendar", mend=f"use one of {', '.join(fields)}")
+    last = start if end is None else end
+
+    def accepts(primary: Any, secondary: Any) -> bool:
+        instant = get(primary, TIME_START)
+        if instant is None:
+            return False
+        value = fields[field](times.moment(int(instant)))
+        return start <= value <= last if start <= last else value >= start or value <= last
+
+    return Filter(accepts=accepts)
+
+
+@algorithm("Filter.dayOfYear")
+def day_of_year(start: int, end: int) -> Filter:
+    """Whether the start time's day of the year lies in [start, end)."""
+    return calendar_range(start, end - 1, "day_of_year")
+
+
+def _spatial(relation: Callable[[Any, Any], bool], unlimited: bool) -> Callable[..., Filter]:
+    def made(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any,
+             error: Any) -> Filter:
+        fixed = right_value if right_value is not None else left_value
+        other = None if fixed is None else _shape_of(fixed)
+        # Scenes of one tile share a footprint: it is compared once.
+        known: dict[tuple[int, int], tuple[bool, Any]] = {}
+
+        def accepts(primary: Any, secondary: Any) -> bool:
+            mine = geometry_of(primary)
+            theirs = other if other is not None else geometry_of(secondary)
+            if mine is None or theirs is None:
+                return unlimited and isinstance(primary if mine is None else secondary, Image)
+            key = id(mine), id(theirs)
+            if key not in known:
+                known[key] = bool(relation(mine.to(theirs.crs), theirs.shape)), (mine, theirs)
+            return known[key][0]
+
+        return Filter(accepts=accepts)
+
+    return made
+
+
+def _shape_of(value: Any) -> Geometry:
+    found = geometry_of(value) if isinstance(value, Geometry | Feature | Image | Collection) else None
+    if found is None:
+        raise AlgorithmError(f"a {type(value).__name__} has no geometry", mend="give a geometry, or a feature with one")
+    return found
+
+
+algorithm("Filter.intersects")(_spatial(lambda a, b: a.intersects(b), unlimited=True))
+algorithm("Filter.disjoint")(_spatial(lambda a, b: a.disjoint(b), unlimited=False))
+algorithm("Filter.contains")(_spatial(lambda a, b: a.contains(b), unlimited=True))
+algorithm("Filter.isContained")(_spatial(lambda a, b: a.within(b), unlimited=False))
+
+
+@algorithm("Filter.withinDistance")
+def within_distance(limit: float, left_field: str | None, right_value: Any, right_field: str | None,
+                    left_value: Any, error: Any) -> Filter:
+    """Whether two geometries are no further apart than metres."""
+    fixed = right_value if right_value is not None else left_value
+
+    def measure(primary: Any, secondary: Any) -> float:
+        mine = geometry_of(primary)
+        theirs = _shape_of(fixed) if fixed is not None else geometry_of(secondary)
+        if mine is None or theirs is None:
+            return float("inf")
+        return distance(mine, theirs, None, None, True)
+
+    return Filter(accepts=lambda a, b: measure(a, b) <= limit, measure=measure)

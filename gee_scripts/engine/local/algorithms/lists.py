@@ -1,0 +1,201 @@
+"""Lists."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.values import Closure, Filter, hashable
+
+
+@algorithm("List.sequence")
+def sequence(start: float, end: float | None, step: float, count: int | None) -> list[float]:
+    """Numbers from `start` to `end`, both included, by `step`, or `count` of them."""
+    if count is not None:
+        if end is not None:
+            step = (end - start) / (count - 1) if count > 1 else 0
+    elif end is None:
+        raise AlgorithmError("At least one of 'end' or 'count' must be specified", mend="give `end` or `count`")
+    elif step == 0:
+        raise AlgorithmError("The step must not be 0", mend="give another step")
+    else:
+        # A billionth absorbs steps that binary cannot hold, such as 0.1.
+        count = max(math.floor((end - start) / step + 1e-9) + 1, 0)
+    whole = float(start).is_integer() and float(step).is_integer()
+    return [int(start) + i * int(step) if whole else start + i * step for i in range(count)]
+
+
+@algorithm("List.map")
+def mapped(items: list[Any], function: Closure, drop_nulls: bool) -> list[Any]:
+    """The function's value for every element."""
+    values = [function(item) for item in items]
+    return [value for value in values if value is not None] if drop_nulls else values
+
+
+@algorithm("List.iterate")
+def iterated(items: list[Any], function: Closure, first: Any) -> Any:
+    """The function of each element and of its own last value, from `first` on."""
+    value = first
+    for item in items:
+        value = function(item, value)
+    return value
+
+
+@algorithm("List.get", "List.getNumber", "List.getString", "List.getArray", "List.getGeometry")
+def get(items: list[Any], index: int) -> Any:
+    """The element at a place; negative ones count from the end."""
+    if not -len(items) <= index < len(items):
+        raise AlgorithmError(f"List index must be between 0 and {len(items) - 1}, or -1 and {-len(items)}. "
+                             f"Found {index}", mend="ask for an element that is there")
+    return items[index]
+
+
+@algorithm("List.size", "List.length")
+def size(items: list[Any]) -> int:
+    """Number of elements."""
+    return len(items)
+
+
+@algorithm("List.add")
+def added(items: list[Any], element: Any) -> list[Any]:
+    """The list and the element after it."""
+    return [*items, element]
+
+
+@algorithm("List.cat")
+def cat(items: list[Any], other: list[Any]) -> list[Any]:
+    """Both lists, one after the other."""
+    return [*items, *other]
+
+
+@algorithm("List.contains")
+def contains(items: list[Any], element: Any) -> bool:
+    """Whether the element is in the list."""
+    return _find(items, element) >= 0
+
+
+@algorithm("List.containsAll")
+def contains_all(items: list[Any], other: list[Any]) -> bool:
+    """Whether every element of `other` is in the list."""
+    return all(_find(items, element) >= 0 for element in other)
+
+
+@algorithm("List.indexOf")
+def _find(items: list[Any], element: Any) -> int:
+    key = hashable(element)
+    return next((place for place, item in enumerate(items) if hashable(item) == key), -1)
+
+
+@algorithm("List.distinct")
+def distinct(items: list[Any]) -> list[Any]:
+    """The list without repetitions."""
+    return list({hashable(item): item for item in reversed(items)}.values())[::-1]
+
+
+@algorithm("List.equals")
+def equals(items: list[Any], other: list[Any]) -> bool:
+    """Whether both hold the same, in the same order."""
+    return hashable(items) == hashable(other)
+
+
+@algorithm("List.filter")
+def filtered(items: list[Any], condition: Filter) -> list[Any]:
+    """The elements that pass, with `item` for the property."""
+    from gee_scripts.engine.local.values import Feature
+
+    return [item for item in items if condition.accepts(Feature(properties={"item": item}), None)]
+
+
+@algorithm("List.flatten")
+def flattened(items: list[Any]) -> list[Any]:
+    """The elements of all lists within."""
+    return list(itertools.chain.from_iterable(flattened(i) if isinstance(i, list) else [i] for i in items))
+
+
+@algorithm("List.frequency")
+def frequency(items: list[Any], element: Any) -> int:
+    """How often the element is in the list."""
+    key = hashable(element)
+    return sum(hashable(item) == key for item in items)
+
+
+@algorithm("List.join")
+def joined(items: list[Any], separator: str) -> str:
+    """The elements as one string."""
+    return separator.join(map(str, items))
+
+
+@algorithm("List.remove")
+def removed(items: list[Any], element: Any) -> list[Any]:
+    """The list without the first occurrence of the element."""
+    place = _find(items, element)
+    return items if place < 0 else items[:place] + items[place + 1:]
+
+
+@algorithm("List.removeAll")
+def removed_all(items: list[Any], other: list[Any]) -> list[Any]:
+    """The list without any element of `other`."""
+    gone = set(map(hashable, other))
+    return [item for item in items if hashable(item) not in gone]
+
+
+@algorithm("List.repeat")
+def repeated(value: Any, count: int) -> list[Any]:
+    """The value, `count` times."""
+    return [value] * count
+
+
+@algorithm("List.replaceAll")
+def replaced(items: list[Any], old: Any, new: Any) -> list[Any]:
+    """The list with `new` for every `old`."""
+    return [new if hashable(item) == hashable(old) else item for item in items]
+
+
+@algorithm("List.reverse")
+def backwards(items: list[Any]) -> list[Any]:
+    """The list from its end."""
+    return items[::-1]
+
+
+@algorithm("List.set")
+def changed(items: list[Any], index: int, element: Any) -> list[Any]:
+    """The list with another element at a place."""
+    get(items, index)
+    return [element if place == index % len(items) else item for place, item in enumerate(items)]
+
+
+@algorithm("List.shuffle")
+def shuffled(items: list[Any], seed: Any) -> list[Any]:
+    """The list in another order; the order is this engine's own."""
+    order = np.random.default_rng(0 if seed is None else int(seed)).permutation(len(items))
+    return [items[place] for place in order]
+
+
+@algorithm("List.slice")
+def sliced(items: list[Any], start: int, end: int | None, step: int | None) -> list[Any]:
+    """The elements from `start` to before `end`."""
+    return items[start:end:step]
+
+
+@algorithm("List.sort")
+def ordered(items: list[Any], keys: list[Any] | None) -> list[Any]:
+    """The elements in ascending order, or in that of their keys."""
+    if keys is None:
+        return sorted(items)
+    return [items[place] for place in sorted(range(len(items)), key=keys.__getitem__)]
+
+
+@algorithm("List.unzip")
+def unzipped(items: list[list[Any]]) -> list[list[Any]]:
+    """Columns of a list of rows."""
+    return [list(column) for column in zip(*items, strict=True)]
+
+
+@algorithm("List.zip")
+def zipped(items: list[Any], other: list[Any]) -> list[list[Any]]:
+    """Pairs of elements, as many as the shorter list has."""
+    return [list(pair) for pair in zip(items, other, strict=False)]

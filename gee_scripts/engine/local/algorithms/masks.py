@@ -1,0 +1,232 @@
+"""Masks: 0 (invalid) to 1 (valid), shared by the bands of a scene wherever they are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from gee_scripts.engine.local.algorithms.arithmetic import cast, matched, tightest, united, widest
+from gee_scripts.engine.local.promotion import static_mask
+from gee_scripts.engine.local.raster import (
+    VALID,
+    Apply,
+    Band,
+    Constant,
+    Domain,
+    Mask,
+    Node,
+    PixelType,
+    both,
+    centres,
+    seen,
+    smaller,
+)
+from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.values import Collection, Feature, Geometry, Image, geometry_of
+
+Array = NDArray[Any]
+
+
+def as_mask(band: Band) -> Node:
+    """The mask that a band's values mean: clipped to 0 … 1, and 0 where the band itself is masked."""
+    static = static_mask(band)
+    if static is not None:
+        return static  # type: ignore[no-any-return]
+    return Apply(_values_as_mask, (band.values, band.mask))
+
+
+def _values_as_mask(values: Array, mask: Mask) -> Mask:
+    if values.dtype.kind == "f":
+        meant = np.clip(np.nan_to_num(values), 0, 1).astype(np.float32)
+    else:
+        meant = values if values.dtype.kind == "b" else values > 0
+    return smaller(np.asarray(meant), seen(mask))
+
+
+def _pairs(image: Image, mask: Image) -> list[tuple[Band, Band]]:
+    if len(mask.bands) not in (1, len(image.bands)):
+        raise AlgorithmError(f"The mask image must have one band, or as many as the image. Got {len(mask.bands)} "
+                             f"and {len(image.bands)}", mend="select the band that holds the mask")
+    return [(band, mask.bands[0 if len(mask.bands) == 1 else place]) for place, band in enumerate(image.bands)]
+
+
+@algorithm("Image.updateMask")
+def update_mask(image: Image, mask: Image) -> Image:
+    """The image masked where the mask is 0 too; what was masked stays so."""
+    meanings: dict[int, Node] = {}
+    masks: dict[tuple[int, int], Node] = {}
+    bands = []
+    for band, other in _pairs(image, mask):
+        meant = meanings.get(id(other)) or meanings.setdefault(id(other), as_mask(other))
+        key = id(band.mask), id(meant)
+        shared = masks.get(key) or masks.setdefault(key, both(band.mask, meant))
+        bands.append(replace(band, mask=shared))
+    return image.with_bands(bands)
+
+
+@algorithm("Image.selfMask")
+def self_mask(image: Image) -> Image:
+    """The image masked where it is 0."""
+    return update_mask(image, image)
+
+
+@algorithm("Image.mask")
+def mask(image: Image, new: Image | None) -> Image:
+    """The masks as an image of floats; or the image with other masks, 0 where it was masked before."""
+    if new is None:
+        return image.with_bands(
+            replace(band, type=PixelType(np.dtype(np.float32)), values=Apply(_mask_as_values, (band.mask,)), mask=VALID)
+            for band in image.bands)
+    return image.with_bands(replace(band, values=Apply(_cleared, (band.values, band.mask)), mask=as_mask(other))
+                            for band, other in _pairs(image, new))
+
+
+def _mask_as_values(known: Mask) -> Array:
+    return np.ones((), np.float32) if known is None else known.astype(np.float32)
+
+
+def _cleared(values: Array, known: Mask) -> Array:
+    return values if known is None else np.where(seen(known), values, values.dtype.type(0))
+
+
+@algorithm("Image.unmask")
+def unmask(image: Image, value: Image | None, same_footprint: bool) -> Image:
+    """Another image's values and masks where the image is masked; within its footprint unless told otherwise."""
+    other = value if value is not None else Image(
+        bands=(Band(name="constant", type=PixelType(np.dtype(np.uint8)), values=Constant(np.uint8(0))),))
+    frame: Node = VALID
+    if same_footprint and image.footprint is not None:
+        frame = Within(shapes=image.footprint)
+    if len(other.bands) not in (1, len(image.bands)):
+        raise AlgorithmError(f"The value image must have one band, or as many as the image. Got {len(other.bands)} "
+                             f"and {len(image.bands)}", mend="select the bands that belong together")
+    fills: dict[tuple[int, int], Node] = {}
+    bands = []
+    for band, fill, _ in matched(image, other):
+        if band.mask is VALID:
+            bands.append(band)
+            continue
+        dtype = band.type.dtype
+        if not (isinstance(fill.values, Constant) and _fits(fill.values.value, dtype)):
+            dtype = widest(tightest(band), tightest(fill))
+        allowed = both(fill.mask, frame)
+        key = id(band.mask), id(allowed)
+        shared = fills.get(key) or fills.setdefault(key, Apply(_filled_mask, (band.mask, allowed)))
+        bands.append(replace(band, type=PixelType(dtype, band.type.dimensions), mask=shared,
+                             values=Apply(partial(_filled, dtype), (band.values, band.mask, fill.values))))
+    footprint = image.footprint if same_footprint else None
+    if not same_footprint and image.footprint is not None and other.footprint is not None:
+        footprint = image.footprint + other.footprint
+    return replace(image, bands=tuple(bands), footprint=footprint, id=None)
+
+
+def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether a number is held by a type; any number is near enough to one of a float type."""
+    if np.ndim(value):
+        return False
+    return dtype.kind == "f" or bool(cast(np.asarray(value), dtype) == value)
+
+
+def _filled(dtype: np.dtype[Any], values: Array, known: Mask, fill: Array) -> Array:
+    if known is None:
+        return values.astype(dtype, copy=False)
+    return np.where(seen(known), cast(values, dtype), cast(fill, dtype))
+
+
+def _filled_mask(known: Mask, allowed: Mask) -> Mask:
+    if known is None or (allowed is None and known.dtype == np.bool_):
+        return None
+    if known.dtype == np.bool_ and allowed is not None and allowed.dtype == np.bool_:
+        return np.logical_or(known, allowed)
+    other = np.float32(1) if allowed is None else allowed.astype(np.float32)
+    return np.where(seen(known), known.astype(np.float32), other)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Within(Node):
+    """The mask of pixels whose centre lies in one of some shapes."""
+
+    shapes: tuple[Geometry, ...]
+
+    def compute(self, domain: Domain, arrays: Sequence[Any]) -> Mask:
+        """True inside, by pixel centres; None where all are."""
+        x, y = centres(domain)
+        distinct = {id(shape): shape for shape in self.shapes}.values()
+        shape = shapely.union_all([item.to(domain.crs) for item in distinct])
+        shapely.prepare(shape)
+        found = shapely.intersects_xy(shape, x, y)
+        return None if found.all() else found
+
+
+@algorithm("Image.clip")
+def clip(image: Image, shape: Any) -> Image:
+    """The image masked outside of a geometry."""
+    found = geometry_of(shape) if isinstance(shape, Geometry | Feature | Collection) else None
+    if found is None:
+        raise AlgorithmError(f"a {type(shape).__name__} is no geometry", mend="clip to a geometry or a feature")
+    return clipped(image, found)
+
+
+@algorithm("Image.clipToCollection")
+def clip_to_collection(image: Image, collection: Any) -> Image:
+    """The image masked outside of every feature."""
+    return clip(image, collection)
+
+
+def clipped(image: Image, shape: Geometry) -> Image:
+    """The image masked outside of a geometry, which becomes its footprint."""
+    frame: Node = Within(shapes=(shape,))
+    masks: dict[int, Node] = {}
+    bands = [replace(band, mask=masks.setdefault(id(band.mask), both(band.mask, frame))) for band in image.bands]
+    return replace(image, bands=tuple(bands), footprint=(shape,), id=None)
+
+
+@algorithm("Image.where")
+def where(image: Image, test: Image, value: Image) -> Image:
+    """Another image's values where a test is not zero and neither is masked; masked pixels stay masked."""
+    bands = []
+    for (band, condition), (_, other) in zip(_pairs(image, test), _pairs(image, value), strict=True):
+        dtype = widest(tightest(band), tightest(other))
+        inputs = (band.values, condition.values, condition.mask, other.values, other.mask)
+        bands.append(replace(band, type=PixelType(dtype), values=Apply(partial(_replaced, dtype), inputs)))
+    return image.with_bands(bands)
+
+
+def _replaced(dtype: np.dtype[Any], values: Array, test: Array, test_mask: Mask, other: Array,
+              other_mask: Mask) -> Array:
+    chosen = test != 0
+    for known in (test_mask, other_mask):
+        if known is not None:
+            chosen = chosen & (known > 0)
+    return np.where(chosen, cast(other, dtype), cast(values, dtype))
+
+
+@algorithm("Image.blend")
+def blend(bottom: Image, top: Image) -> Image:
+    """The top image over the bottom one, by its mask."""
+    bands = []
+    for low, high, name in matched(bottom, top):
+        dtype = united(tightest(low), tightest(high)) if low.type != high.type else low.type.dtype
+        values = Apply(partial(_over, dtype), (low.values, high.values, high.mask))
+        bands.append(replace(low, name=name, type=PixelType(dtype), values=values,
+                             mask=Apply(_larger, (low.mask, high.mask))))
+    return bottom.with_bands(bands)
+
+
+def _over(dtype: np.dtype[Any], low: Array, high: Array, weight: Mask) -> Array:
+    if weight is None:
+        return cast(high, dtype)
+    share = weight.astype(np.float64)
+    return cast(high * share + low * (1 - share), dtype)
+
+
+def _larger(first: Mask, second: Mask) -> Mask:
+    return None if first is None or second is None else np.maximum(first, second)
+
+

@@ -1,0 +1,250 @@
+"""Image collections reduced to one image: composites, mosaics, stacks of bands, arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gee_scripts.engine.local.algorithms.arithmetic import cast
+from gee_scripts.engine.local.algorithms.reducers import ALWAYS, over_stack, plain, stack_median, stacked_type
+from gee_scripts.engine.local.raster import (
+    MASKED,
+    VALID,
+    WGS84,
+    Apply,
+    Band,
+    Constant,
+    Mask,
+    Node,
+    PixelType,
+    both,
+    seen,
+)
+from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Geometry, Image, Part, Reducer, get
+
+Array = NDArray[Any]
+
+MOST_BANDS = 5000
+"""https://developers.google.com/earth-engine/apidocs/ee-imagecollection-tobands"""
+
+
+def footprint_of(images: Sequence[Image]) -> tuple[Geometry, ...] | None:
+    """The footprints of images together; None as soon as one has no limit."""
+    shapes: dict[int, Geometry] = {}
+    for image in images:
+        if image.footprint is None:
+            return None
+        shapes |= {id(shape): shape for shape in image.footprint}
+    return tuple(shapes.values())
+
+
+def columns(images: Sequence[Image]) -> dict[str, list[Band]]:
+    """Name of a band -> the bands of that name, in the order of the images."""
+    found: dict[str, list[Band]] = {}
+    for image in images:
+        for band in image.bands:
+            found.setdefault(band.name, []).append(band)
+    return found
+
+
+class Stacks:
+    """Nodes of stacked masks, one for all bands that have the same masks."""
+
+    def __init__(self) -> None:
+        self._valid: dict[tuple[int, ...], Node] = {}
+        self._any: dict[int, Node] = {}
+
+    def valid(self, bands: Sequence[Band]) -> Node:
+        """The node of (N, …) bool, None where all are valid everywhere."""
+        masks = tuple(band.mask for band in bands)
+        if all(mask is VALID for mask in masks):
+            return VALID
+        key = tuple(map(id, masks))
+        return self._valid.get(key) or self._valid.setdefault(key, Apply(_stack_masks, masks))
+
+    def any(self, bands: Sequence[Band]) -> Node:
+        """The mask of pixels that are valid in one band at least."""
+        if not bands:
+            return MASKED
+        if any(band.mask is VALID for band in bands):
+            return VALID
+        valid = self.valid(bands)
+        return self._any.get(id(valid)) or self._any.setdefault(id(valid), Apply(_any, (valid,)))
+
+
+def _stack_masks(*masks: Mask) -> Array | None:
+    if all(mask is None for mask in masks):
+        return None
+    shape = np.broadcast_shapes(*(mask.shape for mask in masks if mask is not None))
+    valid = np.empty((len(masks), *shape), np.bool_)
+    for place, mask in enumerate(masks):
+        valid[place] = True if mask is None else seen(mask)
+    return valid
+
+
+def _any(valid: Array | None) -> Mask:
+    return None if valid is None else valid.any(axis=0)
+
+
+def reduced_band(name: str, part: Part, output: int, bands: Sequence[Band], stacks: Stacks) -> Band:
+    """One output of a plain reducer over bands, as a band of a composite."""
+    # What is masked everywhere, such as the blank of an empty step, is not read.
+    bands = [band for band in bands if band.mask is not MASKED]
+    dtype = stacked_type(part.kind, np.result_type(*(band.type.dtype for band in bands)) if bands
+                         else np.dtype(np.float32))
+    always = part.kind in ALWAYS
+    mask = VALID if always else stacks.any(bands)
+    values: Node
+    if not bands:
+        values = Constant(np.zeros((), dtype))
+    elif part.kind == "count":
+        # Counting looks reads no values.
+        valid = stacks.valid(bands)
+        values = Constant(np.asarray(len(bands), dtype)) if valid is VALID else Apply(
+            partial(_count, len(bands), dtype), (valid,))
+    else:
+        values = Apply(partial(_reduced, part, output, dtype),
+                       (stacks.valid(bands), *(band.values for band in bands)))
+    return Band(name=name, type=PixelType(dtype), projection=WGS84, composite=True, values=values, mask=mask)
+
+
+def _count(number: int, dtype: np.dtype[Any], valid: Array | None) -> Array:
+    return np.asarray(number, dtype) if valid is None else valid.sum(axis=0, dtype=dtype)
+
+
+def _reduced(part: Part, output: int, dtype: np.dtype[Any], valid: Array | None, *values: Array) -> Array:
+    if len(values) == 1 and part.kind in ("median", "mean", "min", "max", "first", "last", "mode"):
+        return values[0].astype(dtype, copy=False)
+    shape = np.broadcast_shapes(*(item.shape for item in values), () if valid is None else valid.shape[1:])
+    stack = np.empty((len(values), *shape), np.result_type(*values))
+    for place, item in enumerate(values):
+        stack[place] = item
+    if valid is not None:
+        valid = np.broadcast_to(valid.reshape(valid.shape[:1] + (1,) * (stack.ndim - valid.ndim) + valid.shape[1:]),
+                                stack.shape)
+    if part.kind == "median" and valid is None:
+        valid = np.ones(stack.shape, np.bool_)
+    if part.kind == "median" and valid is not None:
+        return stack_median(stack, valid).astype(dtype, copy=False)
+    return cast(over_stack(part, stack, valid)[output], dtype)
+
+
+def composite(images: Sequence[Image], reducer: Reducer, suffix: bool) -> Image:
+    """Every band of images reduced over them, bands matched by name."""
+    stacks = Stacks()
+    bands = [reduced_band(f"{name}_{title}" if suffix else name, part, place, same, stacks)
+             for name, same in columns(images).items()
+             for part in reducer.parts for place, title in enumerate(part.outputs)]
+    return Image(bands=tuple(bands), footprint=footprint_of(images))
+
+
+def _named(kind: str) -> Any:
+    return lambda collection: composite(collection.items, plain(kind), suffix=False)
+
+
+for _name, _kind in {"median": "median", "count": "count", "mean": "mean", "min": "min", "max": "max", "sum": "sum",
+                     "mode": "mode", "product": "product", "and": "allNonZero", "or": "anyNonZero"}.items():
+    algorithm(f"reduce.{_name}")(_named(_kind))
+
+
+@algorithm("ImageCollection.reduce")
+def reduce_collection(collection: Collection, reducer: Reducer, scale: float) -> Image:
+    """Every band over the images; outputs are named band_output."""
+    return composite(collection.items, reducer, suffix=True)
+
+
+@algorithm("Image.reduce")
+def reduce_image(image: Image, reducer: Reducer) -> Image:
+    """All bands of an image, pixel by pixel; outputs are named as the reducer names them."""
+    stacks = Stacks()
+    bands = [reduced_band(title, part, place, image.bands, stacks)
+             for part in reducer.parts for place, title in enumerate(part.outputs)]
+    lead = image.bands[0]
+    return image.with_bands(replace(band, projection=lead.projection, composite=lead.composite) for band in bands)
+
+
+@algorithm("ImageCollection.mosaic")
+def mosaic(collection: Collection) -> Image:
+    """The last image that is valid at each pixel."""
+    stacks = Stacks()
+    bands = []
+    for name, same in columns(collection.items).items():
+        there = [band for band in same if band.mask is not MASKED]
+        dtype = np.result_type(*(band.type.dtype for band in same))
+        values: Node = Constant(np.zeros((), dtype))
+        if there:
+            nodes = [node for band in there for node in (band.values, band.mask)]
+            values = there[0].values if len(there) == 1 else Apply(partial(_topmost, dtype), tuple(nodes))
+        bands.append(Band(name=name, type=PixelType(dtype), composite=True, values=values, mask=stacks.any(there)))
+    return Image(bands=tuple(bands), footprint=footprint_of(collection.items))
+
+
+def _topmost(dtype: np.dtype[Any], *arrays: Any) -> Array:
+    shape = np.broadcast_shapes(*(array.shape for array in arrays if array is not None))
+    result = np.zeros(shape, dtype)
+    for values, mask in zip(arrays[::2], arrays[1::2], strict=True):
+        np.copyto(result, values, where=True if mask is None else np.asarray(seen(mask)))
+    return result
+
+
+@algorithm("ImageCollection.toBands")
+def to_bands(collection: Collection) -> Image:
+    """All bands of all images, named index_band."""
+    bands = [band.renamed(f"{get(image, SYSTEM_INDEX)}_{band.name}")
+             for image in collection.items for band in image.bands]
+    if len(bands) > MOST_BANDS:
+        raise AlgorithmError(f"Too many bands: {len(bands)} (max: {MOST_BANDS})", mend="select fewer bands or images")
+    return Image(bands=tuple(bands), footprint=footprint_of(collection.items))
+
+
+@algorithm("ImageCollection.toArray")
+def to_array(collection: Collection) -> Image:
+    """One array a pixel: images along axis 0, bands along axis 1. Images that are masked in a band at a pixel
+    are left out there; a pixel that all leave out is masked."""
+    images: Sequence[Image] = collection.items
+    if not images or not images[0].bands:
+        raise AlgorithmError("the collection has no images with bands", mend="merge images that are masked everywhere")
+    width = len(images[0].bands)
+    for place, image in enumerate(images):
+        if len(image.bands) != width:
+            raise AlgorithmError(f"image {place} has {len(image.bands)} bands and the first one {width}",
+                                 mend="select the same bands of every image")
+        if any(band.type.dimensions for band in image.bands):
+            raise AlgorithmError("the bands hold arrays already", mend="give scalar bands")
+    dtype = np.result_type(*(band.type.dtype for image in images for band in image.bands))
+    lead = images[0].bands[0]
+    rows = []
+    for image in images:
+        mask = image.bands[0].mask
+        known = {id(mask)}
+        for band in image.bands[1:]:
+            if id(band.mask) not in known:
+                known.add(id(band.mask))
+                mask = both(mask, band.mask)
+        rows.append(replace(lead, mask=mask))
+    stacks = Stacks()
+    values = Apply(partial(_arrays, dtype, len(images), width),
+                   (stacks.valid(rows), *(band.values for image in images for band in image.bands)))
+    band = Band(name="array", type=PixelType(dtype, 2), projection=lead.projection, composite=lead.composite,
+                values=values, mask=stacks.any(rows))
+    return Image(bands=(band,), footprint=footprint_of(images))
+
+
+def _arrays(dtype: np.dtype[Any], length: int, width: int, valid: Array | None, *values: Array) -> Array:
+    shape = np.broadcast_shapes(*(item.shape for item in values), () if valid is None else valid.shape[1:])
+    cells = np.empty((*shape, length, width), dtype)
+    for place, item in enumerate(values):
+        cells[..., place // width, place % width] = item
+    if valid is None or valid.all():
+        return cells
+    valid = np.broadcast_to(valid, (length, *shape))
+    ragged = np.empty(shape, object)
+    for place in np.ndindex(*shape):
+        ragged[place] = cells[place][valid[(slice(None), *place)]]
+    return ragged

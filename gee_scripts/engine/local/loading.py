@@ -1,0 +1,243 @@
+"""Bands whose pixels stand in arrays or GeoTIFFs: windows where grids are aligned, nearest pixels elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import shapely
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from agrispec.errors import CorruptRecord
+from agrispec.grid import Grid
+from gee_scripts.engine.local.raster import (
+    Apply,
+    Band,
+    Domain,
+    Mask,
+    Node,
+    PixelType,
+    Place,
+    Points,
+    Projection,
+    coordinates,
+    smaller,
+)
+from gee_scripts.engine.local.values import Geometry
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Pick:
+    """Which pixels of a grid lie under the pixels of a domain.
+
+    Attributes:
+        shape: of the domain.
+        window: (row, column, height, width) of all that has to be read, inside of the grid; None if nothing.
+        corner: where the window lies in the domain, (row, column), when domain and grid are aligned.
+        rows, columns: otherwise the pixel for every place of the domain, counted from the window's corner.
+        inside: which places lie on the grid; None where all do.
+    """
+
+    shape: tuple[int, ...]
+    window: tuple[int, int, int, int] | None
+    corner: tuple[int, int] | None = None
+    rows: NDArray[np.int64] | None = None
+    columns: NDArray[np.int64] | None = None
+    inside: NDArray[np.bool_] | None = None
+
+    def taken(self, block: NDArray[Any] | None, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """The pixels of the window, in the domain's shape; 0 outside of the grid."""
+        if block is None:
+            return np.zeros((1,) * len(self.shape), dtype)
+        if self.corner is None:
+            return block[self.rows, self.columns]
+        if block.shape == self.shape:
+            return block
+        row, column = self.corner
+        whole = np.zeros(self.shape, block.dtype)
+        whole[row:row + block.shape[0], column:column + block.shape[1]] = block
+        return whole
+
+
+def pick(grid: Grid, domain: Domain) -> Pick:
+    """Which pixels of `grid` lie under the pixel centres of `domain`: the nearest ones."""
+    offset = None if isinstance(domain, Points) else _offset(grid, domain)
+    if offset is not None:
+        row, column = offset
+        top, left = max(row, 0), max(column, 0)
+        bottom, right = min(row + domain.shape[0], grid.height), min(column + domain.shape[1], grid.width)
+        if bottom <= top or right <= left:
+            return Pick(shape=domain.shape, window=None, inside=np.zeros((1, 1), np.bool_))
+        window, corner = (top, left, bottom - top, right - left), (top - row, left - column)
+        if window[2:] == domain.shape:
+            return Pick(shape=domain.shape, window=window, corner=corner)
+        inside = np.zeros(domain.shape, np.bool_)
+        inside[corner[0]:corner[0] + window[2], corner[1]:corner[1] + window[3]] = True
+        return Pick(shape=domain.shape, window=window, corner=corner, inside=inside)
+    x, y = coordinates(domain, grid.crs)
+    a, b, c, d, e, f = grid.transform
+    size = a * e - b * d
+    # A place within a millionth of a pixel of an edge is on it: coordinates pass through projections.
+    columns = np.floor((e * (x - c) - b * (y - f)) / size + 1e-6).astype(np.int64)
+    rows = np.floor((a * (y - f) - d * (x - c)) / size + 1e-6).astype(np.int64)
+    inside = (columns >= 0) & (columns < grid.width) & (rows >= 0) & (rows < grid.height)
+    if not inside.any():
+        return Pick(shape=domain.shape, window=None, inside=np.zeros((1,) * len(domain.shape), np.bool_))
+    everywhere = bool(inside.all())
+    near_rows, near_columns = (rows, columns) if everywhere else (rows[inside], columns[inside])
+    top, left = int(near_rows.min()), int(near_columns.min())
+    window = top, left, int(near_rows.max()) - top + 1, int(near_columns.max()) - left + 1
+    return Pick(shape=domain.shape, window=window,
+                rows=rows - top if everywhere else np.where(inside, rows - top, 0),
+                columns=columns - left if everywhere else np.where(inside, columns - left, 0),
+                inside=None if everywhere else inside)
+
+
+def _offset(grid: Grid, domain: Grid) -> tuple[int, int] | None:
+    """(row, column) of the grid's pixel under pixel (0, 0) of an aligned domain, None if it is not aligned."""
+    (a, b, c, d, e, f), (a2, b2, c2, d2, e2, f2) = grid.transform, domain.transform
+    step = max(abs(a), abs(e)) * 1e-9
+    if grid.crs != domain.crs or b or d or b2 or d2 or abs(a - a2) > step or abs(e - e2) > step:
+        return None
+    column, row = (c2 - c) / a, (f2 - f) / e
+    if abs(column - round(column)) > 1e-4 or abs(row - round(row)) > 1e-4:
+        return None
+    return round(row), round(column)
+
+
+@lru_cache(maxsize=1024)
+def picks(grid: Grid) -> Place:
+    """The node of `pick`: one for all bands and scenes of the same grid."""
+    return Place(lambda domain: pick(grid, domain))
+
+
+@lru_cache(maxsize=1024)
+def inside(grid: Grid) -> Node:
+    """The mask of the pixels that lie on a grid."""
+    return Apply(lambda found: found.inside, (picks(grid),))
+
+
+@lru_cache(maxsize=4096)
+def footprint(grid: Grid) -> Geometry:
+    """The outline of a grid, one object for all images of the same grid."""
+    return Geometry(shapely.box(*grid.bounds), grid.crs)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ArrayBand(Node):
+    """A band that stands in memory: values (row, column) on a grid."""
+
+    values: NDArray[Any]
+    grid: Grid
+
+    def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
+        """Which pixels to take."""
+        return [(picks(self.grid), domain)]
+
+    def compute(self, domain: Domain, arrays: Sequence[Any]) -> NDArray[Any]:
+        """The pixels under the domain."""
+        found: Pick = arrays[0]
+        if found.window is None:
+            return found.taken(None, self.values.dtype)
+        row, column, height, width = found.window
+        return found.taken(self.values[row:row + height, column:column + width], self.values.dtype)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class GeoTiffBand(Node):
+    """Band `index` (from 0) of a GeoTIFF that lies on `grid`."""
+
+    file: Path
+    index: int
+    dtype: np.dtype[Any]
+    grid: Grid
+
+    def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
+        """Which pixels to read."""
+        return [(picks(self.grid), domain)]
+
+    def compute(self, domain: Domain, arrays: Sequence[Any]) -> NDArray[Any]:
+        """The pixels under the domain.
+
+        Raises:
+            CorruptRecord: the file cannot be read.
+        """
+        found: Pick = arrays[0]
+        if found.window is None:
+            return found.taken(None, self.dtype)
+        row, column, height, width = found.window
+        try:
+            with _opened(self.file) as source:
+                block = source.read(self.index + 1, window=Window(column, row, width, height))
+        except RasterioError as error:
+            raise CorruptRecord(f"{self.file} cannot be read as a GeoTIFF: {error}",
+                                mend="write the asset again") from error
+        return found.taken(block.astype(self.dtype, copy=False), self.dtype)
+
+
+# Opening a GeoTIFF takes longer than reading a tile of it; a season of one place is some 150 files.
+_OPEN_FILES = 256
+_open: OrderedDict[tuple[Path, int, int], tuple[Any, threading.Lock]] = OrderedDict()
+_guard = threading.Lock()
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """An open dataset that no other thread uses meanwhile; a file that was replaced is opened anew."""
+    try:
+        status = file.stat()
+    except OSError as error:
+        raise CorruptRecord(f"{file} cannot be opened: {error.strerror}", mend="write the asset again") from error
+    key = file, status.st_mtime_ns, status.st_ino
+    with _guard:
+        entry = _open.pop(key, None) or (rasterio.open(file), threading.Lock())
+        _open[key] = entry
+        while len(_open) > _OPEN_FILES:
+            # Not closed here: a thread may be reading it; it closes when the last one lets go.
+            _open.popitem(last=False)
+    with entry[1]:
+        yield entry[0]
+
+
+def asset_bands(bands: Iterable[tuple[str, Any]], source: Callable[[int], Node], grid: Grid,
+                nodata: float | None = None) -> tuple[Band, ...]:
+    """Bands of an image that lies on one grid.
+
+    Args:
+        bands: (name, dtype) of each.
+        source: number of a band -> node of its values.
+        grid: where its pixels are; outside of it every band is masked.
+        nodata: value of masked pixels. NaN is masked whatever it is.
+    """
+    on_grid, projection = inside(grid), Projection(grid.crs, grid.transform)
+    result = []
+    for number, (name, dtype) in enumerate(bands):
+        values, kind = source(number), PixelType.of(dtype)
+        mask = on_grid
+        if kind.dtype.kind == "f" or nodata is not None:
+            mask = Apply(_without(nodata), (values, on_grid))
+        result.append(Band(name=name, type=kind, projection=projection, values=values, mask=mask,
+                           size=grid.shape))
+    return tuple(result)
+
+
+@lru_cache(maxsize=64)
+def _without(nodata: float | None) -> Callable[[NDArray[Any], Mask], Mask]:
+    def mask(values: NDArray[Any], on_grid: Mask) -> Mask:
+        there = values == values if nodata is None else values != nodata
+        if nodata is not None and values.dtype.kind == "f":
+            there &= values == values
+        return smaller(there, on_grid)
+
+    return mask
+

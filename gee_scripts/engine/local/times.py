@@ -1,0 +1,92 @@
+"""Instants and calendar units, in milliseconds since 1970-01-01T00:00:00Z and UTC."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gee_scripts.engine.local.values import Date
+
+UNITS = {"second": 1000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 7 * 86_400_000}
+"""Milliseconds of the units that have a fixed length."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def milliseconds(value: Any, zone: str | None = None) -> int:
+    """The instant of a number (milliseconds), a Date, or a string such as 2023-05-01, 2023-121, 2023-05-01T08:00.
+
+    Raises:
+        TypeError, ValueError: it is no instant.
+    """
+    if isinstance(value, Date):
+        return value.milliseconds
+    if isinstance(value, int | float):
+        return int(value)
+    if not isinstance(value, str):
+        raise TypeError(value)
+    ordinal = re.fullmatch(r"(\d{4})-(\d{3})", value)
+    if ordinal:
+        moment = datetime(int(ordinal[1]), 1, 1) + timedelta(days=int(ordinal[2]) - 1)
+    elif re.fullmatch(r"\d{4}(-\d{2})?", value):
+        moment = datetime.fromisoformat((value + "-01-01")[:10])
+    else:
+        moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(zone) if zone else UTC)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def moment(instant: int, zone: str | None = None) -> datetime:
+    """The instant as a calendar time."""
+    return (_EPOCH + timedelta(milliseconds=instant)).astimezone(ZoneInfo(zone) if zone else UTC)
+
+
+def unit(name: str) -> str:
+    """The singular, lower-case name of a unit.
+
+    Raises:
+        ValueError: there is no such unit.
+    """
+    plain = name.lower().removesuffix("s")
+    if plain not in UNITS and plain not in ("month", "year"):
+        raise ValueError(f"'{name}' is no unit of time; use second, minute, hour, day, week, month or year")
+    return plain
+
+
+def advanced(instant: int, amount: float, of: str, zone: str | None = None) -> int:
+    """The instant `amount` units later; months and years keep the day, or take the month's last one."""
+    plain = unit(of)
+    if plain in UNITS:
+        return instant + round(amount * UNITS[plain])
+    months = amount * (12 if plain == "year" else 1)
+    whole = int(months // 1)
+    start = moment(instant, zone)
+    count = start.year * 12 + start.month - 1 + whole
+    year, month = count // 12, count % 12 + 1
+    last = calendar.monthrange(year, month)[1]
+    moved = milliseconds_of(start.replace(year=year, month=month, day=min(start.day, last)))
+    if months == whole:
+        return moved
+    return moved + round((months - whole) * (advanced(moved, 1, "month", zone) - moved))
+
+
+def milliseconds_of(when: datetime) -> int:
+    """The instant of a calendar time with a zone."""
+    return (when - _EPOCH) // timedelta(milliseconds=1)
+
+
+def difference(end: int, start: int, of: str) -> float:
+    """Units from `start` to `end`; months and years in their mean length of the Gregorian calendar."""
+    plain = unit(of)
+    # 146,097 days are 400 years.
+    year = 146_097 / 400 * UNITS["day"]
+    return (end - start) / (UNITS.get(plain) or (year if plain == "year" else year / 12))
+
+
+def day_of_year(when: date) -> int:
+    """1 for 1 January."""
+    return when.timetuple().tm_yday
