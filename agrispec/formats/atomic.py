@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,7 +53,7 @@ def write_files(contents: Mapping[Path, bytes | memoryview]) -> None:
             part.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
+@contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write piece by piece, which stands under `path` only when the block ends without an error.
 
@@ -73,10 +73,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise storage_error(path, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # renamed, or never made
+            part.unlink()
 
 
-@contextlib.contextmanager
+@contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """A new folder to fill, which takes the place of `path` when the block ends well and is removed when not.
 

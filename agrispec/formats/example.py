@@ -268,7 +268,7 @@ def _column(name: str, values: Any) -> tuple[Kind, NDArray[Any]]:
                         mend="give float32, an integer type, or strings: cast it where that loses nothing you need")
     if array.ndim not in (1, 2):
         raise DataError(f"the column {name!r} has the shape {array.shape}", mend="give (N,) or (N, values)")
-    return kind, array.reshape(len(array), -1)
+    return kind, array[:, None] if array.ndim == 1 else array
 
 
 def _frames(columns: Mapping[str, tuple[Kind, NDArray[Any]]]) -> NDArray[np.uint8]:

@@ -45,11 +45,10 @@ def test_one_flipped_bit_never_changes_what_is_read(tmp_path, payloads, compress
     path.write_bytes(content)
     try:
         found = frames(path)
-    except CorruptRecord as error:
-        assert error.mend == "download or export it again"
-    else:  # GZIP has bits that nobody needs: its time and system, and what fills the last byte of the content
-        assert compressed
-        assert found == payloads
+    except CorruptRecord:
+        return
+    assert compressed  # GZIP has bits that nobody needs: its time and system, and what fills its last byte
+    assert found == payloads
 
 
 @same_folder
