@@ -1,0 +1,122 @@
+"""The task queue: states, order, cancelling, and what the client reads of it."""
+
+import threading
+import time
+from datetime import datetime
+
+import pytest
+
+from agrispec.errors import DataError
+from gee_scripts.engine.local.tasks import CONCURRENT_TASKS, Tasks
+
+
+@pytest.fixture
+def tasks():
+    tasks = Tasks("agrispec-local")
+    yield tasks
+    tasks.close()
+
+
+def until(tasks, name, *states):
+    end = time.monotonic() + 10
+    while (found := tasks.get(name))["metadata"]["state"] not in states:
+        assert time.monotonic() < end, found
+        time.sleep(0.002)
+    return found
+
+
+def work(*written, wait=None, raises=None, log=None):
+    def run(progress):
+        if log is not None:
+            log.append(written)
+        while wait is not None and not wait.is_set():
+            progress.check(0.5)
+            time.sleep(0.002)
+        if raises:
+            raise raises
+        return written
+
+    return run
+
+
+def test_a_task_passes_from_pending_over_running_to_succeeded(tasks):
+    go = threading.Event()
+    name = tasks.submit("EXPORT_IMAGE", "a map", work("gs://b/x.tif", wait=go))["name"]
+    running = until(tasks, name, "RUNNING")
+    assert running["done"] is False
+    assert running["metadata"]["progress"] in (0.0, 0.5)
+    go.set()
+    found = until(tasks, name, "SUCCEEDED")
+    assert found["done"] is True
+    metadata = found["metadata"]
+    assert metadata["destinationUris"] == ["gs://b/x.tif"]
+    assert (metadata["type"], metadata["description"], metadata["attempt"]) == ("EXPORT_IMAGE", "a map", 1)
+    moments = [datetime.strptime(metadata[key], "%Y-%m-%dT%H:%M:%S.%fZ")  # as the client parses them
+               for key in ("createTime", "startTime", "updateTime")]
+    assert moments == sorted(moments)
+    assert metadata["batchEecuUsageSeconds"] > 0
+
+
+def test_two_run_at_once_and_the_rest_wait_by_priority(tasks):
+    go, log = threading.Event(), []
+    first = [tasks.submit("EXPORT_IMAGE", "", work(wait=go))["name"] for _ in range(CONCURRENT_TASKS)]
+    for name in first:
+        until(tasks, name, "RUNNING")
+    low = tasks.submit("EXPORT_IMAGE", "", work("low", log=log), priority=1)["name"]
+    high = tasks.submit("EXPORT_IMAGE", "", work("high", log=log), priority=200)["name"]
+    time.sleep(0.05)
+    assert {tasks.get(name)["metadata"]["state"] for name in (low, high)} == {"PENDING"}
+    # One worker stays busy, so that the other one shows the order.
+    tasks.cancel(first[0])
+    until(tasks, low, "SUCCEEDED")
+    assert log == [("high",), ("low",)]
+    go.set()
+
+
+def test_a_running_task_stops_at_its_next_check(tasks):
+    name = tasks.submit("EXPORT_IMAGE", "", work(wait=threading.Event()))["name"]
+    until(tasks, name, "RUNNING")
+    assert tasks.cancel(name)
+    found = until(tasks, name, "CANCELLED")
+    assert found["done"]
+    assert found["error"]["message"] == "Cancelled."
+
+
+def test_a_pending_task_never_begins_once_cancelled(tasks):
+    log, go = [], threading.Event()
+    busy = [tasks.submit("EXPORT_IMAGE", "", work(wait=go))["name"] for _ in range(CONCURRENT_TASKS)]
+    name = tasks.submit("EXPORT_IMAGE", "", work("x", log=log))["name"]
+    tasks.cancel(name)
+    assert tasks.get(name)["metadata"]["state"] == "CANCELLED"
+    go.set()
+    for each in busy:
+        until(tasks, each, "SUCCEEDED")
+    assert log == []
+
+
+def test_a_failure_names_what_was_found_and_how_to_mend_it(tasks):
+    name = tasks.submit("INGEST_TABLE", "", work(raises=DataError("line 3 is odd", mend="mend line 3")))["name"]
+    found = until(tasks, name, "FAILED")
+    assert found["error"]["message"] == "line 3 is odd; mend line 3"
+
+
+def test_a_fault_of_ours_fails_the_task_and_not_the_worker(tasks):
+    for _ in range(2 * CONCURRENT_TASKS):
+        name = tasks.submit("EXPORT_IMAGE", "", work(raises=ZeroDivisionError("oops")))["name"]
+        assert "ZeroDivisionError: oops" in until(tasks, name, "FAILED")["error"]["message"]
+    until(tasks, tasks.submit("EXPORT_IMAGE", "", work())["name"], "SUCCEEDED")
+
+
+def test_a_request_id_begins_one_task(tasks):
+    first = tasks.submit("EXPORT_IMAGE", "", work(), request_id="r")
+    assert tasks.submit("EXPORT_IMAGE", "", work(), request_id="r")["name"] == first["name"]
+    assert tasks.submit("EXPORT_IMAGE", "", work(), request_id="s")["name"] != first["name"]
+    assert len(tasks.list()) == 2
+
+
+def test_closing_leaves_no_thread():
+    before = threading.active_count()
+    tasks = Tasks("agrispec-local")
+    tasks.submit("EXPORT_IMAGE", "", work(wait=threading.Event()))
+    tasks.close()
+    assert threading.active_count() == before
