@@ -15,8 +15,8 @@ from sklearn.metrics import confusion_matrix, f1_score
 
 from agrispec.season import Season, Window
 from scenes.canopy import CanopyTable
+from scenes.landscape import Landscape, Scenes, label_image, landscape_window, scenes_of
 from scenes.phenology import CROPS
-from scenes.simulate import Landscape, Scenes, label_image, landscape_window, scenes_of
 
 CLEAR = 0.75
 ERODE_PIXELS = 2

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scenes.simulate import Landscape
+from scenes.landscape import Landscape
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "bench_landscape.py"
 
