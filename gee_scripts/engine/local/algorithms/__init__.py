@@ -20,11 +20,12 @@ from gee_scripts.engine.local.algorithms import (
     projections,
     reducers,
     regions,
+    reprojection,
     sampling,
     stacks,
     texts,
 )
 
 __all__ = ["aggregates", "arithmetic", "bands", "collections", "dates", "elements", "filters", "geometries", "joins",
-           "lists", "masks", "neighbourhoods", "numbers", "projections", "reducers", "regions", "sampling", "stacks",
+           "lists", "masks", "neighbourhoods", "numbers", "projections", "reducers", "regions", "reprojection", "sampling", "stacks",
            "texts"]

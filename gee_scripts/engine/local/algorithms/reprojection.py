@@ -1,0 +1,75 @@
+"""Images computed in a projection of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from gee_scripts.engine.local.raster import MASKED, VALID, Domain, Node, Points, Projection, coordinates
+from gee_scripts.engine.local.registry import algorithm
+from gee_scripts.engine.local.values import Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reprojected(Node):
+    """A node computed on the pixels of a projection; other grids take the pixel that their centres lie in."""
+
+    source: Node
+    projection: Projection
+
+    def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
+        """The source on the same domain where that is of the projection, else on the pixels below the centres."""
+        return [(self.source, domain if _is_of(domain, self.projection) else _pixels(domain, self.projection))]
+
+    def compute(self, domain: Domain, arrays: Sequence[Any]) -> Any:
+        """The source's array in the shape of the domain."""
+        array = arrays[0]
+        if _is_of(domain, self.projection) or array is None or np.ndim(array) == 0:
+            return array
+        count = len(_pixels(domain, self.projection).columns)
+        full = np.broadcast_to(array, (count, *array.shape[1:]))
+        return full.reshape(*domain.shape, *array.shape[1:])
+
+
+@algorithm("Image.reproject")
+def reproject(image: Image, crs: Projection, transform: list[float] | None, scale: float | None) -> Image:
+    """The image computed in that projection, whatever it is asked for in; nearest pixel."""
+    if transform is not None:
+        a, b, c, d, e, f = map(float, transform)
+        crs = Projection(crs.crs, (a, b, c, d, e, f))
+    elif scale is not None:
+        crs = crs.at_scale(scale)
+    return image.with_bands(
+        replace(band, projection=crs, composite=False, values=Reprojected(band.values, crs),
+                mask=band.mask if band.mask in (VALID, MASKED) else Reprojected(band.mask, crs), size=None)
+        for band in image.bands)
+
+
+def _is_of(domain: Domain, projection: Projection) -> bool:
+    """Whether the domain's pixels are pixels of the projection, to a millionth of a pixel."""
+    if domain.crs != projection.crs:
+        return False
+    ours = domain.projection.transform if isinstance(domain, Points) else domain.transform
+    a, b, c, d, e, f = projection.transform
+    if not np.allclose([ours[i] for i in (0, 1, 3, 4)], (a, b, d, e), rtol=1e-12, atol=0):
+        return False
+    size = a * e - b * d
+    column = (e * (ours[2] - c) - b * (ours[5] - f)) / size
+    row = (a * (ours[5] - f) - d * (ours[2] - c)) / size
+    return bool(abs(column - round(column)) < 1e-6 and abs(row - round(row)) < 1e-6)
+
+
+@lru_cache(maxsize=8)
+def _pixels(domain: Domain, projection: Projection) -> Points:
+    """The pixels of a projection that the centres of a domain lie in; one object a domain, so that bands share
+    what is computed there."""
+    x, y = coordinates(domain, projection.crs)
+    a, b, c, d, e, f = projection.transform
+    size = a * e - b * d
+    columns = np.floor((e * (x - c) - b * (y - f)) / size + 1e-6)
+    rows = np.floor((a * (y - f) - d * (x - c)) / size + 1e-6)
+    return Points(projection, columns.ravel().astype(np.int64), rows.ravel().astype(np.int64))
