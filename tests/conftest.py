@@ -1,10 +1,17 @@
-"""What every test shares: deterministic Hypothesis, and the real data where it is."""
+"""What every test shares: deterministic Hypothesis, the real data where it is, and a tiny season."""
 
 import os
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
+
+from agrispec.bands import SENTINEL2_IDS
+from agrispec.formats.asset_tree import AssetTree
+from agrispec.grid import Grid
 
 # Two cores run the whole suite: the same examples each time, none timed.
 settings.register_profile("agrispec", deadline=None, derandomize=True, max_examples=50, print_blob=False)
@@ -18,3 +25,96 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("AGRISPEC_TEST_DATA is not set: tests on real data are left out")
     return Path(folder)
+
+
+@dataclass(frozen=True)
+class TinySeason:
+    """A season of 24 x 20 pixels with the difficulties of a real one, as arrays and as an asset tree.
+
+    Steps without a scene, with several, with two of one day; a scene without Cloud Score+; a pixel that is never
+    clear; no-data corners. `dn` (scene, band, row, column) uint16, 0 = no data; `cs` (scene, row, column), NaN where
+    the scene has no twin; `scl` (scene, row, column); `codes` (row, column) of the label map, 0 = none.
+    """
+
+    home: Path
+    grid: Grid
+    days: tuple[date, ...]
+    dn: np.ndarray
+    cs: np.ndarray
+    scl: np.ndarray
+    codes: np.ndarray
+
+    @property
+    def clear(self) -> np.ndarray:
+        """(scene, row, column): what the rules of the default cube keep."""
+        by_class = np.isin(self.scl, (4, 5, 6, 7))
+        kept = np.where(np.isnan(self.cs), by_class, np.nan_to_num(self.cs) >= np.float32(0.75))
+        return kept & (self.dn[:, 0] > 0)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> TinySeason:
+    """The tiny season of 2023, its folder a run directory with an `agrispec.toml` and a `landscape`."""
+    random = np.random.default_rng(11)
+    grid = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 613000.0, 0.0, -10.0, 5402000.0), width=24, height=20)
+    offsets = np.sort(random.choice(np.delete(np.arange(365), np.arange(200, 230)), 40, replace=False))
+    days = tuple(date(2023, 1, 1) + timedelta(days=int(day)) for day in (*offsets, offsets[20], 364))
+    shape = (len(days), *grid.shape)
+    dn = random.integers(1, 9000, (len(days), 10, *grid.shape)).astype(np.uint16)
+    dn[::3, :, :3, :4] = 0
+    cs = random.random(shape).astype(np.float32)
+    cs[:, 7, 9] = 0.1
+    scl = random.integers(1, 12, shape).astype(np.uint8)
+    scl[:, 7, 9] = 9
+    twinless = 13
+    codes = np.zeros(grid.shape, np.uint8)
+    codes[:9, :11], codes[:9, 12:], codes[10:, :] = 1, 2, 3
+    home = tmp_path_factory.mktemp("tiny")
+    tree = AssetTree(home / "landscape")
+    for collection in ("COPERNICUS/S2_SR_HARMONIZED", "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED",
+                       "projects/agrispec-local/assets/labels"):
+        tree.create_collection(collection)
+    for number, day in enumerate(days):
+        index = f"{day:%Y%m%d}T105031_{number:02d}"
+        taken = datetime(day.year, day.month, day.day, 10, 50, 31, tzinfo=UTC)
+        bands = {name: dn[number, band] for band, name in enumerate(SENTINEL2_IDS)}
+        tree.write_image(f"COPERNICUS/S2_SR_HARMONIZED/{index}", arrays={**bands, "SCL": scl[number]}, grid=grid,
+                         time_start=taken, nodata=0, properties={"CLOUDY_PIXEL_PERCENTAGE": 100.0 * number / len(days)})
+        if number != twinless:
+            tree.write_image(f"GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED/{index}", arrays={"cs": cs[number]}, grid=grid,
+                             time_start=taken)
+    cs[twinless] = np.nan
+    tree.write_image("projects/agrispec-local/assets/labels/tiny_2023", arrays={"crop": codes}, grid=grid, nodata=0,
+                     time_start=datetime(2023, 1, 1, tzinfo=UTC))
+    (home / "agrispec.toml").write_text(TINY_CONFIGURATION)
+    return TinySeason(home=home, grid=grid, days=days, dn=dn, cs=cs, scl=scl, codes=codes)
+
+
+TINY_CONFIGURATION = """
+[area]
+cells = ["E0045N0487"]
+[season]
+source = [2023]
+target = 2024
+[labels]
+images = "projects/agrispec-local/assets/labels"
+band = "crop"
+erode_m = 0
+[samples]
+per_class = 30
+[split]
+validation = 0
+test = 0
+[map]
+bounds = [613000, 5401800, 613240, 5402000]
+crs = "EPSG:32631"
+patch = 8
+[[classes]]
+name = "wheat"
+codes = [1]
+colour = "#e6c229"
+[[classes]]
+name = "maize"
+codes = [2, 3]
+colour = "#1a8fe3"
+"""

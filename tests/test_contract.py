@@ -1,0 +1,154 @@
+"""One cube along the whole way: scenes -> graph -> engine -> records -> Keras input equals a NumPy oracle."""
+
+import numpy as np
+import pytest
+from pyproj import Transformer
+
+from agrispec.errors import SchemaMismatch
+from agrispec.season import Season
+from exports import collect, runs, shards
+from gee_scripts import engine as engines
+from gee_scripts import export as graphs
+
+
+@pytest.fixture(scope="module")
+def exported(tiny):
+    """The tiny season through the export stage: (run, config, samples)."""
+    run = runs.open(tiny.home)
+    config = run.config
+    engine = engines.open(config.engine, run.path)
+    try:
+        table = collect.places(run, config, engine, graphs, lambda done: None)
+        did = collect.cubes(run, config, engine, graphs, table, lambda done: None)
+        collect.map_patches(run, config, engine, graphs, lambda done: None)
+    finally:
+        engine.close()
+    return run, config, table, did
+
+
+def pixels_of(table, grid):
+    """Row and column of the pixel that each sample's place lies in."""
+    x, y = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True).transform(table["lon"], table["lat"])
+    column, row = (x - grid.transform[2]) / 10, (grid.transform[5] - y) / 10
+    # A place is a pixel's centre, so nothing hangs on rounding.
+    np.testing.assert_allclose([column % 1, row % 1], 0.5, atol=0.01)
+    return np.floor(row).astype(int), np.floor(column).astype(int)
+
+
+def composites(tiny):
+    """(step, band, row, column) medians, NaN where nothing was clear, and (step, row, column) counts, by NumPy."""
+    season = Season.of(2023)
+    step_of = np.array([season.step_of(day) for day in tiny.days])
+    reflectance = np.where(tiny.clear[:, None], tiny.dn / 1e4, np.nan)
+    medians = np.full((73, *tiny.dn.shape[1:]), np.nan)
+    counts = np.zeros((73, *tiny.grid.shape))
+    for step in set(step_of):
+        looks = reflectance[step_of == step]
+        counts[step] = (~np.isnan(looks[:, 0])).sum(axis=0)
+        seen = counts[step] > 0
+        medians[step][:, seen] = np.nanmedian(looks[:, :, seen], axis=0)
+    return medians, counts
+
+
+def filled(series):
+    """(step,) with gaps filled linearly and ends held; zeros where nothing was seen."""
+    seen = ~np.isnan(series)
+    steps = np.arange(len(series))
+    return np.interp(steps, steps[seen], series[seen]) if seen.any() else np.zeros(len(series))
+
+
+def test_the_tiny_season_has_every_difficulty(tiny):
+    _, counts = composites(tiny)
+    assert (counts.max(axis=0) > 1).any()
+    assert (counts.sum(axis=0) == 0).any()
+    assert (counts.reshape(73, -1).max(axis=1) == 0).any()
+    assert np.isnan(tiny.cs).any()
+    assert (tiny.dn == 0).any()
+
+
+def test_records_are_the_medians_of_the_clear_looks(tiny, exported):
+    run, config, table, _ = exported
+    medians, counts = composites(tiny)
+    row, column = pixels_of(table[table["season"] == 2023], tiny.grid)
+    cubes = shards.read(run.shards, config.spec)
+    source = cubes.rows < len(row)
+    np.testing.assert_array_equal(cubes.counts[source], counts[:, row, column].T)
+    expected = medians[:, :, row, column].transpose(2, 0, 1)
+    np.testing.assert_allclose(cubes.values[source], np.where(np.isnan(expected), -9999, expected), rtol=2e-7)
+
+
+def test_samples_have_the_label_of_their_pixel(tiny, exported):
+    _, config, table, _ = exported
+    source = table[table["season"] == 2023]
+    row, column = pixels_of(source, tiny.grid)
+    number = dict(config.taxonomy.codes)
+    assert [number[code] for code in tiny.codes[row, column]] == source["label"].tolist()
+    assert source["label"].value_counts().tolist() == [30, 30]
+    assert len(set(zip(row, column, strict=True))) == len(source)
+
+
+def test_a_season_without_a_scene_is_all_fill(exported):
+    run, config, table, did = exported
+    cubes = shards.read(run.shards, config.spec)
+    target = (table["season"] == 2024).to_numpy()
+    assert target.sum() == config.samples.per_cell
+    assert (cubes.counts[target] == 0).all()
+    assert (cubes.values[target] == -9999).all()
+    assert did["scenes"] == {"2023": {"scenes": 42, "without_cloud_score": 1, "simulated": 0},
+                             "2024": {"scenes": 0, "without_cloud_score": 0, "simulated": 0}}
+
+
+def test_networks_see_the_window_filled_by_numpy(tiny, exported):
+    from agrispec_tf.data.preparation import Preparation
+    from agrispec_tf.data.samples import Series
+    from agrispec_tf.models.cropnet import CropNetOptions
+    run, config, table, _ = exported
+    medians, _ = composites(tiny)
+    source = table[table["season"] == 2023]
+    row, column = pixels_of(source, tiny.grid)
+    expected = np.apply_along_axis(filled, 0, medians[24:67][:, :, row, column])  # (step, band, sample)
+    cubes = shards.read(run.shards, config.spec)
+    series = Series(cube=config.spec, values=cubes.values, counts=cubes.counts).take(np.arange(len(source)))
+    inputs = CropNetOptions.for_cube(config.spec, 2).inputs(Preparation().apply(series))
+    assert inputs.shape == (len(source), 10, 43, 1)
+    np.testing.assert_allclose(inputs[..., 0], expected.transpose(2, 1, 0), atol=1e-6)
+
+
+def test_patches_hold_the_same_window_of_the_target_season(tiny, exported):
+    run, config, _, _ = exported
+    spec = config.spec.view()
+    blocks = list(shards.patches(run.patches, spec, 4))
+    assert sum(len(values) for values, _ in blocks) == 9
+    assert all((counts == 0).all() and (values == -9999).all() for values, counts in blocks)
+
+
+def test_patches_are_not_read_as_training_cubes(exported):
+    run, config, _, _ = exported
+    with pytest.raises(SchemaMismatch, match="exported differ"):
+        list(shards.patches(run.patches, config.spec, 4))
+
+
+def test_patches_of_a_seen_season_equal_the_oracle_pixel_by_pixel(tiny, exported, tmp_path):
+    from agrispec.formats import example
+    from exports import schema, storage, tasks, tiles
+    run, config, _, _ = exported
+    spec, side = config.spec.view(), 7  # 24 x 20 pixels are no multiple of 7: the padding is cropped again
+    engine = engines.open(config.engine, run.path)
+    try:
+        request = graphs.patches(spec, config.season_of(2023), tiny.grid, side, bucket="agrispec-local",
+                                 prefix="contract/map", description="patches", request_id="contract")
+        tasks.export(engine, [request], lambda operation: None)
+        objects = storage.open(engine, "agrispec-local")
+        for name in objects.list("contract/map"):
+            objects.download(name, tmp_path / name.split("/")[-1])
+    finally:
+        engine.close()
+    shards.describe(tmp_path, spec, shards.PatchLayout(grid=tiny.grid, patch=side, season=2023))
+    [file] = tmp_path.glob("*.tfrecord.gz")
+    values, counts = schema.unpack_patches(example.read(file, schema.patch_features(spec, side)), spec, side)
+    mixer = shards.mixer_of(tmp_path)
+    medians, expected_counts = composites(tiny)
+    np.testing.assert_array_equal(tiles.assemble([counts], mixer, tiny.grid).transpose(2, 0, 1),
+                                  expected_counts[24:67])
+    expected = np.where(np.isnan(medians), -9999, medians)[24:67]
+    np.testing.assert_allclose(tiles.assemble([values], mixer, tiny.grid).transpose(2, 3, 0, 1), expected, rtol=2e-7)
