@@ -1,0 +1,161 @@
+"""Runs the networks on the backend that KERAS_BACKEND names and prints what it found as JSON.
+
+A process of its own for each backend: Keras chooses one when it is imported.
+"""
+
+import json
+import sys
+import warnings
+
+warnings.filterwarnings("ignore")
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+from keras import ops  # noqa: E402
+
+from agrispec.cube import CubeSpec  # noqa: E402
+from agrispec.season import Window  # noqa: E402
+from agrispec_tf import train  # noqa: E402
+from agrispec_tf.data.pipeline import Batches  # noqa: E402
+from agrispec_tf.data.preparation import Preparation  # noqa: E402
+from agrispec_tf.data.samples import Samples, Series  # noqa: E402
+from agrispec_tf.layers.gradient_reversal import GradientReversal  # noqa: E402
+from agrispec_tf.layers.temporal_attention import TemporalAttention  # noqa: E402
+from agrispec_tf.models import bigru, cropnet  # noqa: E402
+
+CUBE = CubeSpec(features=("B4", "B8", "B11"), step_days=16, exported=Window(0, 23), window=Window(6, 20))
+
+
+def trainable(model: keras.Model) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def sampled(count: int, place: str = "E") -> Samples:
+    generator = np.random.default_rng(count)
+    labels = np.arange(count) % 3
+    values = generator.normal(0.3 + 0.1 * labels[:, None, None], 0.05, (count, *CUBE.shape))[..., :3]
+    series = Series(cube=CUBE, values=values.astype(np.float32), counts=np.ones((count, 23), np.float32))
+    return Samples(series=series, labels=labels, cells=np.full(count, place),
+                   ids=np.array([f"{place}{number}" for number in range(count)]))
+
+
+def seed_weights(model: keras.Model) -> None:
+    """The same weights on every backend."""
+    generator = np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        scale = 1 / np.sqrt(max(np.prod(weight.shape[:-1]), 1))
+        weight.assign(generator.normal(0, scale, weight.shape).astype(np.float32))
+
+
+def bias_gradient(reversal: GradientReversal | None) -> list[float]:
+    """The gradient at the bias of a layer in front of `reversal`, exactly: one step of SGD at rate 1 from zero."""
+    inputs = keras.Input((4,))
+    front = keras.layers.Dense(3, kernel_initializer="zeros", name="front")
+    features = front(inputs)
+    if reversal is not None:
+        features = reversal(features)
+    output = keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(0.3))(features)
+    model = keras.Model(inputs, output)
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    model.train_on_batch(np.ones((1, 4), np.float32), np.full((1, 1), 0.7, np.float32))
+    return (-np.asarray(front.bias)).tolist()
+
+
+def at_step(step: int, maximum: float = 0.5, total: int = 10) -> GradientReversal:
+    layer = GradientReversal(maximum=maximum, total_steps=total)
+    layer.build((None, 3))
+    layer.step.assign(float(step))
+    return layer
+
+
+def sgd_losses(adversarial: bool) -> dict[str, object]:
+    """Losses of three epochs of SGD, dropout off, from the same weights."""
+    samples, target = sampled(24), sampled(30, "T").series
+    if adversarial:
+        options = bigru.BiGRUOptions(classes=3, features=3, steps=14, dropout=0.0)
+        model = bigru.build(options)
+        model = bigru.with_domain_head(model, options, 9)
+    else:
+        options = cropnet.CropNetOptions(classes=3, bands=3, steps=14, dropout=(0.0, 0.0, 0.0, 0.0))
+        model = cropnet.build(options)
+    seed_weights(model)
+    batches = Batches(samples=samples, class_weights=np.array([1, 2, 0.5], np.float32), inputs=options.inputs,
+                      preparation=Preparation(), batch=8, seed=1, target=target if adversarial else None)
+    loss, metrics = train._objective(adversarial=adversarial)
+    model.compile(keras.optimizers.SGD(0.02), loss, metrics=metrics)
+    history = model.fit(batches, epochs=3, verbose=0, shuffle=False).history
+    model.predict_on_batch(np.asarray(batches[0][0]))
+    found: dict[str, object] = {"history": history}
+    if adversarial:
+        found["steps"] = float(ops.convert_to_numpy(model.get_layer("reversal").step))
+    return found
+
+
+def domain_influence() -> dict[str, float]:
+    """By λ: the largest difference that a domain head makes to the rest of the network in one step of SGD."""
+    options = bigru.BiGRUOptions(classes=3, features=3, steps=14, dropout=0.0)
+    batches = Batches(samples=sampled(4), class_weights=np.ones(3, np.float32), inputs=options.inputs,
+                      preparation=Preparation(), batch=4, seed=1, target=sampled(4, "T").series)
+    inputs, labels, weights = batches[0]
+    loss, _ = train._objective(adversarial=True)
+    # Tracing a recurrence takes TensorFlow longer than running it once; JAX only compiles well.
+    eagerly = keras.backend.backend() == "tensorflow"
+    crop = bigru.build(options)
+    both = bigru.with_domain_head(crop, options, 1)
+    seed_weights(both)
+    fresh = crop.get_weights()
+    crop.compile(keras.optimizers.SGD(0.1), loss["crop"], run_eagerly=eagerly)
+    crop.train_on_batch(inputs, labels["crop"], weights["crop"])
+    alone = crop.get_weights()
+    both.compile(keras.optimizers.SGD(0.1), loss, run_eagerly=eagerly)
+    found = {}
+    for step, strength in ((0.0, "0"), (1.0, "0.5")):
+        crop.set_weights(fresh)
+        both.get_layer("reversal").step.assign(step)
+        both.train_on_batch(inputs, labels, weights)
+        found[strength] = max(float(np.abs(one - other).max())
+                              for one, other in zip(alone, crop.get_weights(), strict=True))
+    return found
+
+
+def fitted() -> list[dict[str, float]]:
+    """The whole of `train.fit` with a target season."""
+    options = bigru.BiGRUOptions.for_cube(CUBE, 3)
+    how = train.Recipe(epochs=2, batch=8, learning_rate=1e-3, standardised=True)
+    classifier = train.fit(options, sampled(24), sampled(12, "V"), class_names=("a", "b", "c"), how=how, seed=0,
+                           target=sampled(10, "T").series)
+    found = classifier.probabilities(sampled(12, "V").series)
+    labels = sampled(12, "V").labels
+    best = classifier.history[int(classifier.training["best_epoch"]) - 1]
+    return [dict(row) for row in classifier.history] + [
+        {"kept": best["val_loss"], "again": float(-np.log(found[np.arange(12), labels]).mean())}]
+
+
+def main() -> None:
+    large = np.array([1e-30, -0.0, 1.1, -3.3e7, 12345.678], np.float32)
+    reversed_ = at_step(10)
+    attention = TemporalAttention(16)
+    features = np.random.default_rng(0).normal(0, 3, (5, 23, 7)).astype(np.float32)
+    attention(features)
+    weights = ops.convert_to_numpy(attention.weights_over_time(features))
+    networks = {v: cropnet.build(cropnet.CropNetOptions(classes=7, variant=v)) for v in ("v3", "v1")}
+    gru = bigru.build(bigru.BiGRUOptions(classes=17))
+    json.dump({
+        "backend": keras.backend.backend(),
+        "trainable": {**{name: trainable(model) for name, model in networks.items()}, "bigru": trainable(gru),
+                      "adversarial": trainable(bigru.with_domain_head(gru, bigru.BiGRUOptions(classes=17), 10))},
+        "maps": {name: [model.get_layer(f"block{n}").output.shape[1:] for n in (1, 2, 3, 4)]
+                 for name, model in networks.items()},
+        "identity": ops.convert_to_numpy(reversed_(large)).tobytes() == large.tobytes(),
+        "strengths": [float(ops.convert_to_numpy(at_step(step).strength())) for step in range(15)],
+        "plain_gradient": bias_gradient(None),
+        "reversed_gradients": [bias_gradient(at_step(step)) for step in (0, 3, 10)],
+        "attention": {"sums": weights.sum(axis=1).ravel().tolist(), "least": float(weights.min())},
+        "pooled": ops.convert_to_numpy(attention(features) - (features * weights).sum(axis=1)).ravel().tolist(),
+        "influence": domain_influence(),
+        "cropnet": sgd_losses(False), "bigru": sgd_losses(True), "fit": fitted(),
+    }, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
