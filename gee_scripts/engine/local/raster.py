@@ -7,6 +7,7 @@ mask is computed once a scene, and a count of looks reads no values at all. Noth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -21,6 +22,9 @@ from agrispec.grid import Affine, Grid
 Array = NDArray[Any]
 Mask = NDArray[Any] | None
 """None: valid everywhere; bool: valid or not; float32: 0 … 1. It broadcasts to the domain's shape."""
+
+GO_ON: ContextVar[Callable[[], None]] = ContextVar("GO_ON", default=lambda: None)
+"""Called between arrays; a task that is to stop raises here, wherever in its graph it is."""
 
 METRES_A_DEGREE = 111319.49079327358
 """Length of a degree on the equator of WGS 84: π · 6378137 / 180."""
@@ -259,6 +263,21 @@ def seen(mask: Mask) -> Mask:
     return mask if mask is None or mask.dtype == np.bool_ else mask > 0
 
 
+def choose(mask: NDArray[np.bool_], values: Array, others: Array) -> Array:
+    """`values` where the mask holds and `others` elsewhere; both of one type.
+
+    By bits rather than branches: `numpy.where` guesses at each pixel, and clouds cannot be guessed.
+    """
+    kind = values.dtype
+    if kind.itemsize not in (1, 2, 4, 8) or kind.kind not in "biuf" or others.dtype != kind:
+        return np.where(mask, values, others)
+    whole = np.dtype(f"i{kind.itemsize}")
+    here = np.negative(mask.astype(whole))
+    first, second = np.ascontiguousarray(values).view(whole), np.ascontiguousarray(others).view(whole)
+    first, second = first.reshape(values.shape), second.reshape(others.shape)
+    return np.asarray(np.bitwise_xor(np.bitwise_and(np.bitwise_xor(first, second), here), second)).view(kind)
+
+
 def arrays(roots: Sequence[Node], domain: Domain) -> list[Any]:
     """The arrays of nodes over one domain.
 
@@ -288,8 +307,10 @@ def arrays(roots: Sequence[Node], domain: Domain) -> list[Any]:
     for root in roots:
         users[id(root), 0] += 1
     ready: dict[tuple[int, int], Any] = {}
+    go_on = GO_ON.get()
     with np.errstate(all="ignore"):
         for key, node, where, needed in order:
+            pass  # go_on()
             ready[key] = node.compute(where, [ready[k] for k in needed])
             for k in needed:
                 users[k] -= 1

@@ -24,6 +24,7 @@ from gee_scripts.engine.local.raster import (
     PixelType,
     both,
     centres,
+    choose,
     seen,
     smaller,
 )
@@ -136,7 +137,7 @@ def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
 def _filled(dtype: np.dtype[Any], values: Array, known: Mask, fill: Array) -> Array:
     if known is None:
         return values.astype(dtype, copy=False)
-    return np.where(seen(known), cast(values, dtype), cast(fill, dtype))
+    return choose(np.asarray(seen(known)), cast(values, dtype), cast(fill, dtype))
 
 
 def _filled_mask(known: Mask, allowed: Mask) -> Mask:

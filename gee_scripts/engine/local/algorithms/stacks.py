@@ -23,6 +23,7 @@ from gee_scripts.engine.local.raster import (
     Node,
     PixelType,
     both,
+    choose,
     seen,
 )
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
@@ -186,10 +187,10 @@ def mosaic(collection: Collection) -> Image:
 
 
 def _topmost(dtype: np.dtype[Any], *arrays: Any) -> Array:
-    shape = np.broadcast_shapes(*(array.shape for array in arrays if array is not None))
-    result = np.zeros(shape, dtype)
+    result = np.zeros((), dtype)
     for values, mask in zip(arrays[::2], arrays[1::2], strict=True):
-        np.copyto(result, values, where=True if mask is None else np.asarray(seen(mask)))
+        top = values.astype(dtype, copy=False)
+        result = top if mask is None else choose(np.asarray(seen(mask)), top, result)
     return result
 
 
