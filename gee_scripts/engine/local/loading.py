@@ -185,8 +185,8 @@ class GeoTiffBand(Node):
         return found.taken(block.astype(self.dtype, copy=False), self.dtype)
 
 
-# Opening a GeoTIFF takes longer than reading a tile of it; a season of one place is some 150 files.
-_OPEN_FILES = 256
+# Opening a GeoTIFF takes longer than reading a tile of it; a season of one place is some 300 files.
+_OPEN_FILES = 400
 _open: OrderedDict[tuple[Path, int, int], tuple[Any, threading.Lock]] = OrderedDict()
 _guard = threading.Lock()
 
@@ -200,7 +200,11 @@ def _opened(file: Path) -> Iterator[Any]:
         raise CorruptRecord(f"{file} cannot be opened: {error.strerror}", mend="write the asset again") from error
     key = file, status.st_mtime_ns, status.st_ino
     with _guard:
-        entry = _open.pop(key, None) or (rasterio.open(file), threading.Lock())
+        entry = _open.pop(key, None)
+        if entry is None:
+            # Otherwise GDAL lists the folder, thousands of scenes, to look for companions of each file.
+            with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+                entry = rasterio.open(file), threading.Lock()
         _open[key] = entry
         while len(_open) > _OPEN_FILES:
             # Not closed here: a thread may be reading it; it closes when the last one lets go.
