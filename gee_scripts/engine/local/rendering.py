@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
@@ -65,6 +66,6 @@ def png(picture: NDArray[np.uint8]) -> bytes:
     with MemoryFile() as memory:
         # A PNG has no place on the ground, which rasterio would warn of.
         with memory.open(driver="PNG", count=bands, height=height, width=width, dtype="uint8",
-                         transform=(1, 0, 0, 0, -1, 0)) as target:
+                         transform=Affine(1, 0, 0, 0, -1, 0)) as target:
             target.write(picture)
         return bytes(memory.getbuffer())

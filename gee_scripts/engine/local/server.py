@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import parse_qsl
 
 import uvicorn
 from starlette.applications import Starlette
@@ -120,11 +121,11 @@ def application(service: Service, url: str, computing: ThreadPoolExecutor, quick
         if path == "$discovery/rest":
             return Response(document, media_type="application/json")
         try:
-            body = await _body(request)
+            verb, query, body = await _decoded(request)
             for route, expression in routes:
-                found = expression.fullmatch(path.removeprefix("v1/")) if route.verb == request.method else None
+                found = expression.fullmatch(path.removeprefix("v1/")) if route.verb == verb else None
                 if found is not None:
-                    call = Call(path=found.groupdict(), query=dict(request.query_params), body=body)
+                    call = Call(path=found.groupdict(), query=query, body=body)
                     pool = computing if route.computes else quick
                     answer = await asyncio.get_running_loop().run_in_executor(pool, service.answer, route, call)
                     return _response(answer)
@@ -140,24 +141,28 @@ def application(service: Service, url: str, computing: ThreadPoolExecutor, quick
     return Starlette(routes=[StarletteRoute("/{path:path}", serve, methods=["GET", "POST", "PATCH", "DELETE"])])
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    """The decoded body of a request; {} where it has none.
+async def _decoded(request: Request) -> tuple[str, dict[str, str], dict[str, Any]]:
+    """Method, query and JSON body of a request; {} where it has none.
 
     Raises:
-        Refusal: too long, or not a JSON object.
+        Refusal: the body is too long, or not a JSON object.
     """
-    content = await request.body()
+    content, query = await request.body(), dict(request.query_params)
     if len(content) > _MOST_BODY:
         raise Refusal(400, f"Request payload size exceeds the limit: {_MOST_BODY} bytes.")
+    # The client sends what would be too long an address as the body of a POST.
+    override = request.headers.get("x-http-method-override")
+    if override:
+        return override, query | dict(parse_qsl(content.decode())), {}
     if not content:
-        return {}
+        return request.method, query, {}
     try:
         body = json.loads(content)
     except ValueError as error:
         raise Refusal(400, f"Invalid JSON payload received. {error}") from error
     if not isinstance(body, dict):
         raise Refusal(400, "Invalid JSON payload received. An object is expected.")
-    return body
+    return request.method, query, body
 
 
 def _response(answer: dict[str, Any] | File, status: int = 200) -> Response:

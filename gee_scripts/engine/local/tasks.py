@@ -18,6 +18,7 @@ from typing import Any
 
 from agrispec.engine import State
 from agrispec.errors import AgrispecError
+from gee_scripts.engine.local.raster import GO_ON
 
 # The service runs 2 batch tasks of a project at once on average.
 # https://developers.google.com/earth-engine/guides/usage
@@ -52,6 +53,10 @@ class Progress:
         """
         self.fraction = fraction
         self.read_clock()
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Raise Cancelled where the task is to stop; cheap enough to be called for each array."""
         if self._stop.is_set():
             raise Cancelled
 
@@ -206,6 +211,7 @@ class Tasks:
     def _run(self, task: Task) -> None:
         state, error, written = State.SUCCEEDED, "", []
         task.progress.begin()
+        GO_ON.set(task.progress.go_on)
         try:
             written = list(task.work(task.progress))
         except Cancelled:
