@@ -36,7 +36,7 @@ def accepts(condition: str, asset: Asset) -> bool:
 
 def _accepts(part: str, asset: Asset) -> bool:
     if found := _INTERSECTS.fullmatch(part):
-        return _region(found[1]).intersects(_outline(asset))
+        return bool(_region(found[1]).intersects(_outline(asset)))
     found = _COMPARISON.fullmatch(part)
     if found is None:
         raise Refusal(400, f"Invalid filter: the local engine does not understand '{part}'.")

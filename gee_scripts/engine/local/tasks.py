@@ -28,8 +28,11 @@ DEFAULT_PRIORITY = 100
 _ID_LETTERS = string.ascii_uppercase + string.digits
 
 
-class Cancelled(Exception):
-    """Raised inside a task's work when somebody asked it to stop."""
+class Cancelled(BaseException):
+    """Raised inside a task's work when somebody asked it to stop.
+
+    Not an Exception, as asyncio's: nobody on the way out may take it for a fault of the graph.
+    """
 
 
 class Progress:

@@ -1,0 +1,191 @@
+"""The REST surface through the real client: values, pixels, features, errors, life and death of the server."""
+
+import io
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import ee
+import numpy as np
+import pytest
+import rasterio
+import shapely
+
+from agrispec.grid import Grid
+from gee_scripts.engine.local.server import LocalServer
+
+RNG = np.random.default_rng(3)
+CLASSES = RNG.integers(0, 9, (50, 70)).astype(np.uint8)
+SHARE = RNG.random((50, 70), dtype=np.float32)
+WINDOW = (10, 20, 16, 24)  # row, column, height, width
+
+
+@pytest.fixture(scope="module")
+def image(running):
+    name = f"{running.home}/image"
+    running.tree.write_image(name, arrays={"crop": CLASSES, "share": SHARE}, grid=running.grid, nodata=0,
+                             properties={"tile": "31UFQ"})
+    return ee.Image(name)
+
+
+def asked(grid):
+    a, b, c, d, e, f = grid.transform
+    return {"crsCode": grid.crs, "dimensions": {"width": grid.width, "height": grid.height},
+            "affineTransform": {"scaleX": a, "shearX": b, "translateX": c, "shearY": d, "scaleY": e, "translateY": f}}
+
+
+def test_values_are_computed(image):
+    assert ee.Number(2).add(3).getInfo() == 5
+    assert image.bandNames().getInfo() == ["crop", "share"]
+    info = image.getInfo()
+    assert info["properties"]["tile"] == "31UFQ"
+    assert [band["id"] for band in info["bands"]] == ["crop", "share"]
+
+
+def test_pixels_are_those_of_the_file_and_masked_ones_are_zero(image, running):
+    row, column, height, width = WINDOW
+    grid = running.grid.window(*WINDOW)
+    array = ee.data.computePixels({"expression": image, "fileFormat": "NUMPY_NDARRAY", "grid": asked(grid)})
+    assert array.dtype.names == ("crop", "share")
+    assert array["crop"].dtype == np.uint8
+    part = slice(row, row + height), slice(column, column + width)
+    np.testing.assert_array_equal(array["crop"], CLASSES[part])
+    masked = ee.data.computePixels({"expression": image.updateMask(image.select("crop").gt(4)), "bandIds": ["share"],
+                                    "fileFormat": "NUMPY_NDARRAY", "grid": asked(grid)})
+    np.testing.assert_array_equal(masked["share"], np.where(CLASSES[part] > 4, SHARE[part], 0))
+
+
+def test_pixels_outside_of_an_image_are_masked(image, running):
+    grid = running.grid.window(-5, -5, 10, 10)
+    array = ee.data.computePixels({"expression": image.select("crop"), "fileFormat": "NUMPY_NDARRAY",
+                                   "grid": asked(grid)})["crop"]
+    np.testing.assert_array_equal(array[5:, 5:], CLASSES[:5, :5])
+    assert not array[:5].any()
+    assert not array[:, :5].any()
+
+
+def test_pixels_come_as_a_geotiff_that_rasterio_places_on_the_same_grid(image, running):
+    content = ee.data.computePixels({"expression": image.select("crop"), "fileFormat": "GEO_TIFF",
+                                     "grid": asked(running.grid)})
+    with rasterio.MemoryFile(content) as memory, memory.open() as source:
+        np.testing.assert_array_equal(source.read(1), CLASSES)
+        assert tuple(source.transform)[:6] == running.grid.transform
+        assert source.descriptions == ("crop",)
+
+
+def test_an_asset_gives_its_pixels(image, running):
+    content = ee.data.getPixels({"assetId": f"{running.home}/image", "fileFormat": "NPY", "bandIds": ["crop"]})
+    np.testing.assert_array_equal(np.load(io.BytesIO(content))["crop"], CLASSES)
+
+
+def test_more_pixels_than_the_service_gives_are_refused_in_its_words(image, running):
+    grid = Grid(crs=running.grid.crs, transform=running.grid.transform, width=4000, height=4000)
+    with pytest.raises(ee.EEException, match=r"Total request size \(80000000 bytes\) must be less than or equal"):
+        ee.data.computePixels({"expression": image, "fileFormat": "NPY", "grid": asked(grid)})
+
+
+def test_features_come_in_pages_of_one_result(running):
+    points = ee.FeatureCollection([ee.Feature(ee.Geometry.Point([4 + i / 100, 48]), {"row": i}) for i in range(25)])
+    page, found = {"expression": points, "pageSize": 10}, []
+    sizes = []
+    while True:
+        answer = ee.data.computeFeatures(page)
+        sizes.append(len(answer["features"]))
+        found += answer["features"]
+        if "nextPageToken" not in answer:
+            break
+        page["pageToken"] = answer["nextPageToken"]
+    assert sizes == [10, 10, 5]
+    assert [feature["properties"]["row"] for feature in found] == list(range(25))
+    assert shapely.from_geojson(str(found[3]["geometry"]).replace("'", '"')).equals(shapely.Point(4.03, 48))
+
+
+def test_a_faulty_graph_is_answered_once_with_its_reason(running):
+    before = time.monotonic()
+    with pytest.raises(ee.EEException, match="nothing' not found"):
+        ee.Image(f"{running.home}/nothing").bandNames().getInfo()
+    with pytest.raises(ee.EEException):
+        ee.Image(f"{running.home}/image").select("nothing").getInfo()
+    with pytest.raises(ee.EEException, match="TestAlgorithm|not implemented"):
+        ee.Image(1).rgbToHsv().getInfo()
+    # The client repeats 5xx answers with growing pauses.
+    assert time.monotonic() - before < 2
+
+
+@pytest.mark.parametrize(("path", "status"), [
+    ("/v1/projects/agrispec-local/nothing", 404), ("/nothing", 404), ("/v1/projects/agrispec-local/operations/X", 404),
+    ("/v1/projects/agrispec-local:listAssets?pageToken=x", 400)])
+def test_requests_without_an_answer_are_refused_in_the_services_form(running, path, status):
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(running.url + path)
+    with caught.value as answer:
+        body = answer.read()
+    assert answer.code == status
+    assert b'"error"' in body
+    assert b'"message"' in body
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_map_gives_tiles_with_a_colour_for_each_pixel_it_shows(image, running):
+    layer = ee.data.getMapId({"image": image.select("crop").gte(0), "min": "0", "max": "1", "palette": "000000,ff0000"})
+    # The zoom-14 tile of the image's north-west corner.
+    lon, lat, n = 3.004, 48.751, 2**14
+    x, y = int((lon + 180) / 360 * n), int((1 - np.arcsinh(np.tan(np.radians(lat))) / np.pi) / 2 * n)
+    with urllib.request.urlopen(layer["tile_fetcher"].format_tile_url(x, y, 14)) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        content = answer.read()
+    with rasterio.MemoryFile(content) as memory, memory.open(driver="PNG") as source:
+        red, green, blue, opacity = source.read()
+    assert set(np.unique(opacity)) == {0, 255}
+    assert (red[opacity == 255] == 255).all()
+    assert not green.any()
+    assert not blue.any()
+
+
+def test_polling_is_answered_while_all_computing_threads_are_busy(running, image):
+    grid = Grid(crs=running.grid.crs, transform=running.grid.transform, width=1000, height=1000)
+    heavy = ee.Image.pixelLonLat().select(0)
+    for number in range(40):
+        heavy = heavy.divide(number + 2).add(heavy)
+
+    def compute():
+        ee.data.computePixels({"expression": heavy, "fileFormat": "NPY", "grid": asked(grid)})
+
+    threads = [threading.Thread(target=compute) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    waits = []
+    while any(thread.is_alive() for thread in threads) and len(waits) < 20:
+        start = time.monotonic()
+        ee.data.listOperations()
+        waits.append(time.monotonic() - start)
+    for thread in threads:
+        thread.join()
+    assert sorted(waits)[len(waits) // 2] < 1
+
+
+def test_a_stopped_server_leaves_neither_threads_nor_its_port(tmp_path):
+    before = threading.active_count()
+    server = LocalServer(tmp_path, "agrispec-local").start()
+    url = server.url
+    with urllib.request.urlopen(f"{url}/$discovery/rest") as answer:
+        assert answer.status == 200
+    server.stop()
+    assert threading.active_count() == before
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"{url}/$discovery/rest")
+    server.stop()  # stopping twice is harmless
+
+
+def test_long_queries_that_the_client_sends_as_a_body_are_understood(running):
+    condition = " AND ".join(f"properties.p{i}=1" for i in range(300))
+    assert ee.data.listAssets({"parent": running.home, "filter": condition}) == {"assets": []}
+
+
+def test_two_servers_serve_two_trees(tmp_path, running):
+    with LocalServer(tmp_path, "agrispec-other") as other:
+        assert other.url != running.url
+        with urllib.request.urlopen(f"{other.url}/v1/projects/agrispec-other:listAssets") as answer:
+            assert answer.read() == b'{"assets": []}'
+
