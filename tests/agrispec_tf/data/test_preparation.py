@@ -88,14 +88,6 @@ def test_statistics_standardise_what_they_were_fitted_on():
     np.testing.assert_allclose(standard.std(axis=(0, 1)), 1, atol=1e-5)
 
 
-def test_a_feature_that_never_varies_is_centred_and_not_divided():
-    series = np.full((3, 5, 2), 0.3, np.float32)
-    series[..., 1] = np.random.default_rng(0).random((3, 5))
-    fitted = Normalisation.fitted(series)
-    assert fitted.deviation[0] == 1
-    np.testing.assert_allclose(fitted.apply(series)[..., 0], 0, atol=1e-6)
-
-
 def test_a_series_without_a_clear_look_is_told_apart():
     whole = year(2)
     counts = whole.counts.copy()

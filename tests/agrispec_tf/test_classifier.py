@@ -1,0 +1,105 @@
+"""A classifier's folder: whole or not at all, and only for its own cube."""
+
+import json
+import resource
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from agrispec.errors import CorruptRecord, RunError, SchemaMismatch, StorageError
+from agrispec_tf import classifier as classifiers
+from agrispec_tf.classifier import Classifier
+from agrispec_tf.data.normalisation import Normalisation
+from agrispec_tf.data.preparation import Preparation
+from agrispec_tf.data.samples import Series
+from agrispec_tf.models import cropnet
+from agrispec_tf.models.cropnet import CropNetOptions
+
+
+@pytest.fixture(scope="module")
+def classifier(small_cube, class_names) -> Classifier:
+    keras.utils.set_random_seed(0)
+    options = CropNetOptions.for_cube(small_cube, 3)
+    statistics = Normalisation(mean=(0.1, 0.2, 0.3), deviation=(1.0, 2.0, 3.0))
+    return Classifier(model=classifiers.compiled_for_inference(cropnet.build(options)), options=options,
+                      cube=small_cube, class_names=class_names, preparation=Preparation(normalisation=statistics),
+                      training={"seed": 0, "best_epoch": 2}, history=({"epoch": 1.0, "val_macro_f1": 0.25},))
+
+
+@pytest.fixture
+def folder(classifier, tmp_path):
+    classifier.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_a_saved_classifier_comes_back_whole(classifier, folder, grown):
+    again = classifiers.load(folder)
+    for name in ("options", "cube", "class_names", "preparation", "training", "history"):
+        assert getattr(again, name) == getattr(classifier, name)
+    series = grown(20).series
+    np.testing.assert_array_equal(again.probabilities(series), classifier.probabilities(series))
+
+
+def test_saving_again_replaces_the_folder(classifier, folder):
+    replace(classifier, training={"seed": 7}).save(folder)
+    assert classifiers.load(folder).training == {"seed": 7}
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_a_full_disk_leaves_the_old_model_and_nothing_else(classifier, folder):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(StorageError):
+            replace(classifier, training={"seed": 7}).save(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert classifiers.load(folder).training == classifier.training
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("batch", [1, 7, 20, 64])
+def test_probabilities_do_not_depend_on_the_batch(classifier, grown, batch):
+    series = grown(20).series
+    np.testing.assert_allclose(classifier.probabilities(series, batch), classifier.probabilities(series), atol=1e-6)
+
+
+def test_probabilities_of_no_series_are_none(classifier, grown):
+    assert classifier.probabilities(grown(20).series.take(np.arange(0))).shape == (0, 3)
+
+
+def test_a_window_view_gets_the_probabilities_of_the_full_year(classifier, grown):
+    series = grown(20).series
+    window = series.cube.window
+    view = Series(cube=series.cube.view(), values=series.values[:, window.start:window.stop],
+                  counts=series.counts[:, window.start:window.stop])
+    np.testing.assert_array_equal(classifier.probabilities(view), classifier.probabilities(series))
+
+
+def test_series_of_another_cube_are_refused_with_the_difference(classifier, grown, small_cube):
+    other = replace(small_cube, features=("B4", "B11", "B8"))
+    with pytest.raises(SchemaMismatch, match=r"\['B4', 'B11', 'B8'\] instead of \['B4', 'B8', 'B11'\]"):
+        classifier.probabilities(grown(5, cube=other).series)
+
+
+def test_a_folder_without_a_model_is_named(tmp_path):
+    with pytest.raises(RunError, match="model.keras, model.json, history.csv is missing"):
+        classifiers.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", [classifiers.MODEL, classifiers.CARD])
+def test_a_truncated_file_is_refused(folder, name):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:len(content) // 2])
+    with pytest.raises(CorruptRecord, match="cannot be read"):
+        classifiers.load(folder)
+
+
+def test_a_card_whose_cube_was_edited_is_refused(folder):
+    card = json.loads((folder / classifiers.CARD).read_text())
+    card["cube"]["fill"] = 0.0
+    (folder / classifiers.CARD).write_text(json.dumps(card))
+    with pytest.raises(CorruptRecord, match="digest"):
+        classifiers.load(folder)

@@ -1,0 +1,170 @@
+"""Training: it learns, it repeats itself, and it refuses leaks."""
+
+from dataclasses import replace
+from inspect import signature
+
+import keras
+import numpy as np
+import pytest
+
+from agrispec.cube import preset
+from agrispec.errors import ConfigError, DataError
+from agrispec_tf import train
+from agrispec_tf.classifier import Classifier
+from agrispec_tf.data.augmentation import Augmentation
+from agrispec_tf.data.preparation import Preparation
+from agrispec_tf.data.samples import Series
+from agrispec_tf.models.bigru import BiGRUOptions
+from agrispec_tf.models.cropnet import CropNetOptions
+
+QUICK = train.Recipe(epochs=8, batch=8, learning_rate=1e-3)
+
+
+@pytest.fixture(scope="module")
+def options(small_cube):
+    return CropNetOptions.for_cube(small_cube, 3)
+
+
+@pytest.fixture(scope="module")
+def fitted(grown, options, class_names) -> Classifier:
+    return train.fit(options, grown(96), grown(30, seed=1, place="V"), class_names=class_names, how=QUICK, seed=3)
+
+
+def test_cropnet_learns_crops_that_peak_at_different_times(fitted, grown):
+    assert max(row["val_macro_f1"] for row in fitted.history) > 0.95
+    held_out = grown(60, seed=2, place="T")
+    assert (fitted.probabilities(held_out.series).argmax(axis=1) == held_out.labels).mean() > 0.9
+
+
+def test_the_kept_epoch_is_the_first_of_the_best_on_validation(fitted):
+    scores = [row["val_macro_f1"] for row in fitted.history]
+    assert [row["epoch"] for row in fitted.history] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert fitted.training["best_epoch"] == 1 + int(np.argmax(scores))
+
+
+def test_the_same_seed_gives_the_same_model(fitted, grown, options, class_names):
+    again = train.fit(options, grown(96), grown(30, seed=1, place="V"), class_names=class_names, how=QUICK, seed=3)
+    for one, other in zip(fitted.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_bigru_trains_against_a_target_season_without_labels(grown, small_cube, class_names):
+    target = grown(40, seed=5, place="E", delay=0.03).series
+    told = []
+    classifier = train.fit(BiGRUOptions.for_cube(small_cube, 3), grown(48), grown(30, seed=1, place="V"), seed=0,
+                           class_names=class_names, how=replace(QUICK, epochs=3, standardised=True), target=target,
+                           on_epoch=told.append)
+    assert told == list(classifier.history)
+    assert {"crop_loss", "domain_loss", "domain_accuracy"} <= told[0].keys()
+    assert classifier.training["target_series"] == 40
+    assert classifier.model.output_shape == (None, 3)
+    assert classifier.preparation.normalisation is not None
+    assert told[-1]["crop_loss"] < told[0]["crop_loss"]
+
+
+def test_training_cannot_be_given_a_targets_labels():
+    assert signature(train.fit).parameters["target"].annotation == "Series | None"
+    assert set(Series.__dataclass_fields__) == {"cube", "values", "counts"}
+
+
+def test_statistics_come_from_the_training_fold_alone(grown, options, class_names):
+    training, validation = grown(24), grown(12, seed=1, place="V")
+    far = replace(validation, series=replace(validation.series, values=validation.series.values + 100))
+    found = train.fit(options, training, far, class_names=class_names, seed=0,
+                      how=replace(QUICK, epochs=1, standardised=True))
+    plain = Preparation().apply(training.series).astype(np.float64)
+    np.testing.assert_allclose(found.preparation.normalisation.mean, plain.mean(axis=(0, 1)), rtol=1e-6)
+    np.testing.assert_allclose(found.preparation.normalisation.deviation, plain.std(axis=(0, 1)), rtol=1e-6)
+
+
+def refused(error, match, options, training, validation, names, how=QUICK, target=None):
+    with pytest.raises(error, match=match):
+        train.fit(options, training, validation, class_names=names, how=how, seed=0, target=target)
+
+
+def test_a_cell_in_both_folds_is_refused(grown, options, class_names):
+    refused(DataError, "cell E0 and 3 more are in both", options, grown(24),
+            replace(grown(12), ids=np.arange(12)), class_names)
+
+
+def test_a_sample_in_both_folds_is_refused(grown, options, class_names):
+    refused(DataError, "sample E-0 and 11 more are in both", options, grown(24),
+            replace(grown(12), cells=np.full(12, "elsewhere")), class_names)
+
+
+@pytest.mark.parametrize("empty", ["training", "validation"])
+def test_an_empty_fold_is_refused(grown, options, class_names, empty):
+    folds = {"training": grown(24), "validation": grown(12, place="V")}
+    folds[empty] = folds[empty].take(np.arange(0))
+    refused(DataError, f"the {empty} fold has no samples", options, *folds.values(), class_names)
+
+
+def test_a_class_without_training_samples_is_named(grown, options, class_names):
+    training = grown(24)
+    refused(DataError, "class maize", options, training.take(training.labels != 1), grown(12, place="V"), class_names)
+
+
+def test_a_label_that_is_no_class_is_refused(grown, options, class_names):
+    training = grown(24)
+    refused(DataError, r"labels -1 \.\.\. -1", options, replace(training, labels=np.full(24, -1)),
+            grown(12, place="V"), class_names)
+
+
+def test_a_network_for_another_cube_is_refused(grown, class_names):
+    refused(ConfigError, "for_cube", CropNetOptions(classes=3), grown(24), grown(12, place="V"), class_names)
+
+
+def test_a_target_is_refused_by_cropnet(grown, options, class_names):
+    refused(ConfigError, "no domain head", options, grown(24), grown(12, place="V"), class_names,
+            target=grown(3).series)
+
+
+def test_an_empty_target_is_refused(grown, small_cube, class_names):
+    refused(DataError, "target season has no series", BiGRUOptions.for_cube(small_cube, 3), grown(24),
+            grown(12, place="V"), class_names, target=grown(3).series.take(np.arange(0)))
+
+
+def test_augmentation_without_the_whole_year_is_refused(grown, small_cube, class_names):
+    cube = small_cube.view()
+    refused(DataError, "whole season year", CropNetOptions.for_cube(cube, 3), grown(24, cube=cube),
+            grown(12, place="V", cube=cube), class_names, how=replace(QUICK, augmentation=Augmentation()))
+
+
+def test_weighted_cross_entropy_is_divided_by_the_sum_of_the_weights():
+    logits = np.array([[2.0, 0.0], [0.0, 1.0], [1.0, 1.0]], np.float32)
+    labels, weights = np.array([0, 0, 1]), np.array([3.0, 1.0, 0.5], np.float32)
+    # Cross-entropies by hand: ln(1 + e^-2), ln(1 + e), ln 2.
+    by_hand = (3 * 0.126928 + 1 * 1.313262 + 0.5 * 0.693147) / 4.5
+    assert float(train.cross_entropy()(labels, logits, sample_weight=weights)) == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_balanced_weights_give_each_class_the_same_say():
+    labels = np.array([0] * 6 + [1] * 3 + [2])
+    weights = train.class_weights(labels, 3)
+    np.testing.assert_allclose(weights, [10 / 18, 10 / 9, 10 / 3], rtol=1e-6)
+    np.testing.assert_allclose(np.bincount(labels, weights[labels]), 10 / 3, rtol=1e-6)
+
+
+def test_the_published_recipe_is_cropnets_released_protocol():
+    how = train.recipe("published", "cropnet")
+    assert (how.epochs, how.batch, how.learning_rate, how.standardised, how.limit) == (50, 256, 1e-4, False, None)
+    assert how.augmentation == Augmentation()
+
+
+def test_the_demo_recipes_stay_within_their_bounds():
+    for how in train.PRESETS["demo"].values():
+        assert how.epochs <= 15
+        assert how.limit <= 1200
+    assert (train.recipe("demo", "cropnet").batch, train.recipe("demo", "cropnet").learning_rate) == (64, 1e-3)
+
+
+@pytest.mark.parametrize(("name", "architecture"), [("dmeo", "cropnet"), ("demo", "resnet")])
+def test_an_unknown_recipe_is_refused(name, architecture):
+    with pytest.raises(ConfigError, match="use one of"):
+        train.recipe(name, architecture)
+
+
+def test_presets_cubes_have_networks():
+    assert CropNetOptions.for_cube(preset("cropnet-5d"), 7) == CropNetOptions(classes=7)
+    assert BiGRUOptions.for_cube(preset("agrispec-23"), 17) == BiGRUOptions(classes=17)
+    assert keras.backend.backend() in ("tensorflow", "jax", "torch")
