@@ -46,8 +46,8 @@ class Layout:
     """
 
     features: Mapping[str, Values]
-    columns: NDArray[np.int64]  # the bytes to compare
-    bits: NDArray[np.uint8]  # which of their bits: all, or the continuation bit within an integer
+    columns: NDArray[np.int64] | slice  # the bytes to compare: some, or all where picking them would cost more
+    bits: NDArray[np.uint8]  # which of their bits: all, none in a float or string, the continuation bit in an integer
     expected: NDArray[np.uint8]
 
     def matches(self, rows: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -76,12 +76,13 @@ class Layout:
         """Write `content` (N, values) into records (N, length) of this layout: the inverse of `get`. Integers and
         strings must be as long as those of the layout."""
         values = self.features[name]
+        if values.kind == "float":
+            _scatter(rows, values.starts, 4, np.ascontiguousarray(content, "<f4").view(np.uint8))
+            return
         sizes = values.stops - values.starts
         for size in np.unique(sizes).tolist():
             column = np.flatnonzero(sizes == size)
-            if values.kind == "float":
-                source = np.ascontiguousarray(content, "<f4").view(np.uint8)
-            elif values.kind == "bytes":
+            if values.kind == "bytes":
                 source = np.frombuffer(b"".join(content[:, column].ravel()), np.uint8)
             else:
                 shifts = np.arange(0, 7 * size, 7, dtype=np.uint64)
@@ -116,11 +117,19 @@ def parse(record: bytes) -> Layout:
     template = np.frombuffer(record, np.uint8)
     bits = np.full(template.size, 255, np.uint8)
     for values in features.values():
-        edges = np.zeros(template.size + 1, np.int8)
-        np.add.at(edges, values.starts, 1)
-        np.add.at(edges, values.stops, -1)
-        bits[np.cumsum(edges[:-1]) > 0] = 128 if values.kind == "int64" else 0
-    columns = np.flatnonzero(bits)
+        if not len(values):
+            continue
+        first, end = values.starts[0], values.stops[-1]
+        if values.kind == "float" and _adjacent(values.starts, 4):
+            bits[first:end] = 0
+        else:
+            edges = np.zeros(end - first + 1, np.int8)
+            edges[values.starts - first] += 1
+            edges[values.stops - first] -= 1
+            bits[first:end][np.cumsum(edges[:-1]) > 0] = 128 if values.kind == "int64" else 0
+    columns: NDArray[np.int64] | slice = np.flatnonzero(bits != 0)
+    if 8 * columns.size > bits.size:
+        columns = slice(None)
     return Layout(features=features, columns=columns, bits=bits[columns], expected=template[columns])
 
 
@@ -251,7 +260,8 @@ def _scatter(rows: NDArray[np.uint8], starts: NDArray[np.int64], size: int, sour
 
 
 def _adjacent(starts: NDArray[np.int64], size: int) -> bool:
-    return starts.size > 0 and bool((np.diff(starts) == size).all())
+    """Whether items of `size` bytes, which are ascending and never overlap, leave nothing between them."""
+    return starts.size > 0 and bool(starts[-1] - starts[0] == size * (starts.size - 1))
 
 
 def _strings(rows: NDArray[np.uint8], values: Values) -> NDArray[Any]:
