@@ -127,9 +127,8 @@ def parse(record: bytes) -> Layout:
             edges[values.starts - first] += 1
             edges[values.stops - first] -= 1
             bits[first:end][np.cumsum(edges[:-1]) > 0] = 128 if values.kind == "int64" else 0
-    columns: NDArray[np.int64] | slice = np.flatnonzero(bits != 0)
-    if 8 * columns.size > bits.size:
-        columns = slice(None)
+    shared = np.flatnonzero(bits != 0)
+    columns = slice(None) if 8 * shared.size > bits.size else shared
     return Layout(features=features, columns=columns, bits=bits[columns], expected=template[columns])
 
 
