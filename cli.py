@@ -91,10 +91,11 @@ def evaluate(run: Path) -> None:
 @main.command()
 @_RUN
 @click.option("--model", type=_MODEL, default="cropnet", show_default=True, help="Which of RUN's models.")
-def predict(run: Path, model: str) -> None:
+@click.option("--season", type=int, help="Year in which the season to map ends.  [default: RUN's target]")
+def predict(run: Path, model: str, season: int | None) -> None:
     """Map RUN's area: a class, a probability and a flag for every pixel and parcel."""
     with _opened(run) as (opened, config, engine), _progress("predicting") as tell:
-        _predict(opened, config, engine, model, tell)
+        _predict(opened, config, engine, model, tell, season)
     click.echo(f"Map in {opened.predictions / 'map.png'}; next: agrispec-gee publish {run}")
 
 
@@ -166,9 +167,8 @@ def _export(run: Run, config: Config, engine: Engine, tell: Callable[[str], None
 
 
 def _train(run: Run, config: Config, model: str, preset: str, tell: Callable[[str], None]) -> Any:
-    with _learning() as commands:
-        return commands.run_train(run, config, model, preset, lambda row: tell(
-            f"epoch {row['epoch']}: loss {row['loss']:.3f}, validation macro-F1 {row['val_macro_f1']:.3f}"))
+    return _learning().run_train(run, config, model, preset, lambda row: tell(
+        f"epoch {row['epoch']}: loss {row['loss']:.3f}, validation macro-F1 {row['val_macro_f1']:.3f}"))
 
 
 def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> Any:
@@ -176,20 +176,18 @@ def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], No
     from gee_scripts import export as graphs
     truth = collect.truth(run, config, engine, graphs)
     tell(f"{len(truth)} samples of the {config.season.target} season have a label")
-    with _learning() as commands:
-        return commands.run_evaluate(run, config, truth)
+    return _learning().run_evaluate(run, config, truth)
 
 
-def _predict(run: Run, config: Config, engine: Engine, model: str, tell: Callable[[str], None]) -> None:
+def _predict(run: Run, config: Config, engine: Engine, model: str, tell: Callable[[str], None],
+             season: int | None = None) -> None:
     from exports import collect, manifest, shards
     from gee_scripts import export as graphs
     run.need(run.models / model, f"train --model {model}")
-    did = collect.map_patches(run, config, engine, graphs, tell)
-    grid = shards.layout_of(run.patches).grid
-    asset = config.labels.parcels.format(season=config.season.target)
-    fields = engine.features(graphs.parcels(asset, grid)) if asset else []
-    with _learning() as commands:
-        did |= commands.run_predict(run, config, model, fields, lambda share: tell(f"{share:.0%} of the map"))
+    did = collect.map_patches(run, config, engine, graphs, tell, season)
+    asset = config.labels.parcels.format(season=did["season"])
+    fields = engine.features(graphs.parcels(asset, shards.layout_of(run.patches).grid)) if asset else []
+    did |= _learning().run_predict(run, config, model, fields, lambda share: tell(f"{share:.0%} of the map"))
     manifest.record(run.path, "predict", did)
 
 
@@ -235,20 +233,27 @@ def _opened(path: Path) -> Iterator[tuple[Run, Config, Engine]]:
         engine.close()
 
 
-@contextmanager
-def _learning() -> Iterator[Any]:
-    """`agrispec_tf.commands`, without TensorFlow's start-up messages."""
+def _learning() -> Any:
+    """`agrispec_tf.commands`, loaded without TensorFlow's start-up messages."""
+    import logging
     import os
 
     from agrispec.errors import MissingExtra
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # TensorFlow tells of its build on the file descriptor, before any of its settings is heeded.
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
     try:
         from agrispec_tf import commands
     except ModuleNotFoundError as error:
-        if error.name in ("keras", "tensorflow", "matplotlib", "rasterio", "shapely", "pyproj"):
+        if error.name in ("keras", "tensorflow", "jax", "matplotlib", "rasterio", "shapely", "pyproj"):
             raise MissingExtra(f"learning (it lacks {error.name})", "local,train") from error
         raise
-    yield commands
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+    return commands
 
 
 @contextmanager

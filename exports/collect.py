@@ -180,25 +180,30 @@ def truth(run: Run, config: Config, engine: Engine, graphs: Graphs) -> pd.DataFr
     return known
 
 
-def map_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> dict[str, Any]:
-    """Export every pixel of the map's area into `patches/`: the cube's window, in the target season.
+def map_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: Progress,
+                season: int | None = None) -> dict[str, Any]:
+    """Export every pixel of the map's area into `patches/`: the cube's window.
+
+    Args:
+        season: year in which the season to map ends; None maps the target season.
 
     Returns:
         counts for the manifest.
     """
     spec, side, token = config.spec.view(), config.map.patch, uuid.uuid4().hex[:8]
+    year = config.season.target if season is None else season
     grid = Grid.covering(config.map.crs, config.map.corners, spec.scale_m)
     prefix = f"exports/{run.path.resolve().name}/{token}/map"
-    request = graphs.patches(spec, config.season_of(config.season.target), grid, side, bucket=config.engine.bucket,
-                             prefix=prefix, description=f"patches {config.season.target}",
+    request = graphs.patches(spec, config.season_of(year), grid, side, bucket=config.engine.bucket,
+                             prefix=prefix, description=f"patches {year}",
                              request_id=planning.request_id(token, "map"))
     [done] = tasks.export(engine, [request], lambda operation: progress(operation.description))
     objects = storage.open(engine, config.engine.bucket)
     with whole_folder(run.patches) as folder:
         for name in objects.list(prefix):
             objects.download(name, folder / Path(name).name)
-        shards.describe(folder, spec, shards.PatchLayout(grid=grid, patch=side, season=config.season.target))
+        shards.describe(folder, spec, shards.PatchLayout(grid=grid, patch=side, season=year))
         total = shards.mixer_of(folder).total_patches
-    return {"pixels": grid.width * grid.height, "patches": total, "eecu_seconds": done.eecu_seconds}
+    return {"season": year, "patches": total, "eecu_seconds": done.eecu_seconds}
 
 
