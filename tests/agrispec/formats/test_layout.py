@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agrispec.formats.layout import NotAnExample, encode, parse, varint_sizes
@@ -154,6 +154,7 @@ def test_damaged_bytes_are_refused_or_read_as_protobuf_reads_them(record, data):
     assert same({name: found.get(name) for name in expected}, expected)
 
 
+@example([2**power + step for power in range(63) for step in (-1, 0)])  # where one more byte begins
 @given(st.lists(integers, min_size=1))
 def test_an_integer_is_as_long_as_protobuf_writes_it(numbers):
     assert varint_sizes(np.array(numbers)).tolist() == [len(varint(number % 2**64)) for number in numbers]
