@@ -86,9 +86,12 @@ class AssetTree:
         Raises:
             DataError: not such an address.
         """
-        found = re.fullmatch(r"gs://([a-z0-9][-_.a-z0-9]*)/(.+)", uri)
+        # https://cloud.google.com/storage/docs/buckets#naming
+        found = re.fullmatch(r"gs://([a-z0-9][-_.a-z0-9]{1,220}[a-z0-9])/(.+)", uri)
         if not found or any(part in ("", ".", "..") for part in found[2].split("/")):
-            raise DataError(f"{uri!r} is not the address of an object", mend="write it as gs://bucket/folder/file")
+            raise DataError(f"{uri!r} is not the address of an object",
+                            mend="write it as gs://bucket/folder/file; a bucket has 3 or more lower case letters, "
+                                 "digits or hyphens")
         return self.buckets / found[1] / found[2]
 
     def existing_object(self, uri: str) -> Path:

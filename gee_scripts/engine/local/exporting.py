@@ -46,6 +46,7 @@ class Exporter:
 
         Raises:
             Refusal: its destination, format or options cannot be served.
+            DataError: no bucket or no file can have that name.
         """
         selectors = list(body.get("selectors") or [])
         if "assetExportOptions" in body:
@@ -58,7 +59,7 @@ class Exporter:
 
             return to_asset
         options = _file_options(body)
-        bucket, prefix = _bucket(options)
+        bucket, prefix = self._bucket(options)
         file_format = options.get("fileFormat")
         if file_format not in ("TF_RECORD_TABLE", "CSV", "GEO_JSON"):
             raise Refusal(400, f"The local engine exports tables as TFRecord, CSV and GeoJSON, not {file_format}.")
@@ -81,6 +82,7 @@ class Exporter:
 
         Raises:
             Refusal: its destination, format or options cannot be served.
+            DataError: no bucket or no file can have that name.
         """
         most = int(body.get("maxPixels", {}).get("value", _DEFAULT_MOST_PIXELS))
         if "assetExportOptions" in body:
@@ -94,7 +96,7 @@ class Exporter:
 
             return to_asset
         options = _file_options(body)
-        bucket, prefix = _bucket(options)
+        bucket, prefix = self._bucket(options)
         if options.get("fileFormat") == "TF_RECORD_IMAGE":
             try:
                 cut = PatchOptions.of(options.get("tfRecordOptions") or {})
@@ -124,6 +126,14 @@ class Exporter:
         destination = options.get("earthEngineDestination") or {}
         overwrite = bool(destination.get("overwrite"))
         return self._assets.free_name(destination.get("name", ""), overwrite=overwrite), overwrite
+
+    def _bucket(self, options: Mapping[str, Any]) -> tuple[str, str]:
+        destination = options.get("cloudStorageDestination")
+        if not destination or not destination.get("bucket"):
+            raise Refusal(400, "The local engine has no Google Drive: export to Cloud Storage or to an asset.")
+        bucket, prefix = destination["bucket"], destination.get("filenamePrefix", "")
+        self._tree.object_path(f"gs://{bucket}/{prefix}")  # raises DataError where no file can have that name
+        return bucket, prefix
 
     def _features(self, body: Mapping[str, Any], progress: Progress) -> list[Any]:
         progress.check(0.0)
@@ -160,16 +170,6 @@ def _file_options(body: Mapping[str, Any]) -> Mapping[str, Any]:
     if not options:
         raise Refusal(400, "The local engine exports to Cloud Storage and to assets only.")
     return options
-
-
-def _bucket(options: Mapping[str, Any]) -> tuple[str, str]:
-    destination = options.get("cloudStorageDestination")
-    if not destination or not destination.get("bucket"):
-        raise Refusal(400, "The local engine has no Google Drive: export to Cloud Storage or to an asset.")
-    prefix = destination.get("filenamePrefix", "")
-    if not prefix or any(part in ("", ".", "..") for part in prefix.split("/")):
-        raise Refusal(400, f"Invalid file name prefix: '{prefix}'.")
-    return destination["bucket"], prefix
 
 
 def _write_geotiffs(bands: Sequence[Band], grid: Grid, options: Mapping[str, Any], staging: Staging, prefix: str,

@@ -25,7 +25,7 @@ from gee_scripts.engine.local.tasks import Progress
 # Defaults of the export options, see the address above.
 _DEFAULT_PATCH = 256
 _DEFAULT_FILE_BYTES = 2**30
-# Patches side by side are computed together up to this many pixels: overlapping inputs are then read once.
+# Patches are computed together up to this many pixels: inputs are then opened once. 473 bands take 124 MB.
 _BLOCK_PIXELS = 65_536
 
 
@@ -114,34 +114,45 @@ def _bytes(batch: Batch) -> int:
 
 def _batches(bands: Sequence[Band], grid: Grid, options: PatchOptions, rows: int, columns: int,
              progress: Progress) -> Iterator[Batch]:
-    """Patches beside each other, computed together."""
+    """Patches in order, those of a block computed together."""
     high, wide = options.height + options.margin_height, options.width + options.margin_width
-    together = max(1, _BLOCK_PIXELS // (options.width * options.height))
+    for row, column, down, across in _blocks(rows, columns, _BLOCK_PIXELS // (options.width * options.height)):
+        progress.check((row + column / columns) / rows)
+        block = grid.window(row * options.height - options.margin_height // 2,
+                            column * options.width - options.margin_width // 2,
+                            (down - 1) * options.height + high, (across - 1) * options.width + wide)
+        corners = [(i * options.height, j * options.width) for i in range(down) for j in range(across)]
+        valid = np.ones((len(corners), high, wide), np.bool_)
+        batch: Batch = {}
+        for band, (values, mask) in zip(bands, raster.read(bands, block), strict=True):
+            seen = raster.seen(mask)
+            fill = np.trunc(options.fill) if band.type.dtype.kind in "iub" else options.fill
+            whole = (values if seen is None else np.where(seen, values, fill)).astype(np.float32)
+            batch[band.name] = _cut(whole, corners, high, wide).reshape(len(corners), -1)
+            if seen is not None and options.most_masked < 1:
+                valid &= _cut(seen, corners, high, wide)
+        if options.most_masked < 1:
+            kept = 1 - valid.mean(axis=(1, 2)) <= options.most_masked
+            if not kept.any():
+                continue
+            batch = {name: values[kept] for name, values in batch.items()}
+        yield batch
+
+
+def _blocks(rows: int, columns: int, most: int) -> Iterator[tuple[int, int, int, int]]:
+    """Row, column, rows and columns of blocks of at most `most` patches (or one) that keep patches in order:
+    several whole rows, or a part of one."""
+    if columns <= most:
+        down = most // columns
+        for row in range(0, rows, down):
+            yield row, 0, min(down, rows - row), columns
+        return
+    across = max(1, most)
     for row in range(rows):
-        for first in range(0, columns, together):
-            progress.check((row + first / columns) / rows)
-            count = min(together, columns - first)
-            block = grid.window(row * options.height - options.margin_height // 2,
-                                first * options.width - options.margin_width // 2,
-                                high, (count - 1) * options.width + wide)
-            read = raster.read(bands, block)
-            shares = np.ones((count, high, wide), np.bool_)
-            batch: Batch = {}
-            for band, (values, mask) in zip(bands, read, strict=True):
-                seen = raster.seen(mask)
-                fill = np.trunc(options.fill) if band.type.dtype.kind in "iub" else options.fill
-                whole = values if seen is None else np.where(seen, values, fill)
-                batch[band.name] = _cut(whole.astype(np.float32), count, options.width, wide).reshape(count, -1)
-                if seen is not None and options.most_masked < 1:
-                    shares &= _cut(seen, count, options.width, wide)
-            if options.most_masked < 1:
-                kept = 1 - shares.mean(axis=(1, 2)) <= options.most_masked
-                batch = {name: values[kept] for name, values in batch.items()}
-                if not kept.any():
-                    continue
-            yield batch
+        for column in range(0, columns, across):
+            yield row, column, 1, min(across, columns - column)
 
 
-def _cut(block: NDArray[Any], count: int, step: int, wide: int) -> NDArray[Any]:
+def _cut(block: NDArray[Any], corners: Sequence[tuple[int, int]], high: int, wide: int) -> NDArray[Any]:
     """(row, column) of a block -> (patch, row, column); patches overlap by their margins."""
-    return np.stack([block[:, i * step:i * step + wide] for i in range(count)])
+    return np.stack([block[row:row + high, column:column + wide] for row, column in corners])

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agrispec.errors import EngineError
 from agrispec.formats.asset_tree import AssetTree
 from agrispec.formats.atomic import storage_error
 
@@ -47,12 +45,8 @@ def staged(tree: AssetTree, bucket: str) -> Iterator[Staging]:
     """A `Staging` in a bucket. At the end its files are renamed, in order; after an error they are deleted.
 
     Raises:
-        EngineError: no bucket can have that name.
         StorageError: files cannot be renamed.
     """
-    # https://cloud.google.com/storage/docs/buckets#naming
-    if not re.fullmatch(r"[a-z0-9][-_.a-z0-9]{1,220}[a-z0-9]", bucket):
-        raise EngineError(f"{bucket!r} is not the name of a bucket", mend="use lower case letters, digits and hyphens")
     # A name that no bucket has, on the same disk.
     folder = tree.buckets / f".{uuid.uuid4().hex}.part"
     staging = Staging(folder, bucket)

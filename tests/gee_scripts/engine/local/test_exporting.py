@@ -85,6 +85,14 @@ def test_a_kernel_adds_its_margin_around_each_patch(running, image):
         np.testing.assert_array_equal(found[number], expected)
 
 
+@pytest.mark.parametrize("most", [1, 3, 4, 9, 100])
+def test_blocks_cover_all_patches_in_order(most):
+    found = [(row + i) * 4 + column + j for row, column, down, across in patches._blocks(3, 4, most)
+             for i in range(down) for j in range(across)]
+    assert found == list(range(12))
+    assert all(down * across <= most for _, _, down, across in patches._blocks(3, 4, most))
+
+
 def test_files_are_split_by_size_and_keep_the_order(running, image, monkeypatch):
     monkeypatch.setattr(patches, "_BLOCK_PIXELS", 256)  # one patch a block: a file ends between blocks
     for prefix, size in (("patches/one", 2**30), ("patches/many", 5 * 2 * 256 * 4)):
@@ -259,6 +267,8 @@ def test_destinations_and_formats_that_are_not_there_are_refused_at_once(running
         ee.batch.Export.image.toDrive(image=image, description="d", region=image.geometry()).start()
     with pytest.raises(ee.EEException, match="not KML"):
         ee.batch.Export.table.toCloudStorage(points(), bucket="bucket", fileNamePrefix="x", fileFormat="KML").start()
+    with pytest.raises(ee.EEException, match="'gs://Bucket/../x' is not the address of an object"):
+        ee.batch.Export.table.toCloudStorage(points(), bucket="Bucket", fileNamePrefix="../x").start()
     with pytest.raises(ee.EEException, match="Parent asset"):
         ee.batch.Export.table.toAsset(points(), assetId=f"{running.home}/no/folder").start()
     with pytest.raises(ee.EEException, match="sequenceData"):
