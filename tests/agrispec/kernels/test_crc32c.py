@@ -32,6 +32,14 @@ def test_the_numpy_twin_gives_the_same_checksums(case):
     np.testing.assert_array_equal(twin, crc32c(buffer, starts, lengths))
 
 
+def test_the_numpy_twin_gives_the_same_checksums_of_long_spans():
+    buffer = np.random.default_rng(1).integers(0, 256, 100_000, np.uint8)
+    starts, lengths = np.array([0, 3, 7, 50_000, 99_999, 100_000]), np.array([100_000, 65_536, 65_537, 50_000, 1, 0])
+    twin = np.empty(starts.size, np.uint32)
+    module._fill_numpy(buffer, np.empty(0, np.uint64), starts, lengths, module._TABLES, twin)
+    np.testing.assert_array_equal(twin, crc32c(buffer, starts, lengths))
+
+
 # https://www.rfc-editor.org/rfc/rfc3720#appendix-B.4
 @pytest.mark.parametrize(("content", "checksum"), [
     (bytes(32), 0x8A9136AA), (b"\xff" * 32, 0x62A8AB43), (bytes(range(32)), 0x46DD794E),
