@@ -22,7 +22,9 @@ _DTYPES: dict[Kind, Any] = {"float": np.float32, "int64": np.int64, "bytes": obj
 _LAYOUTS_PER_LENGTH = 16  # beyond, records are parsed one by one: comparing would cost more than it saves
 _LAYOUTS_KEPT = 512
 _CHUNK_BYTES = 4 << 20
-_HEADROOM = 1.1  # records expected in a file are a guess from its first block; memory not needed stays untouched
+# How many records a file holds is a guess from the blocks before: a little more room stays untouched memory, but
+# blocks of fill values compress so well that the guess may be far too high.
+_HEADROOM, _GROWTH = 1.1, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ def read(path: str | Path, features: Mapping[str, Feature] | None = None) -> Col
         if held == 0 and share == 1.0:
             return piece
         if held + count > room:
-            room = int((held + count) / share * _HEADROOM) + 1
+            room = int((held + count) * min(_HEADROOM / share, _GROWTH)) + 1
             columns = {name: _moved(columns.get(name, column)[:held], room) for name, column in piece.items()}
         for name, column in piece.items():
             columns[name][held : held + count] = column

@@ -79,6 +79,17 @@ def test_a_file_of_many_blocks_and_more_layouts_than_are_kept_is_read_in_its_ord
     same(example.read(path), columns)
 
 
+def test_a_file_that_begins_with_fill_values_only_needs_no_room_for_its_best_case(tmp_path):
+    rng = np.random.default_rng(0)
+    cubes = np.full((6000, 800), -9999.0, np.float32)
+    cubes[5000:] = rng.random((1000, 800))
+    path = tmp_path / "records"
+    example.write(path, {"cube": cubes})
+    found = example.read(path)["cube"]
+    np.testing.assert_array_equal(found, cubes)
+    assert found.base.nbytes < 10 * cubes.nbytes
+
+
 def test_records_of_other_key_order_and_encoding_are_read_side_by_side(tmp_path):
     records = [encode({"a": ("float", [1]), "b": ("int64", [-7])}),
                encode({"b": ("int64", [2**40]), "a": ("float", [2])}),
