@@ -101,6 +101,28 @@ def test_features_come_in_pages_of_one_result(running):
     assert shapely.from_geojson(str(found[3]["geometry"]).replace("'", '"')).equals(shapely.Point(4.03, 48))
 
 
+def test_pages_are_of_one_state_of_the_assets(running):
+    name = f"{running.home}/paged"
+    running.tree.write_table(name, properties=[{"v": 1}] * 4, geometries=[None] * 4)
+    first = ee.data.computeFeatures({"expression": ee.FeatureCollection(name), "pageSize": 2})
+    running.tree.write_table(name, properties=[{"v": 2}] * 4, geometries=[None] * 4, overwrite=True)
+    second = ee.data.computeFeatures({"expression": ee.FeatureCollection(name), "pageSize": 2,
+                                      "pageToken": first["nextPageToken"]})
+    assert [f["properties"]["v"] for f in first["features"] + second["features"]] == [1, 1, 1, 1]
+    again = ee.data.computeFeatures({"expression": ee.FeatureCollection(name)})
+    assert [f["properties"]["v"] for f in again["features"]] == [2, 2, 2, 2]
+
+
+def test_small_answers_do_not_wait_for_the_network(running):
+    waits = []
+    for _ in range(20):
+        start = time.monotonic()
+        ee.data.listOperations()
+        waits.append(time.monotonic() - start)
+    # Nagle's algorithm against delayed acknowledgements costs 40 ms an answer.
+    assert sorted(waits)[10] < 0.03
+
+
 def test_a_faulty_graph_is_answered_once_with_its_reason(running):
     before = time.monotonic()
     with pytest.raises(ee.EEException, match="nothing' not found"):
