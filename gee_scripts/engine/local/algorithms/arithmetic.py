@@ -193,8 +193,8 @@ def cast(values: Array, dtype: DType) -> Array:
     limits = np.iinfo(dtype)
     if values.dtype.kind == "f":
         values = np.nan_to_num(np.trunc(values), nan=0.0, posinf=float(limits.max), neginf=float(limits.min))
-        # 2**63 - 1 is no double: the next one below it is.
-        top = float(limits.max) if limits.bits < 64 else float(np.nextafter(2.0**limits.bits, 0.0))
+        # 2**63 - 1 is no double, and the nearest one is too large.
+        top = float(limits.max) if limits.bits < 64 else float(np.nextafter(float(limits.max), 0.0))
         return np.clip(values, float(limits.min), top).astype(dtype)
     given = np.iinfo(values.dtype)
     if given.min >= limits.min and given.max <= limits.max:
@@ -312,4 +312,6 @@ def remap(image: Image, old: list[Any], new: list[Any], default: Any, name: str 
 def _listed(values: Array) -> DType:
     if values.dtype.kind == "f":
         return values.dtype
-    return np.dtype(np.uint8) if values.size == 0 else np.result_type(*(np.min_scalar_type(int(v)) for v in values.flat))
+    if values.size == 0:
+        return np.dtype(np.uint8)
+    return np.result_type(*(np.min_scalar_type(int(value)) for value in values.flat))

@@ -93,7 +93,10 @@ def _find(items: list[Any], element: Any) -> int:
 @algorithm("List.distinct")
 def distinct(items: list[Any]) -> list[Any]:
     """The list without repetitions."""
-    return list({hashable(item): item for item in reversed(items)}.values())[::-1]
+    first: dict[Any, Any] = {}
+    for item in items:
+        first.setdefault(hashable(item), item)
+    return list(first.values())
 
 
 @algorithm("List.equals")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.reducers import over_numbers
-from gee_scripts.engine.local.frame import RegionPixels, blocks, projection_for, region_pixels
+from gee_scripts.engine.local.frame import RegionPixels, blocks, bounding_grid, projection_for, region_pixels
 from gee_scripts.engine.local.raster import Projection, read
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Collection, Feature, Geometry, Image, Reducer, geometry_of, put
@@ -91,14 +92,9 @@ def reduce_region(image: Image, reducer: Reducer, geometry: Geometry | None, sca
         raise AlgorithmError("The image has no limits", mend="give a geometry")
     projection = projection_for(image, scale, crs, transform)
     if best_effort:
-        while _cells(shape, projection) > most:
+        while math.prod(bounding_grid(shape, projection).shape) > most:
             projection = projection.at_scale(projection.nominal_scale * 2)
     found, = _statistics(image, [region_pixels(shape, projection, most)], projection, reducer)
     several = len(reducer.outputs) > 1
     return {f"{name}_{output}" if several else name: value for (name, output), value in found.items()}
 
-
-def _cells(shape: Geometry, projection: Projection) -> float:
-    a, b, _, d, e, _ = projection.transform
-    west, south, east, north = shape.to(projection.crs).bounds
-    return (east - west) * (north - south) / abs(a * e - b * d)

@@ -1,0 +1,171 @@
+"""Numbers, lists, strings, dictionaries, dates, geometries and projections against Python, shapely and pyproj."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import ee
+import numpy as np
+import pytest
+import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agrispec.errors import EngineError
+from agrispec.grid import cells_in
+
+FEW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+
+
+@given(start=st.integers(-20, 20), end=st.integers(-20, 20), step=st.integers(1, 7))
+@FEW
+def test_a_sequence_holds_both_ends(world: Any, start: int, end: int, step: int) -> None:
+    found = world.value(ee.List.sequence(start, end, step))
+    assert found == list(range(start, end + 1, step))
+    assert all(isinstance(number, int) for number in found)
+
+
+def test_sequences_of_fractions_and_counts(world: Any) -> None:
+    assert len(world.value(ee.List.sequence(0, 1, 0.1))) == 11
+    assert world.value(ee.List.sequence(0, 1, count=5)) == [0, 0.25, 0.5, 0.75, 1]
+    assert world.value(ee.List.sequence(2, None, 3, 4)) == [2, 5, 8, 11]
+    with pytest.raises(EngineError, match="At least one"):
+        world.value(ee.List.sequence(2))
+
+
+def test_numbers_compute_and_are_formatted_as_printf_does(world: Any) -> None:
+    three = ee.Number(3)
+    assert world.value(three.divide(2).ceil()) == 2
+    assert world.value(ee.Number(-7).mod(3)) == -1
+    assert world.value(three.pow(2).subtract(1).max(5)) == 8
+    assert world.value(three.gt(2).And(three.lt(3).Not())) == 1
+    assert world.value(ee.Number(300).toByte()) == 255
+    assert world.value(ee.Number(-2.7).toInt()) == -2
+    assert world.value(three.format("%03d")) == "003"
+    assert world.value(three.divide(7).format("x%.2fy")) == "x0.43y"
+    assert world.value(three.format()) == "3"
+    with pytest.raises(EngineError, match="whole number"):
+        world.value(ee.Number(1.5).format("%d"))
+    with pytest.raises(EngineError, match="not a valid format"):
+        world.value(three.format("%d%d"))
+
+
+def test_lists_do_what_pythons_do(world: Any) -> None:
+    one = ee.List([3, 1, 2, 1])
+    for graph, expected in [(one.sort(), [1, 1, 2, 3]), (one.distinct(), [3, 1, 2]), (one.reverse(), [1, 2, 1, 3]),
+                            (one.slice(1, 3), [1, 2]), (one.get(-1), 1), (one.size(), 4), (one.contains(2), True),
+                            (one.remove(1), [3, 2, 1]), (one.removeAll([1]), [3, 2]), (one.indexOf(1), 1),
+                            (one.add(9), [3, 1, 2, 1, 9]), (one.cat([9]), [3, 1, 2, 1, 9]), (one.frequency(1), 2),
+                            (one.zip([5, 6]), [[3, 5], [1, 6]]), (ee.List([[1, [2]], 3]).flatten(), [1, 2, 3]),
+                            (one.set(0, 7), [7, 1, 2, 1]), (one.join("-"), "3-1-2-1"), (ee.List.repeat(1, 3), [1, 1, 1]),
+                            (one.sort([1, 4, 2, 3]), [3, 2, 1, 1]), (one.reduce(ee.Reducer.mean()), 1.75),
+                            (one.iterate(lambda x, t: ee.Number(t).add(x), 10), 17),
+                            (one.filter(ee.Filter.gt("item", 1)), [3, 2])]:
+        assert world.value(graph) == expected
+
+
+def test_strings_and_dictionaries(world: Any) -> None:
+    text, table = ee.String("S2_2023"), ee.Dictionary({"b": 2, "a": 1})
+    for graph, expected in [(text.cat("!"), "S2_2023!"), (text.slice(3), "2023"), (text.split("_"), ["S2", "2023"]),
+                            (text.replace("2", "x"), "Sx_2023"), (text.replace("2", "x", "g"), "Sx_x0x3"),
+                            (text.match("(\\d)_(\\d+)"), ["2_2023", "2", "2023"]), (text.toLowerCase(), "s2_2023"),
+                            (text.length(), 7), (text.index("_"), 2), (table.keys(), ["a", "b"]),
+                            (table.values(), [1, 2]), (table.get("b"), 2), (table.get("c", 5), 5),
+                            (table.set("c", 3).size(), 3), (table.contains("a"), True), (table.remove(["a"]), {"b": 2}),
+                            (table.select(["a"]), {"a": 1}), (table.combine({"a": 9}), {"a": 9, "b": 2}),
+                            (table.map(lambda k, v: ee.Number(v).add(1)), {"a": 2, "b": 3}),
+                            (ee.Dictionary.fromLists(["x"], [1]), {"x": 1})]:
+        assert world.value(graph) == expected
+    with pytest.raises(EngineError, match="does not contain key: 'c'"):
+        world.value(table.get("c"))
+
+
+DAYS = st.datetimes(datetime(1985, 1, 1), datetime(2035, 1, 1)).map(lambda d: d.replace(microsecond=0, tzinfo=UTC))
+
+
+@given(when=DAYS, amount=st.integers(-400, 400))
+@FEW
+def test_dates_advance_by_calendars(world: Any, when: datetime, amount: int) -> None:
+    start = ee.Date(int(when.timestamp() * 1000))
+    for unit, expected in [("day", timedelta(days=amount)), ("hour", timedelta(hours=amount)),
+                           ("week", timedelta(weeks=amount))]:
+        moved = world.value(start.advance(amount, unit).millis()) / 1000
+        assert moved == (when + expected).timestamp()
+        assert world.value(start.advance(amount, unit).difference(start, unit)) == amount
+    months = when.year * 12 + when.month - 1 + amount
+    moved = datetime.fromtimestamp(world.value(start.advance(amount, "month").millis()) / 1000, UTC)
+    assert (moved.year * 12 + moved.month - 1, moved.time()) == (months, when.time())
+    assert moved.day == when.day or (moved.day < when.day and (moved + timedelta(days=1)).day == 1)
+
+
+def test_dates_are_read_written_and_taken_apart(world: Any) -> None:
+    millis = 1_683_025_445_000
+    for text, expected in [("2023-05-02", 1_682_985_600_000), ("2023-122", 1_682_985_600_000),
+                           ("2023-05-02T11:04:05", millis), ("2023-05-02T11:04:05Z", millis), ("2023", 1_672_531_200_000)]:
+        assert world.value(ee.Date(text).millis()) == expected
+    date = ee.Date(millis)
+    assert world.value(date.format("YYYY-MM-dd'T'HH:mm:ss")) == "2023-05-02T11:04:05"
+    assert world.value(date.format("yyyyMMdd DDD MMM")) == "20230502 122 May"
+    assert world.value(date.format()) == "2023-05-02T11:04:05"
+    assert [world.value(date.get(unit)) for unit in ("year", "month", "day", "hour")] == [2023, 5, 2, 11]
+    assert world.value(date.getRelative("day", "year")) == 121
+    assert world.value(date.getRange("month").end().format("YYYY-MM-dd")) == "2023-06-01"
+    assert world.value(ee.Date.fromYMD(2024, 2, 29).millis()) == 1_709_164_800_000
+    assert world.value(ee.Date("2023-05-02", "Europe/Paris").millis()) == 1_682_978_400_000
+    with pytest.raises(EngineError, match="is no date"):
+        world.value(ee.Date("yesterday"))
+    with pytest.raises(EngineError, match="no unit of time"):
+        world.value(ee.Date(0).advance(1, "fortnight"))
+
+
+def test_a_covering_grid_of_tenths_of_a_degree_is_the_grid_of_cells(world: Any) -> None:
+    bounds = (4.45, 48.7, 4.81, 48.93)
+    region = ee.Geometry.Rectangle(list(bounds), "EPSG:4326", False)
+    found = world.value(region.coveringGrid(ee.Projection("EPSG:4326").scale(0.1, 0.1))).items
+    expected = sorted(tuple(round(edge, 6) for edge in cell.bounds) for cell in cells_in(bounds))
+    assert sorted(tuple(round(edge, 6) for edge in f.geometry.shape.bounds) for f in found) == expected
+    assert len({f.properties["system:index"] for f in found}) == len(expected)
+    whole = ee.Geometry.Rectangle([4.5, 48.7, 4.6, 48.8], "EPSG:4326", False)
+    assert world.value(whole.coveringGrid(ee.Projection("EPSG:4326").scale(0.1, 0.1)).size()) == 1
+
+
+def test_geometries_are_measured_on_the_globe_and_combined_as_shapely_does(world: Any) -> None:
+    box = ee.Geometry.Rectangle([500_000, 5_399_000, 501_000, 5_400_000], "EPSG:32631", False)
+    # The scale on UTM's central meridian is 0.9996.
+    np.testing.assert_allclose(world.value(box.area(1)), 1e6 / 0.9996**2, rtol=1e-4)
+    assert world.value(box.area(1, ee.Projection("EPSG:32631"))) == 1e6
+    np.testing.assert_allclose(world.value(box.perimeter(1)), 4000 / 0.9996, rtol=1e-4)
+    np.testing.assert_allclose(world.value(ee.Geometry.Point([3, 48]).buffer(100).area(1)), math.pi * 1e4, rtol=0.01)
+    other = ee.Geometry.Rectangle([500_500, 5_399_500, 502_000, 5_401_000], "EPSG:32631", False)
+    assert world.value(box.intersection(other, 1)).shape.area == 250_000
+    assert world.value(box.difference(other, 1)).shape.area == 750_000
+    assert world.value(box.intersects(other, 1))
+    assert not world.value(box.contains(other, 1))
+    assert world.value(box.bounds(1, "EPSG:32631")).shape.equals(shapely.box(500_000, 5_399_000, 501_000, 5_400_000))
+    centre = world.value(box.centroid(1)).shape
+    np.testing.assert_allclose([centre.x, centre.y], [500_500, 5_399_500], atol=0.1)
+    assert world.info(ee.Geometry.Point([3, 48]))["coordinates"] == [3, 48]
+
+
+def test_projections_scale_and_know_metres(world: Any) -> None:
+    assert world.value(ee.Projection("EPSG:32631").atScale(10).nominalScale()) == 10
+    np.testing.assert_allclose(world.value(ee.Projection("EPSG:4326").nominalScale()), 111319.490793)
+    assert world.value(ee.Projection("EPSG:32631", [10, 0, 5, 0, -10, 7]).scale(2, 2)).transform == (20, 0, 5, 0, -20, 7)
+    with pytest.raises(EngineError, match="could not be parsed"):
+        world.value(ee.Projection("EPSG:99"))
+
+
+def test_longitude_and_latitude_are_those_of_pixel_centres(world: Any) -> None:
+    from pyproj import Transformer
+
+    found = world.pixels(ee.Image.pixelLonLat())
+    to_utm = Transformer.from_crs("EPSG:4326", "EPSG:32631", always_xy=True)
+    x, y = to_utm.transform(found["longitude"].data, found["latitude"].data)
+    columns, rows = np.meshgrid(np.arange(24), np.arange(20))
+    np.testing.assert_allclose(x, 500_005 + columns * 10, atol=1e-5)
+    np.testing.assert_allclose(y, 5_399_995 - rows * 10, atol=1e-5)
+    places = world.pixels(ee.Image.pixelCoordinates(ee.Projection("EPSG:32631", [10, 0, 500_000, 0, -10, 5_400_000])))
+    np.testing.assert_allclose(places["x"].data, columns + 0.5)
+    np.testing.assert_allclose(places["y"].data, rows + 0.5)
