@@ -10,15 +10,12 @@ second season's labels are opened. Whatever the outcome, it is printed.
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import numpy as np
 
 from agrispec.formats.asset_tree import AssetTree

@@ -1,6 +1,8 @@
 """What every test shares: deterministic Hypothesis, the real data where it is, and a tiny season."""
 
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -118,3 +120,22 @@ name = "maize"
 codes = [2, 3]
 colour = "#1a8fe3"
 """
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What `agrispec-gee demo` left and said, run once as a user runs it."""
+
+    path: Path
+    exit_code: int
+    output: str
+    errors: str
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Demo:
+    """The whole demonstration, in a process of its own; it takes minutes."""
+    path = tmp_path_factory.mktemp("demo") / "demo"
+    done = subprocess.run([sys.executable, "-m", "cli", "demo", str(path)], capture_output=True, text=True,
+                          cwd=Path(__file__).parents[1])
+    return Demo(path=path, exit_code=done.returncode, output=done.stdout, errors=done.stderr)
