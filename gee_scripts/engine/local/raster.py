@@ -147,7 +147,7 @@ def coordinates(domain: Domain, crs: str) -> tuple[NDArray[np.float64], NDArray[
     x, y = centres(domain)
     if domain.crs == crs:
         return x, y
-    return transformer(domain.crs, crs).transform(x, y)  # type: ignore[no-any-return]
+    return transformer(domain.crs, crs).transform(x, y)
 
 
 class Node:

@@ -27,5 +27,5 @@ from gee_scripts.engine.local.algorithms import (
 )
 
 __all__ = ["aggregates", "arithmetic", "bands", "collections", "dates", "elements", "filters", "geometries", "joins",
-           "lists", "masks", "neighbourhoods", "numbers", "projections", "reducers", "regions", "reprojection", "sampling", "stacks",
-           "texts"]
+           "lists", "masks", "neighbourhoods", "numbers", "projections", "reducers", "regions", "reprojection",
+           "sampling", "stacks", "texts"]

@@ -90,7 +90,7 @@ def _stack_masks(*masks: Mask) -> Array | None:
 
 
 def _any(valid: Array | None) -> Mask:
-    return None if valid is None else valid.any(axis=0)
+    return None if valid is None else np.asarray(valid.any(axis=0))
 
 
 def reduced_band(name: str, part: Part, output: int, bands: Sequence[Band], stacks: Stacks) -> Band:
@@ -246,6 +246,6 @@ def _arrays(dtype: np.dtype[Any], length: int, width: int, valid: Array | None, 
         return cells
     valid = np.broadcast_to(valid, (length, *shape))
     ragged = np.empty(shape, object)
-    for place in np.ndindex(*shape):
-        ragged[place] = cells[place][valid[(slice(None), *place)]]
+    for cell in np.ndindex(*shape):
+        ragged[cell] = cells[cell][valid[:, *cell]]
     return ragged

@@ -30,8 +30,10 @@ def tree(tmp_path: Path, client: None) -> AssetTree:
     rng = np.random.default_rng(2)
     found.create_collection("COPERNICUS/S2")
     for name, start in [("a", 20), ("b", 10)]:
-        found.write_image(f"COPERNICUS/S2/{name}", grid=GRID, nodata=0, properties={"system:time_start": start}, arrays={
-            "B2": rng.integers(0, 3, GRID.shape).astype(np.uint16), "QA": rng.integers(0, 9, GRID.shape).astype(np.uint8)})
+        arrays = {"B2": rng.integers(0, 3, GRID.shape).astype(np.uint16),
+                  "QA": rng.integers(0, 9, GRID.shape).astype(np.uint8)}
+        found.write_image(f"COPERNICUS/S2/{name}", grid=GRID, nodata=0, properties={"system:time_start": start},
+                          arrays=arrays)
     found.write_table(f"{HOME}/fields", properties=[{"crop": 1, "name": "x"}, {"crop": 2, "name": None}],
                       geometries=[shapely.box(3, 48, 3.1, 48.1).wkb, None])
     return found
@@ -82,13 +84,15 @@ def test_a_tables_features_have_geometries_and_no_nulls(tree: AssetTree) -> None
     assert first.geometry.shape.equals(shapely.box(3, 48, 3.1, 48.1))
     assert "name" not in second.properties
     assert second.geometry is None
-    assert value(ee.FeatureCollection(f"{HOME}/fields").filterBounds(ee.Geometry.Point([3.05, 48.05])).size(), tree) == 1
+    near = ee.FeatureCollection(f"{HOME}/fields").filterBounds(ee.Geometry.Point([3.05, 48.05]))
+    assert value(near.size(), tree) == 1
 
 
 @pytest.mark.parametrize(("graph", "text"), [
     (lambda: ee.Image("COPERNICUS/S2/zz"), "Image.load: Image asset 'COPERNICUS/S2/zz' not found "
                                            "(does not exist or caller does not have access)"),
-    (lambda: ee.ImageCollection("COPERNICUS/S9"), "ImageCollection.load: ImageCollection asset 'COPERNICUS/S9' not found"),
+    (lambda: ee.ImageCollection("COPERNICUS/S9"),
+     "ImageCollection.load: ImageCollection asset 'COPERNICUS/S9' not found"),
     (lambda: ee.Image("COPERNICUS/S2"), "Image.load: Image asset 'COPERNICUS/S2' not found"),
     (lambda: ee.FeatureCollection(f"{HOME}/none"), "Collection.loadTable: Collection asset"),
     (lambda: ee.ImageCollection("COPERNICUS/S9").map(lambda i: i.add(1)).median(), "ImageCollection.load: "),

@@ -44,7 +44,8 @@ def test_a_comparison_keeps_what_holds_and_never_what_is_missing(world: Any, val
 def test_filters_are_combined(world: Any, values: list[Any]) -> None:
     some, two = ee.Filter.inList("v", [1, 2]), ee.Filter.eq("v", 2)
     for condition, holds in [(some, lambda v: v in (1, 2)), (ee.Filter.Not(some), lambda v: v not in (1, 2)),
-                             (ee.Filter.And(some, two), lambda v: v == 2), (ee.Filter.Or(two, some), lambda v: v in (1, 2)),
+                             (ee.Filter.And(some, two), lambda v: v == 2),
+                             (ee.Filter.Or(two, some), lambda v: v in (1, 2)),
                              (ee.Filter.notNull(["v"]), lambda v: v is not None),
                              (ee.Filter.maxDifference(1, "v", 0), lambda v: v is not None and abs(v) <= 1)]:
         assert column(world, features(values).filter(condition)) == [n for n, v in enumerate(values) if holds(v)]
@@ -93,13 +94,14 @@ def test_joins_equal_loops_over_all_pairs(world: Any, first: list[int], second: 
         assert column(world, ee.Join.inverted().apply(one, other, condition)) == [
             i for i, m in enumerate(matches) if not m]
         joined = world.value(ee.Join.saveAll("m", "n", ascending=False).apply(one, other, condition)).items
-        assert [[match.properties["n"] for match in f.properties["m"]] for f in joined] == [m[::-1] for m in matches if m]
+        found = [[match.properties["n"] for match in feature.properties["m"]] for feature in joined]
+        assert found == [m[::-1] for m in matches if m]
         joined = world.value(ee.Join.saveFirst("m", outer=True).apply(one, other, condition)).items
         assert [f.properties["m"].properties["n"] if "m" in f.properties else None for f in joined] == [
             m[0] if m else None for m in matches]
         joined = world.value(ee.Join.inner().apply(one, other, condition)).items
-        assert [(f.properties["primary"].properties["n"], f.properties["secondary"].properties["n"]) for f in joined] == [
-            (i, j) for i, m in enumerate(matches) for j in m]
+        pairs = [tuple(f.properties[side].properties["n"] for side in ("primary", "secondary")) for f in joined]
+        assert pairs == [(i, j) for i, m in enumerate(matches) for j in m]
 
 
 def test_a_join_by_equal_properties_tries_only_what_is_equal(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,8 +118,8 @@ def test_a_join_by_equal_properties_tries_only_what_is_equal(world: Any, monkeyp
 def test_the_best_match_is_the_nearest_one(world: Any) -> None:
     one, other = features([0, 10], "k"), features([3, 9, 12], "k")
     best = ee.Join.saveBest("m", "d").apply(one, other, ee.Filter.maxDifference(4, "k", None, "k"))
-    assert [(f.properties["m"].properties["k"], f.properties["m"].properties["d"]) for f in world.value(best).items] == [
-        (3, 3), (9, 1)]
+    matches = [feature.properties["m"].properties for feature in world.value(best).items]
+    assert [(match["k"], match["d"]) for match in matches] == [(3, 3), (9, 1)]
 
 
 def test_linked_bands_come_from_the_image_of_the_same_index_or_are_masked_with_null_properties(world: Any) -> None:

@@ -37,7 +37,8 @@ def over(function: Any, shape: np.ndarray) -> np.ndarray:
         ~np.isnan(around)).any() else np.nan, footprint=shape, mode="constant", cval=np.nan)
 
 
-@pytest.mark.parametrize(("kind", "radius"), [("circle", 3), ("circle", 2.5), ("square", 2), ("diamond", 3), ("plus", 2)])
+@pytest.mark.parametrize(("kind", "radius"),
+                         [("circle", 3), ("circle", 2.5), ("square", 2), ("diamond", 3), ("plus", 2)])
 @pytest.mark.parametrize(("reducer", "function", "output"), [
     ("countDistinct", lambda v: len(np.unique(v)), "count"), ("count", len, "count"), ("mean", np.mean, "mean"),
     ("min", np.min, "min"), ("max", np.max, "max"), ("stdDev", np.std, "stdDev"), ("median", np.median, "median")])
@@ -68,9 +69,9 @@ def test_focal_filters_fill_masked_pixels_that_have_valid_neighbours(world: Any,
 def test_the_focal_mode_is_a_most_frequent_value(world: Any) -> None:
     found = world.pixels(image(world).focalMode(2))["class"]
     shape = footprint("circle", 2)
-    best = np.max([over(lambda v, n=number: (v == n).sum(), shape) for number in range(1, 5)], axis=0)
-    chosen = np.choose(found.filled(1).astype(int) - 1, [over(lambda v, n=n: (v == n).sum(), shape) for n in range(1, 5)])
-    np.testing.assert_array_equal(chosen[~found.mask], best[~found.mask])
+    often = np.array([over(lambda v, n=number: (v == n).sum(), shape) for number in range(1, 5)])
+    chosen = np.take_along_axis(often, found.filled(1).astype(int)[None] - 1, axis=0)[0]
+    np.testing.assert_array_equal(chosen[~found.mask], often.max(axis=0)[~found.mask])
 
 
 def test_at_points_a_neighbourhood_is_that_of_the_points_own_grid(world: Any) -> None:

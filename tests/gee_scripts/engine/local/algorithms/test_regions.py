@@ -34,7 +34,8 @@ def polygon(shape: shapely.Polygon, **properties: Any) -> ee.Feature:
 def shares(shape: shapely.Polygon) -> np.ndarray:
     """Share of each pixel in a shape, in steps of 1/256."""
     rows, columns = np.mgrid[0:20, 0:24]
-    boxes = shapely.box(500_000 + columns * 10, 5_400_000 - rows * 10 - 10, 500_010 + columns * 10, 5_400_000 - rows * 10)
+    left, top = 500_000 + columns * 10, 5_400_000 - rows * 10
+    boxes = shapely.box(left, top - 10, left + 10, top)
     return np.floor(shapely.area(shapely.intersection(shape, boxes)) / 100 * 256 + 1e-6) / 256
 
 
@@ -75,7 +76,8 @@ def test_outputs_are_named_by_bands_and_reducers(world: Any) -> None:
 
 def test_a_region_without_valid_pixels_has_null_statistics(world: Any) -> None:
     apart = shapely.box(600_000, 5_300_000, 600_050, 5_300_050)
-    feature, = world.value(image(world).reduceRegions(ee.FeatureCollection([polygon(apart)]), ee.Reducer.mean(), 10)).items
+    fields = ee.FeatureCollection([polygon(apart)])
+    feature, = world.value(image(world).reduceRegions(fields, ee.Reducer.mean(), 10)).items
     assert "x" not in feature.properties
     assert world.value(image(world).reduceRegion(ee.Reducer.count(), polygon(apart).geometry(), 10)) == {"x": 0, "y": 0}
 
@@ -92,8 +94,9 @@ def test_histograms_and_modes_of_regions(world: Any) -> None:
     classes = (VALUES % 3).astype(np.uint8)
     world.images["c"] = world.make({"x": classes})
     whole = shapely.box(500_000, 5_399_800, 500_240, 5_400_000)
-    found = world.value(ee.Image("c").reduceRegion(ee.Reducer.frequencyHistogram().combine(
-        ee.Reducer.mode(), sharedInputs=True).combine(ee.Reducer.median(), sharedInputs=True), polygon(whole).geometry(), 10))
+    reducer = (ee.Reducer.frequencyHistogram().combine(ee.Reducer.mode(), sharedInputs=True)
+               .combine(ee.Reducer.median(), sharedInputs=True))
+    found = world.value(ee.Image("c").reduceRegion(reducer, polygon(whole).geometry(), 10))
     counts = np.bincount(classes.ravel())
     assert found["x_histogram"] == {str(number): count for number, count in enumerate(counts)}
     assert found["x_mode"] == counts.argmax()

@@ -59,7 +59,8 @@ def test_lists_do_what_pythons_do(world: Any) -> None:
                             (one.remove(1), [3, 2, 1]), (one.removeAll([1]), [3, 2]), (one.indexOf(1), 1),
                             (one.add(9), [3, 1, 2, 1, 9]), (one.cat([9]), [3, 1, 2, 1, 9]), (one.frequency(1), 2),
                             (one.zip([5, 6]), [[3, 5], [1, 6]]), (ee.List([[1, [2]], 3]).flatten(), [1, 2, 3]),
-                            (one.set(0, 7), [7, 1, 2, 1]), (one.join("-"), "3-1-2-1"), (ee.List.repeat(1, 3), [1, 1, 1]),
+                            (one.set(0, 7), [7, 1, 2, 1]), (one.join("-"), "3-1-2-1"),
+                            (ee.List.repeat(1, 3), [1, 1, 1]),
                             (one.sort([1, 4, 2, 3]), [3, 2, 1, 1]), (one.reduce(ee.Reducer.mean()), 1.75),
                             (one.iterate(lambda x, t: ee.Number(t).add(x), 10), 17),
                             (one.filter(ee.Filter.gt("item", 1)), [3, 2])]:
@@ -103,7 +104,8 @@ def test_dates_advance_by_calendars(world: Any, when: datetime, amount: int) -> 
 def test_dates_are_read_written_and_taken_apart(world: Any) -> None:
     millis = 1_683_025_445_000
     for text, expected in [("2023-05-02", 1_682_985_600_000), ("2023-122", 1_682_985_600_000),
-                           ("2023-05-02T11:04:05", millis), ("2023-05-02T11:04:05Z", millis), ("2023", 1_672_531_200_000)]:
+                           ("2023-05-02T11:04:05", millis), ("2023-05-02T11:04:05Z", millis),
+                           ("2023", 1_672_531_200_000)]:
         assert world.value(ee.Date(text).millis()) == expected
     date = ee.Date(millis)
     assert world.value(date.format("YYYY-MM-dd'T'HH:mm:ss")) == "2023-05-02T11:04:05"
@@ -152,7 +154,8 @@ def test_geometries_are_measured_on_the_globe_and_combined_as_shapely_does(world
 def test_projections_scale_and_know_metres(world: Any) -> None:
     assert world.value(ee.Projection("EPSG:32631").atScale(10).nominalScale()) == 10
     np.testing.assert_allclose(world.value(ee.Projection("EPSG:4326").nominalScale()), 111319.490793)
-    assert world.value(ee.Projection("EPSG:32631", [10, 0, 5, 0, -10, 7]).scale(2, 2)).transform == (20, 0, 5, 0, -20, 7)
+    scaled = ee.Projection("EPSG:32631", [10, 0, 5, 0, -10, 7]).scale(2, 2)
+    assert world.value(scaled).transform == (20, 0, 5, 0, -20, 7)
     with pytest.raises(EngineError, match="could not be parsed"):
         world.value(ee.Projection("EPSG:99"))
 

@@ -161,10 +161,11 @@ def test_a_composite_has_no_grid_of_its_own(world: Any) -> None:
     assert band.composite
     assert band.projection.crs == "EPSG:4326"
     assert not world.value(images.first()).bands[0].composite
-    point = ee.FeatureCollection([ee.Feature(ee.Geometry.Point([500_055, 5_399_955], "EPSG:32631"), {})])
+    place = ee.Geometry.Point([500_055, 5_399_955], "EPSG:32631")
+    point = ee.FeatureCollection([ee.Feature(place, {})])
     for graph in (images.median().sampleRegions(point), images.median().reduceRegions(point, ee.Reducer.mean()),
                   images.median().sampleRegions(point, projection="EPSG:32631"),
-                  images.median().reduceRegion(ee.Reducer.mean(), ee.Geometry.Point([500_055, 5_399_955], "EPSG:32631"))):
+                  images.median().reduceRegion(ee.Reducer.mean(), place)):
         with pytest.raises(EngineError, match="only the default projection"):
             world.value(graph)
     assert len(world.value(images.median().sampleRegions(point, scale=10, projection="EPSG:32631")).items) == 1
