@@ -35,7 +35,7 @@ class Refusal(Exception):
 def refusal_of(error: AgrispecError) -> Refusal:
     """How an error of ours is answered."""
     code = 404 if isinstance(error, AssetMissing) else 409 if isinstance(error, AssetExists) else 400
-    return Refusal(code, f"{error.message}.")
+    return Refusal(code, f"{error.message.rstrip('.')}.")
 
 
 def asset_missing(asset_id: str) -> Refusal:

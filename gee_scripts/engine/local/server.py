@@ -55,7 +55,8 @@ class LocalServer:
         self.url = ""
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
-        self._close: list[Any] = []
+        self._service: Service | None = None
+        self._pools: tuple[ThreadPoolExecutor, ...] = ()
 
     def start(self) -> LocalServer:
         """Serve on a free port, until `stop`.
@@ -83,8 +84,7 @@ class LocalServer:
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, daemon=True,
                                         name="earth-engine")
         self._thread.start()
-        self._close = [service.close, lambda: computing.shutdown(wait=True, cancel_futures=True),
-                       lambda: quick.shutdown(wait=True, cancel_futures=True)]
+        self._service, self._pools = service, (computing, quick)
         waited = threading.Event()
         for _ in range(round(_START_SECONDS / 0.01)):
             if self._server.started:
@@ -95,13 +95,14 @@ class LocalServer:
 
     def stop(self) -> None:
         """Cancel what is under way, close the port and end all threads."""
-        if self._server is None or self._thread is None:
+        if self._server is None or self._thread is None or self._service is None:
             return
         self._server.should_exit = True
+        self._service.close()
         self._thread.join()
-        for close in self._close:
-            close()
-        self._server = self._thread = None
+        for pool in self._pools:
+            pool.shutdown(wait=True, cancel_futures=True)
+        self._server = self._thread = self._service = None
 
     def __enter__(self) -> LocalServer:
         return self.start()

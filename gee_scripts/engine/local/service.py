@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ from gee_scripts.engine.local.evaluate import evaluate
 from gee_scripts.engine.local.feature_files import as_features, as_geojson
 from gee_scripts.engine.local.frame import output_grid
 from gee_scripts.engine.local.pixels import as_image, check_size, chosen, compute, geo_tiff, grid_of, npy
+from gee_scripts.engine.local.raster import GO_ON
 from gee_scripts.engine.local.refusals import Refusal, refusal_of
-from gee_scripts.engine.local.tasks import DEFAULT_PRIORITY, Tasks
+from gee_scripts.engine.local.tasks import DEFAULT_PRIORITY, Cancelled, Tasks
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Image
 
 # https://developers.google.com/earth-engine/reference/rest/v1/projects.table/computeFeatures
@@ -75,6 +77,7 @@ class Service:
         self._pages: OrderedDict[str, list[Any]] = OrderedDict()
         self._images: OrderedDict[str, Image] = OrderedDict()
         self._stored: dict[str, Mapping[str, Any]] = {}
+        self._closing = threading.Event()
         assets = self._assets
         self._answers: Mapping[str, Callable[[Call], Answer]] = {
             "projects.algorithms.list": lambda call: File(content=discovery.algorithms(),
@@ -119,8 +122,11 @@ class Service:
         answer = self._answers.get(route.id)
         if answer is None:
             raise Refusal(400, f"The local engine does not answer {route.id.removeprefix('projects.')} yet.")
+        GO_ON.set(self._go_on)
         try:
             return answer(call)
+        except Cancelled as error:
+            raise Refusal(400, "The local engine was stopped.") from error
         except AgrispecError as error:
             raise refusal_of(error) from error
         except KeyError as error:
@@ -129,8 +135,13 @@ class Service:
             raise Refusal(400, "User memory limit exceeded.") from error
 
     def close(self) -> None:
-        """Cancel what is under way."""
+        """Stop what is under way: tasks and answers, at their next array."""
+        self._closing.set()
         self.tasks.close()
+
+    def _go_on(self) -> None:
+        if self._closing.is_set():
+            raise Cancelled
 
     # -- computing
 

@@ -1,6 +1,7 @@
 """The REST surface through the real client: values, pixels, features, errors, life and death of the server."""
 
 import io
+import json
 import threading
 import time
 import urllib.error
@@ -165,6 +166,34 @@ def test_a_map_gives_tiles_with_a_colour_for_each_pixel_it_shows(image, running)
     assert not blue.any()
 
 
+@pytest.mark.parametrize("file_format", ["NPY", "GEO_TIFF"])
+def test_a_download_address_gives_the_pixels_of_its_region(image, running, file_format):
+    part = running.grid.window(*WINDOW)
+    url = image.select("crop").getDownloadURL({
+        "format": file_format, "crs": part.crs, "crs_transform": list(running.grid.transform),
+        "region": ee.Geometry.Rectangle(list(part.bounds), part.crs, False)})
+    with urllib.request.urlopen(url) as answer:
+        content = answer.read()
+    if file_format == "NPY":
+        found = np.load(io.BytesIO(content))["crop"]
+    else:
+        with rasterio.MemoryFile(content) as memory, memory.open() as source:
+            found = source.read(1)
+    row, column, height, width = WINDOW
+    np.testing.assert_array_equal(found, CLASSES[row:row + height, column:column + width])
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_thumbnail_is_a_picture_of_the_size_asked_for(image, running):
+    url = image.select("share").getThumbURL({"dimensions": [35, 25], "format": "png",
+                                             "region": image.geometry(), "crs": running.grid.crs})
+    with urllib.request.urlopen(url) as answer:
+        assert answer.headers["Content-Type"] == "image/png"
+        content = answer.read()
+    with rasterio.MemoryFile(content) as memory, memory.open(driver="PNG") as source:
+        assert (source.width, source.height, source.count) == (35, 25, 4)
+
+
 def test_polling_is_answered_while_all_computing_threads_are_busy(running, image):
     grid = Grid(crs=running.grid.crs, transform=running.grid.transform, width=1000, height=1000)
     heavy = ee.Image.pixelLonLat().select(0)
@@ -198,6 +227,32 @@ def test_a_stopped_server_leaves_neither_threads_nor_its_port(tmp_path):
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(f"{url}/$discovery/rest")
     server.stop()  # stopping twice is harmless
+
+
+def test_stopping_does_not_wait_for_a_long_computation(tmp_path, running):
+    heavy = ee.Image.pixelLonLat()
+    for number in range(60):
+        heavy = heavy.divide(number + 2).add(heavy)
+    grid = asked(Grid(crs="EPSG:32631", transform=(10, 0, 5e5, 0, -10, 5.4e6), width=1700, height=1700))
+    body = json.dumps({"expression": ee.serializer.encode(heavy), "fileFormat": "NPY", "grid": grid}).encode()
+    server = LocalServer(tmp_path, "agrispec-local").start()
+    said = []
+
+    def ask():
+        try:
+            urllib.request.urlopen(f"{server.url}/v1/projects/agrispec-local/image:computePixels", body)
+        except urllib.error.HTTPError as error:
+            with error:
+                said.append(error.read())
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    time.sleep(0.5)
+    start = time.monotonic()
+    server.stop()
+    asking.join()
+    assert time.monotonic() - start < 3
+    assert b"The local engine was stopped." in said[0]
 
 
 def test_long_queries_that_the_client_sends_as_a_body_are_understood(running):
