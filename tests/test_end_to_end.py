@@ -23,7 +23,8 @@ def test_the_demo_ends_well_and_says_what_it_did(demo, stages):
     assert "Traceback" not in demo.errors
     for said in ("simulated", "cropnet", "bigru-grl", "map.png", "read back and equal", "Next: agrispec-gee"):
         assert said in demo.output
-    assert list(stages) == ["export", "train cropnet", "train bigru", "train bigru-grl", "evaluate", "predict", "publish"]
+    assert list(stages) == ["export", "train cropnet", "train bigru", "train bigru-grl", "evaluate", "predict",
+                            "publish"]
 
 
 def test_the_published_classes_read_through_ee_equal_the_predicted_ones(demo, stages):

@@ -101,9 +101,12 @@ class Client:
             ee.data.cancelOperation(name)
 
     def asset(self, asset_id: str) -> dict[str, Any] | None:
-        with _refusals():
-            found: dict[str, Any] | None = ee.data.getInfo(asset_id)
-            return found
+        try:
+            with _refusals():
+                found: dict[str, Any] = ee.data.getAsset(asset_id)
+                return found
+        except AssetMissing:
+            return None
 
     def create_folder(self, asset_id: str) -> None:
         parts = asset_id.split("/")

@@ -1,0 +1,91 @@
+"""The way to the service, walked as far as loopback reaches: credentials, project, endpoint, workload tag.
+
+A service account's key names its own token server; here that is a small server on loopback, and the endpoint
+is the embedded engine. So the real credentials code and the real client run, and only Google does not.
+"""
+
+import http.server
+import json
+import threading
+import urllib.parse
+
+import ee
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from agrispec.config import Service
+from agrispec.errors import ConfigError, EngineError
+from gee_scripts import engine as engines
+from gee_scripts import export
+from gee_scripts.engine import cloud
+from gee_scripts.engine.local.server import LocalServer
+
+ACCOUNT = "tester@agrispec-local.iam.gserviceaccount.com"
+
+
+@pytest.fixture
+def token_server():
+    """A token server on loopback; its `asked` lists the forms of the requests."""
+    asked = []
+
+    class Tokens(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            asked.append(urllib.parse.parse_qs(body))
+            answer = json.dumps({"access_token": "token", "expires_in": 3600, "token_type": "Bearer"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tokens)
+    server.asked = asked
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def write_key(path, token_uri):
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                            serialization.NoEncryption()).decode()
+    path.write_text(json.dumps({"type": "service_account", "client_email": ACCOUNT, "private_key": pem,
+                                "private_key_id": "1", "token_uri": token_uri, "project_id": "agrispec-local"}))
+
+
+def test_a_service_account_signs_in_and_its_graphs_are_computed(tmp_path, token_server, tiny, monkeypatch):
+    write_key(tmp_path / "key.json", f"http://127.0.0.1:{token_server.server_port}/token")
+    with LocalServer(tiny.home / "landscape", "agrispec-local") as server:
+        monkeypatch.setattr(cloud, "HIGH_VOLUME", server.url)
+        service = Service(name="cloud", project="agrispec-local", service_account_key="key.json")
+        engine = engines.open(service, tmp_path)
+        try:
+            assert engine.compute(export.expression(ee.Number(6).multiply(7))) == 42
+            assert (engine.name, engine.project, engine.buckets) == ("cloud", "agrispec-local", None)
+            assert ee.data.getWorkloadTag() == cloud.WORKLOAD_TAG
+        finally:
+            engine.close()
+            ee.data.setDefaultWorkloadTag(None)
+    assert token_server.asked[0]["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
+
+
+def test_a_key_file_that_is_not_there_is_a_usage_error(tmp_path):
+    with pytest.raises(ConfigError, match=r"key 'key\.json' is not there"):
+        engines.open(Service(name="cloud", project="agrispec-local", service_account_key="key.json"), tmp_path)
+
+
+def test_without_credentials_the_mend_is_to_sign_in(tmp_path, monkeypatch):
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "nothing.json"))
+    with pytest.raises(EngineError, match="gcloud auth application-default login"):
+        engines.open(Service(name="cloud", project="agrispec-local"), tmp_path)
+
+
+def test_the_endpoint_is_the_high_volume_one():
+    assert cloud.HIGH_VOLUME == "https://earthengine-highvolume.googleapis.com"
