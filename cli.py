@@ -240,7 +240,8 @@ def _learning() -> Any:
 
     from agrispec.errors import MissingExtra
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # TensorFlow tells of its build on the file descriptor, before any of its settings is heeded.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # What TensorFlow says of its build while it loads heeds no setting, and goes to the file descriptor.
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
