@@ -68,53 +68,44 @@ def at_step(step: int, maximum: float = 0.5, total: int = 10) -> GradientReversa
     return layer
 
 
-def sgd_losses(adversarial: bool) -> dict[str, object]:
+def cropnet_losses() -> dict[str, list[float]]:
     """Losses of three epochs of SGD, dropout off, from the same weights."""
-    samples, target = sampled(24), sampled(30, "T").series
-    if adversarial:
-        options = bigru.BiGRUOptions(classes=3, features=3, steps=14, dropout=0.0)
-        model = bigru.build(options)
-        model = bigru.with_domain_head(model, options, 9)
-    else:
-        options = cropnet.CropNetOptions(classes=3, bands=3, steps=14, dropout=(0.0, 0.0, 0.0, 0.0))
-        model = cropnet.build(options)
+    options = cropnet.CropNetOptions(classes=3, bands=3, steps=14, dropout=(0.0, 0.0, 0.0, 0.0))
+    model = cropnet.build(options)
     seed_weights(model)
-    batches = Batches(samples=samples, class_weights=np.array([1, 2, 0.5], np.float32), inputs=options.inputs,
-                      preparation=Preparation(), batch=8, seed=1, target=target if adversarial else None)
-    loss, metrics = train._objective(adversarial=adversarial)
-    model.compile(keras.optimizers.SGD(0.02), loss, metrics=metrics)
-    history = model.fit(batches, epochs=3, verbose=0, shuffle=False).history
-    model.predict_on_batch(np.asarray(batches[0][0]))
-    found: dict[str, object] = {"history": history}
-    if adversarial:
-        found["steps"] = float(ops.convert_to_numpy(model.get_layer("reversal").step))
-    return found
+    batches = Batches(samples=sampled(24), class_weights=np.array([1, 2, 0.5], np.float32), inputs=options.inputs,
+                      preparation=Preparation(), batch=8, seed=1)
+    model.compile(keras.optimizers.SGD(0.02), train.cross_entropy())
+    return model.fit(batches, epochs=3, verbose=0, shuffle=False).history
 
 
-def domain_influence() -> dict[str, float]:
-    """By λ: the largest difference that a domain head makes to the rest of the network in one step of SGD."""
+def adversarial() -> dict[str, object]:
+    """The same of the Bi-GRU against a target, and by λ what its domain head changes elsewhere in one step."""
     options = bigru.BiGRUOptions(classes=3, features=3, steps=14, dropout=0.0)
-    batches = Batches(samples=sampled(4), class_weights=np.ones(3, np.float32), inputs=options.inputs,
-                      preparation=Preparation(), batch=4, seed=1, target=sampled(4, "T").series)
-    inputs, labels, weights = batches[0]
-    loss, _ = train._objective(adversarial=True)
-    # Tracing a recurrence takes TensorFlow longer than running it once; JAX only compiles well.
-    eagerly = keras.backend.backend() == "tensorflow"
     crop = bigru.build(options)
-    both = bigru.with_domain_head(crop, options, 1)
+    both = bigru.with_domain_head(crop, options, 9)
     seed_weights(both)
     fresh = crop.get_weights()
-    crop.compile(keras.optimizers.SGD(0.1), loss["crop"], run_eagerly=eagerly)
+    batches = Batches(samples=sampled(24), class_weights=np.array([1, 2, 0.5], np.float32), inputs=options.inputs,
+                      preparation=Preparation(), batch=8, seed=1, target=sampled(30, "T").series)
+    inputs, labels, weights = batches[0]
+    both.compile(keras.optimizers.SGD(0.02), {"crop": train.cross_entropy(), "domain": train.cross_entropy()})
+    history = both.fit(batches, epochs=3, verbose=0, shuffle=False).history
+    both.predict_on_batch(inputs)
+    reversal = both.get_layer("reversal")
+    found: dict[str, object] = {"history": history, "steps": float(ops.convert_to_numpy(reversal.step))}
+
+    crop.set_weights(fresh)
+    # Tracing a recurrence takes TensorFlow longer than running it once; JAX only compiles well.
+    crop.compile(keras.optimizers.SGD(0.02), train.cross_entropy(), run_eagerly=keras.backend.backend() == "tensorflow")
     crop.train_on_batch(inputs, labels["crop"], weights["crop"])
     alone = crop.get_weights()
-    both.compile(keras.optimizers.SGD(0.1), loss, run_eagerly=eagerly)
-    found = {}
-    for step, strength in ((0.0, "0"), (1.0, "0.5")):
+    for step, strength in ((0.0, "0"), (9.0, "0.5")):
         crop.set_weights(fresh)
-        both.get_layer("reversal").step.assign(step)
+        reversal.step.assign(step)
         both.train_on_batch(inputs, labels, weights)
-        found[strength] = max(float(np.abs(one - other).max())
-                              for one, other in zip(alone, crop.get_weights(), strict=True))
+        found[f"influence {strength}"] = max(float(np.abs(one - other).max())
+                                             for one, other in zip(alone, crop.get_weights(), strict=True))
     return found
 
 
@@ -152,8 +143,7 @@ def main() -> None:
         "reversed_gradients": [bias_gradient(at_step(step)) for step in (0, 3, 10)],
         "attention": {"sums": weights.sum(axis=1).ravel().tolist(), "least": float(weights.min())},
         "pooled": ops.convert_to_numpy(attention(features) - (features * weights).sum(axis=1)).ravel().tolist(),
-        "influence": domain_influence(),
-        "cropnet": sgd_losses(False), "bigru": sgd_losses(True), "fit": fitted(),
+        "cropnet": {"history": cropnet_losses()}, "bigru": adversarial(), "fit": fitted(),
     }, sys.stdout)
 
 
