@@ -272,10 +272,15 @@ def choose(mask: NDArray[np.bool_], values: Array, others: Array) -> Array:
     if kind.itemsize not in (1, 2, 4, 8) or kind.kind not in "biuf" or others.dtype != kind:
         return np.where(mask, values, others)
     whole = np.dtype(f"i{kind.itemsize}")
-    here = np.negative(mask.astype(whole))
+    here = mask.astype(whole)
+    np.negative(here, out=here)
     first, second = np.ascontiguousarray(values).view(whole), np.ascontiguousarray(others).view(whole)
     first, second = first.reshape(values.shape), second.reshape(others.shape)
-    return np.asarray(np.bitwise_xor(np.bitwise_and(np.bitwise_xor(first, second), here), second)).view(kind)
+    mixed = np.empty(np.broadcast_shapes(mask.shape, first.shape, second.shape), whole)
+    np.bitwise_xor(first, second, out=mixed)
+    np.bitwise_and(mixed, here, out=mixed)
+    np.bitwise_xor(mixed, second, out=mixed)
+    return mixed.view(kind)
 
 
 def arrays(roots: Sequence[Node], domain: Domain) -> list[Any]:

@@ -98,12 +98,19 @@ def test_integers_cut_the_fraction_off_and_stay_within_their_limits(world: Any, 
         assert found.data.ravel().tolist() == expected
 
 
-def test_dn_to_reflectance_is_the_nearest_float(world: Any) -> None:
-    dn = np.arange(480, dtype=np.uint16).reshape(SHAPE) * 137
-    world.images["one"] = world.make({"x": dn})
-    found = world.pixels(ee.Image("one").divide(1e4).float())["x"]
-    assert found.data.dtype == np.float32
-    np.testing.assert_array_equal(found.data, (dn / 1e4).astype(np.float32))
+@pytest.mark.parametrize("constant", [1e4, 0.1, 3, 0, 1.5])
+def test_dn_to_reflectance_and_the_like_are_the_nearest_floats(world: Any, constant: float) -> None:
+    dn = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    grid = world.grid.window(0, 0, 256, 256)
+    world.images["one"] = world.make({"x": dn}, grid=grid)
+    whole, image = dn.astype(np.float64), ee.Image("one")
+    with np.errstate(all="ignore"):
+        quotient = np.where(constant == 0, 0.0, whole / constant)
+    for graph, expected in [(image.divide(constant), quotient), (image.multiply(constant), whole * constant),
+                            (image.add(constant), whole + constant), (image.subtract(constant), whole - constant)]:
+        found = world.pixels(graph.float(), grid)["x"]
+        assert found.data.dtype == np.float32
+        np.testing.assert_array_equal(found.data, expected.astype(np.float32))
 
 
 def test_the_normalised_difference_masks_negative_inputs_and_drops_properties_of_its_bands(world: Any) -> None:
