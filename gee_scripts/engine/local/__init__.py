@@ -6,7 +6,7 @@ The evaluator's names, for whoever serves it:
   `values.Image | Feature | Collection | Geometry | Date | …`, a number, string, list, dictionary or None.
   `EngineError` (answer 400) or `AssetMissing` (404), `.message` is the service's text.
 * `encode.encode(value)`: the JSON that `getInfo()` gives.
-* `raster.read(image.bands, domain) -> [(values, mask), …]`, `domain` an `agrispec.grid.Grid` or `raster.Points`;
+* `raster.read(image.bands, domain) -> [(values, mask), …]`, `domain` an `agrispec.grid.Grid` or `domains.Points`;
   mask None (all valid), bool or float32; masked values hold anything. `image.names`, `band.type.dtype`.
   Read big grids tile by tile: `for row, column, tile in grid.tiles(256)`.
 * `frame.output_grid(image) -> Grid`: where an image wrapped by `Image.setDefaultProjection` and

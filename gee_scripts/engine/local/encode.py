@@ -9,7 +9,8 @@ import numpy as np
 import shapely
 
 from agrispec.errors import EngineError
-from gee_scripts.engine.local.raster import Band, PixelType, Projection
+from gee_scripts.engine.local.domains import Projection
+from gee_scripts.engine.local.raster import Band, PixelType
 from gee_scripts.engine.local.values import (
     SYSTEM_INDEX,
     Closure,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
-from gee_scripts.engine.local.raster import WGS84, Points, Projection, coordinates
+from gee_scripts.engine.local.domains import WGS84, Points, Projection, coordinates
 from gee_scripts.engine.local.values import Geometry, Image, geometry_of
 
 

@@ -20,19 +20,8 @@ from rasterio.windows import Window
 
 from agrispec.errors import CorruptRecord
 from agrispec.grid import Grid
-from gee_scripts.engine.local.raster import (
-    Apply,
-    Band,
-    Domain,
-    Mask,
-    Node,
-    PixelType,
-    Place,
-    Points,
-    Projection,
-    coordinates,
-    smaller,
-)
+from gee_scripts.engine.local.domains import Domain, Points, Projection, coordinates
+from gee_scripts.engine.local.raster import Apply, Band, Mask, Node, PixelType, Place, smaller
 from gee_scripts.engine.local.values import Geometry
 
 

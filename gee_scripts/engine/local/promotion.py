@@ -10,7 +10,8 @@ import shapely
 from shapely.errors import ShapelyError
 
 from gee_scripts.engine.local.catalog import Catalog
-from gee_scripts.engine.local.raster import MASKED, VALID, Band, Constant, PixelType, Projection
+from gee_scripts.engine.local.domains import Projection
+from gee_scripts.engine.local.raster import MASKED, VALID, Band, Constant, PixelType
 from gee_scripts.engine.local.times import milliseconds
 from gee_scripts.engine.local.values import (
     Closure,

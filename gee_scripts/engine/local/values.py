@@ -1,6 +1,6 @@
 """What a graph's nodes evaluate to, beside numbers, strings, lists, dictionaries and None.
 
-An array is a NumPy array, a pixel type and a projection are `raster.PixelType` and `raster.Projection`.
+An array is a NumPy array, a pixel type is a `raster.PixelType`, a projection a `domains.Projection`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import shapely
 
-from gee_scripts.engine.local.raster import Band, is_geographic, transformer
+from gee_scripts.engine.local.domains import is_geographic, transformer
+from gee_scripts.engine.local.raster import Band
 
 SYSTEM_INDEX = "system:index"
 TIME_START = "system:time_start"

@@ -7,6 +7,7 @@ from gee_scripts.engine.local.algorithms import (
     aggregates,
     arithmetic,
     bands,
+    casting,
     collections,
     dates,
     elements,
@@ -26,6 +27,6 @@ from gee_scripts.engine.local.algorithms import (
     texts,
 )
 
-__all__ = ["aggregates", "arithmetic", "bands", "collections", "dates", "elements", "filters", "geometries", "joins",
-           "lists", "masks", "neighbourhoods", "numbers", "projections", "reducers", "regions", "reprojection",
+__all__ = ["aggregates", "arithmetic", "bands", "casting", "collections", "dates", "elements", "filters", "geometries",
+           "joins", "lists", "masks", "neighbourhoods", "numbers", "projections", "reducers", "regions", "reprojection",
            "sampling", "stacks", "texts"]

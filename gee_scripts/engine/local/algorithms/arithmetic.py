@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gee_scripts.engine.local.promotion import DTYPES
 from gee_scripts.engine.local.raster import Apply, Band, Constant, Mask, Node, PixelType, both, seen, smaller
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Image
@@ -212,66 +211,6 @@ def _unary(function: Callable[[Array], Array], kind: Callable[[DType], DType]) -
 
 for _name, (_one, _of) in _UNARY.items():
     algorithm(f"Image.{_name}")(_unary(_one, _of))
-
-
-def cast(values: Array, dtype: DType) -> Array:
-    """Values in another type: integers cut off the fraction and stay within their limits; NaN becomes 0."""
-    values = np.asarray(values)
-    if dtype.kind == "f" or values.dtype.kind == "b":
-        return values.astype(dtype, copy=False)
-    limits = np.iinfo(dtype)
-    if values.dtype.kind == "f":
-        values = np.nan_to_num(np.trunc(values), nan=0.0, posinf=float(limits.max), neginf=float(limits.min))
-        # 2**63 - 1 is no double, and the nearest one is too large.
-        top = float(limits.max) if limits.bits < 64 else float(np.nextafter(float(limits.max), 0.0))
-        return np.clip(values, float(limits.min), top).astype(dtype)
-    given = np.iinfo(values.dtype)
-    if given.min >= limits.min and given.max <= limits.max:
-        return values.astype(dtype, copy=False)
-    return np.clip(values, max(limits.min, given.min), min(limits.max, given.max)).astype(dtype)
-
-
-def _casting(dtype: DType) -> Callable[[Image], Image]:
-    return lambda image: image.with_bands(cast_band(band, dtype) for band in image.bands)
-
-
-def cast_band(band: Band, dtype: DType) -> Band:
-    """The band in another type."""
-    if band.type.dtype == dtype:
-        return band
-    if isinstance(band.values, Constant):
-        return replace(band, type=PixelType(dtype, band.type.dimensions),
-                       values=Constant(cast(band.values.value, dtype)))
-    values = Apply(partial(_cast, dtype), (band.values,))
-    if dtype == _FLOAT and isinstance(band.values, Rounded):
-        values = band.values.single
-    return replace(band, type=PixelType(dtype, band.type.dimensions), values=values)
-
-
-def _cast(dtype: DType, values: Array) -> Array:
-    if values.dtype == object:
-        cells = np.empty(values.shape, object)
-        for place, value in np.ndenumerate(values):
-            cells[place] = cast(value, dtype)
-        return cells
-    return cast(values, dtype)
-
-
-for _name, _dtype in DTYPES.items():
-    algorithm(f"Image.{_name}", f"Image.to{_name[0].upper()}{_name[1:]}")(_casting(np.dtype(_dtype)))
-
-
-@algorithm("Image.cast")
-def cast_some(image: Image, types: dict[str, Any], order: list[str] | None) -> Image:
-    """Some bands in other types; bands that are not there are added, masked everywhere."""
-    from gee_scripts.engine.local.algorithms.bands import masked_band
-
-    wanted = {name: kind.dtype if isinstance(kind, PixelType) else np.dtype(DTYPES[kind])
-              for name, kind in types.items()}
-    bands = {band.name: cast_band(band, wanted.get(band.name, band.type.dtype)) for band in image.bands}
-    for name in sorted(set(wanted) - set(bands)):
-        bands[name] = masked_band(name, PixelType(wanted[name]))
-    return image.with_bands(bands[name] for name in (order or bands))
 
 
 @algorithm("Image.clamp")

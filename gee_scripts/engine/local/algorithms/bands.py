@@ -13,21 +13,9 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.masks import Within
 from gee_scripts.engine.local.catalog import Catalog
+from gee_scripts.engine.local.domains import Domain, Projection, coordinates
 from gee_scripts.engine.local.promotion import Mismatch, constant_bands
-from gee_scripts.engine.local.raster import (
-    MASKED,
-    Apply,
-    Band,
-    Constant,
-    Domain,
-    Mask,
-    PixelType,
-    Place,
-    Projection,
-    both,
-    coordinates,
-    seen,
-)
+from gee_scripts.engine.local.raster import MASKED, Apply, Band, Constant, Mask, PixelType, Place, both, seen
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Collection, Geometry, Image, Output, get, hashable
 

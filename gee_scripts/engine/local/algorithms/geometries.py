@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from pyproj import Geod
 
-from gee_scripts.engine.local.raster import WGS84, Projection
+from gee_scripts.engine.local.domains import WGS84, Projection
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry
 from gee_scripts.engine.local.values import union as union_of

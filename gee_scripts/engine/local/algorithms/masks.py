@@ -11,19 +11,19 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from gee_scripts.engine.local.algorithms.arithmetic import cast, matched, tightest, united, widest
+from gee_scripts.engine.local.algorithms.arithmetic import matched, tightest, united, widest
+from gee_scripts.engine.local.algorithms.casting import cast
+from gee_scripts.engine.local.domains import Domain, centres
 from gee_scripts.engine.local.promotion import static_mask
 from gee_scripts.engine.local.raster import (
     VALID,
     Apply,
     Band,
     Constant,
-    Domain,
     Mask,
     Node,
     PixelType,
     both,
-    centres,
     choose,
     seen,
     smaller,

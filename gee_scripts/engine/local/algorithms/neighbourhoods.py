@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from agrispec.grid import Grid
-from gee_scripts.engine.local.algorithms.arithmetic import cast
+from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.algorithms.reducers import over_stack, stacked_type
-from gee_scripts.engine.local.raster import Apply, Domain, Mask, Node, PixelType, Points, Projection, seen
+from gee_scripts.engine.local.domains import Domain, Points, Projection
+from gee_scripts.engine.local.raster import Apply, Mask, Node, PixelType, seen
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Image, Kernel, Part, Reducer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gee_scripts.engine.local.raster import Projection, is_geographic
+from gee_scripts.engine.local.domains import Projection, is_geographic
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 
 

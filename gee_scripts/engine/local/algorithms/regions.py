@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.reducers import over_numbers
+from gee_scripts.engine.local.domains import Projection
 from gee_scripts.engine.local.frame import RegionPixels, blocks, bounding_grid, projection_for, region_pixels
-from gee_scripts.engine.local.raster import Projection, read
+from gee_scripts.engine.local.raster import read
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Collection, Feature, Geometry, Image, Reducer, geometry_of, put
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gee_scripts.engine.local.raster import MASKED, VALID, Domain, Node, Points, Projection, coordinates
+from gee_scripts.engine.local.domains import Domain, Points, Projection, coordinates
+from gee_scripts.engine.local.raster import MASKED, VALID, Node
 from gee_scripts.engine.local.registry import algorithm
 from gee_scripts.engine.local.values import Image
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.bands import chosen
 from gee_scripts.engine.local.algorithms.regions import gathered
+from gee_scripts.engine.local.domains import Points, Projection, centres
 from gee_scripts.engine.local.frame import bounding_grid, lon_lat, projection_for, region_pixels
-from gee_scripts.engine.local.raster import Points, Projection, centres, read, read_masks
+from gee_scripts.engine.local.raster import read, read_masks
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry, Image, geometry_of, get
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gee_scripts.engine.local.algorithms.arithmetic import cast
+from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.algorithms.reducers import ALWAYS, over_stack, plain, stack_median, stacked_type
+from gee_scripts.engine.local.domains import WGS84
 from gee_scripts.engine.local.raster import (
     MASKED,
     VALID,
-    WGS84,
     Apply,
     Band,
     Constant,

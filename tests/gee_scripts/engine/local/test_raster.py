@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
+from gee_scripts.engine.local.domains import Points, Projection, centres, transformer
 from gee_scripts.engine.local.loading import ArrayBand, asset_bands
 from gee_scripts.engine.local.raster import (
     MASKED,
@@ -23,15 +24,11 @@ from gee_scripts.engine.local.raster import (
     Constant,
     Node,
     PixelType,
-    Points,
-    Projection,
     arrays,
     both,
-    centres,
     choose,
     read,
     read_masks,
-    transformer,
 )
 
 GRID = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 500000.0, 0.0, -10.0, 5400000.0), width=13, height=11)

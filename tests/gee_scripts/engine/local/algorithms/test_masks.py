@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from agrispec.errors import EngineError
-from gee_scripts.engine.local.raster import MASKED, VALID, centres
+from gee_scripts.engine.local.domains import centres
+from gee_scripts.engine.local.raster import MASKED, VALID
 
 SHAPE = (20, 24)
 GRIDS = hnp.arrays(np.uint8, SHAPE, elements=st.integers(0, 2))
