@@ -130,6 +130,11 @@ class Band:
         return replace(self, name=name)
 
 
+def masked_band(name: str, kind: PixelType) -> Band:
+    """A band that is masked everywhere."""
+    return Band(name=name, type=kind, composite=True, values=Constant(np.zeros((), kind.dtype)), mask=MASKED)
+
+
 def both(first: Node, second: Node) -> Node:
     """The mask of pixels made from two bands: the smaller of theirs."""
     if first is second or second is VALID:

@@ -19,6 +19,7 @@ from gee_scripts.engine.local.algorithms import (
     neighbourhoods,
     numbers,
     projections,
+    recoding,
     reducers,
     regions,
     reprojection,
@@ -27,6 +28,6 @@ from gee_scripts.engine.local.algorithms import (
     texts,
 )
 
-__all__ = ["aggregates", "arithmetic", "bands", "casting", "collections", "dates", "elements", "filters", "geometries",
-           "joins", "lists", "masks", "neighbourhoods", "numbers", "projections", "reducers", "regions", "reprojection",
-           "sampling", "stacks", "texts"]
+__all__ = ["aggregates", "arithmetic", "bands", "casting", "collections", "dates", "elements", "filters",
+           "geometries", "joins", "lists", "masks", "neighbourhoods", "numbers", "projections", "recoding",
+           "reducers", "regions", "reprojection", "sampling", "stacks", "texts"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gee_scripts.engine.local.raster import Apply, Band, Constant, Mask, Node, PixelType, both, seen, smaller
+from gee_scripts.engine.local.raster import Apply, Band, Constant, Mask, Node, PixelType, both
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Image
 
@@ -130,7 +130,8 @@ def _ufunc(of: Any) -> Callable[[Array, Array, DType], Array]:
     return lambda a, b, dtype: of(a, b, dtype=dtype)
 
 
-def _divided(a: Array, b: Array, dtype: DType) -> Array:
+def divided(a: Array, b: Array, dtype: DType) -> Array:
+    """Quotients; 0 where the divisor is 0."""
     if np.ndim(b) == 0:
         return np.divide(a, b, dtype=dtype) if b else np.zeros(np.shape(a), dtype)
     result = np.divide(a, b, dtype=dtype)
@@ -143,12 +144,12 @@ def _comparison(of: Any) -> Callable[[Array, Array, DType], Array]:
 
 
 _ADD, _SUBTRACT, _MULTIPLY = _ufunc(np.add), _ufunc(np.subtract), _ufunc(np.multiply)
-_ROUNDED = (_ADD, _SUBTRACT, _MULTIPLY, _divided)
+_ROUNDED = (_ADD, _SUBTRACT, _MULTIPLY, divided)
 """Operations that IEEE 754 rounds correctly."""
 
 _ARITHMETIC: dict[str, tuple[Callable[[Array, Array, DType], Array], Callable[[DType, DType], DType]]] = {
     "add": (_ADD, united), "subtract": (_SUBTRACT, united), "multiply": (_MULTIPLY, united),
-    "divide": (_divided, quotient),
+    "divide": (divided, quotient),
     "pow": (_ufunc(np.power), quotient), "hypot": (_ufunc(np.hypot), quotient), "atan2": (_ufunc(np.arctan2), quotient),
     "mod": (lambda a, b, dtype: np.where(b == 0, 0, np.fmod(a, np.where(b == 0, 1, b))).astype(dtype), widest),
     "max": (_ufunc(np.maximum), widest), "min": (_ufunc(np.minimum), widest),
@@ -223,65 +224,3 @@ def clamp(image: Image, low: float, high: float) -> Image:
 def unit_scale(image: Image, low: float, high: float) -> Image:
     """0 at `low`, 1 at `high`, a line through both."""
     return each(image, lambda values: (values - low) / (high - low), _floating)
-
-
-@algorithm("Image.normalizedDifference")
-def normalized_difference(image: Image, names: list[str] | None) -> Image:
-    """(first - second) / (first + second) as band `nd`; masked where either is negative."""
-    from gee_scripts.engine.local.algorithms.bands import select
-
-    pair = select(image, names if names is not None else [0, 1], None)
-    if len(pair.bands) != 2:
-        raise AlgorithmError(f"{len(pair.bands)} bands were given", mend="give two")
-    first, second = (Image(bands=(band.renamed("nd"),), footprint=image.footprint) for band in pair.bands)
-    return combined(first, second, _difference, quotient, _not_negative)
-
-
-def _difference(a: Array, b: Array, dtype: DType) -> Array:
-    a, b = np.asarray(a, dtype), np.asarray(b, dtype)
-    return _divided(a - b, a + b, dtype)
-
-
-def _not_negative(a: Array, b: Array, mask: Mask) -> Mask:
-    return smaller(np.asarray((a >= 0) & (b >= 0)), mask)
-
-
-@algorithm("Image.remap")
-def remap(image: Image, old: list[Any], new: list[Any], default: Any, name: str | None) -> Image:
-    """One band with its values replaced; others become the default, or are masked without one."""
-    from gee_scripts.engine.local.algorithms.bands import select
-
-    if len(old) != len(new):
-        raise AlgorithmError("The 'from' and 'to' lists must have the same length. "
-                             f"Got {len(old)} and {len(new)}", mend="give as many new values as old ones")
-    band = select(image, [name if name is not None else 0], None).bands[0]
-    table = np.asarray(new)
-    fill = None if default is None else np.asarray(default)
-    dtype = widest(_listed(table), _listed(fill)) if fill is not None else _listed(table)
-    order = np.argsort(np.asarray(old), kind="stable")
-    keys, targets = np.asarray(old)[order], table[order].astype(dtype)
-
-    def place(values: Array) -> tuple[Array, Array]:
-        at = np.minimum(np.searchsorted(keys, values), max(len(keys) - 1, 0))
-        found = keys[at] == values if len(keys) else np.zeros(np.shape(values), np.bool_)
-        return at, found
-
-    places = Apply(place, (band.values,))
-
-    def value(found: tuple[Array, Array]) -> Array:
-        chosen = targets[found[0]] if len(targets) else np.zeros(np.shape(found[0]), dtype)
-        return chosen if fill is None else np.where(found[1], chosen, fill.astype(dtype))
-
-    mask = band.mask
-    if fill is None:
-        mask = Apply(lambda found, known: smaller(np.asarray(found[1]), seen(known)), (places, band.mask))
-    return image.with_bands([Band(name="remapped", type=PixelType(dtype), projection=band.projection,
-                                  composite=band.composite, values=Apply(value, (places,)), mask=mask)])
-
-
-def _listed(values: Array) -> DType:
-    if values.dtype.kind == "f":
-        return values.dtype
-    if values.size == 0:
-        return np.dtype(np.uint8)
-    return np.result_type(*(np.min_scalar_type(int(value)) for value in values.flat))

@@ -15,7 +15,7 @@ from gee_scripts.engine.local.algorithms.masks import Within
 from gee_scripts.engine.local.catalog import Catalog
 from gee_scripts.engine.local.domains import Domain, Projection, coordinates
 from gee_scripts.engine.local.promotion import Mismatch, constant_bands
-from gee_scripts.engine.local.raster import MASKED, Apply, Band, Constant, Mask, PixelType, Place, both, seen
+from gee_scripts.engine.local.raster import Apply, Band, Constant, Mask, PixelType, Place, both, masked_band, seen
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Collection, Geometry, Image, Output, get, hashable
 
@@ -184,11 +184,6 @@ def clip_to_bounds_and_scale(image: Image, shape: Geometry | None, width: int | 
                              largest: int | None, scale: float | None) -> Image:
     """The image with a frame for exports and thumbnails; `frame.output_grid` makes the grid of it."""
     return replace(image, output=Output(geometry=shape, width=width, height=height, largest=largest, scale=scale))
-
-
-def masked_band(name: str, kind: PixelType) -> Band:
-    """A band that is masked everywhere."""
-    return Band(name=name, type=kind, composite=True, values=Constant(np.zeros((), kind.dtype)), mask=MASKED)
 
 
 @algorithm("Image.linkCollection")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.arithmetic import Rounded
 from gee_scripts.engine.local.promotion import DTYPES
-from gee_scripts.engine.local.raster import Apply, Band, Constant, PixelType
+from gee_scripts.engine.local.raster import Apply, Band, Constant, PixelType, masked_band
 from gee_scripts.engine.local.registry import algorithm
 from gee_scripts.engine.local.values import Image
 
@@ -70,8 +70,6 @@ for _name, _dtype in DTYPES.items():
 @algorithm("Image.cast")
 def cast_some(image: Image, types: dict[str, Any], order: list[str] | None) -> Image:
     """Some bands in other types; bands that are not there are added, masked everywhere."""
-    from gee_scripts.engine.local.algorithms.bands import masked_band
-
     wanted = {name: kind.dtype if isinstance(kind, PixelType) else np.dtype(DTYPES[kind])
               for name, kind in types.items()}
     bands = {band.name: cast_band(band, wanted.get(band.name, band.type.dtype)) for band in image.bands}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from pyproj import Geod
 
 from gee_scripts.engine.local.domains import WGS84, Projection
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry
+from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry, geometry_of
 from gee_scripts.engine.local.values import union as union_of
 
 _GLOBE = Geod(ellps="WGS84")
@@ -155,9 +156,7 @@ def type_(geometry: Geometry) -> str:
 @algorithm("Geometry.coordinates")
 def coordinates_of(geometry: Geometry) -> list[Any]:
     """Its coordinates as GeoJSON nests them."""
-    from gee_scripts.engine.local.encode import geojson
-
-    found: list[Any] = geojson(geometry).get("coordinates", [])
+    found: list[Any] = json.loads(shapely.to_geojson(geometry.shape)).get("coordinates", [])
     return found
 
 
@@ -286,8 +285,6 @@ for _name, _change in {"buffer": buffer, "centroid": centroid, "bounds": bounds,
 @algorithm("Collection.geometry")
 def collection_geometry(collection: Collection, error: Any) -> Any:
     """The union of a collection's geometries."""
-    from gee_scripts.engine.local.values import geometry_of
-
     found = [shape for shape in map(geometry_of, collection.items) if shape is not None]
     return union_of(found) if found else Geometry(shapely.GeometryCollection())
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.values import Closure, Filter, hashable
+from gee_scripts.engine.local.values import Closure, Feature, Filter, hashable
 
 
 @algorithm("List.sequence")
@@ -108,8 +108,6 @@ def equals(items: list[Any], other: list[Any]) -> bool:
 @algorithm("List.filter")
 def filtered(items: list[Any], condition: Filter) -> list[Any]:
     """The elements that pass, with `item` for the property."""
-    from gee_scripts.engine.local.values import Feature
-
     return [item for item in items if condition.accepts(Feature(properties={"item": item}), None)]
 
 

@@ -7,8 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gee_scripts.engine.local.promotion import type_name
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.values import Closure, Date
+from gee_scripts.engine.local.values import Closure
 
 
 @algorithm("String")
@@ -144,6 +145,4 @@ def is_equal(left: Any, right: Any) -> bool:
 @algorithm("ObjectType")
 def object_type(value: Any) -> str:
     """Earth Engine's name of the value's type."""
-    from gee_scripts.engine.local.promotion import type_name
-
-    return "Date" if isinstance(value, Date) else type_name(value)
+    return type_name(value)
