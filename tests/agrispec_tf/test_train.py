@@ -42,6 +42,16 @@ def test_the_kept_epoch_is_the_first_of_the_best_on_validation(fitted):
     assert fitted.training["best_epoch"] == 1 + int(np.argmax(scores))
 
 
+def test_the_model_has_the_weights_of_the_epoch_it_names(fitted, grown):
+    best = fitted.training["best_epoch"]
+    assert best < len(fitted.history)
+    validation = grown(30, seed=1, place="V")
+    found = fitted.probabilities(validation.series)
+    loss = -np.log(found[np.arange(30), validation.labels]).mean()
+    assert loss == pytest.approx(fitted.history[best - 1]["val_loss"], rel=1e-4)
+    assert loss != pytest.approx(fitted.history[-1]["val_loss"], rel=1e-2)
+
+
 def test_the_same_seed_gives_the_same_model(fitted, grown, options, class_names):
     again = train.fit(options, grown(96), grown(30, seed=1, place="V"), class_names=class_names, how=QUICK, seed=3)
     for one, other in zip(fitted.model.get_weights(), again.model.get_weights(), strict=True):
