@@ -90,18 +90,26 @@ def fitted(collected: Collected, config: Config, model: str, preset: str,
 
 
 def run_train(run: Run, config: Config, model: str, preset: str,
-              on_epoch: Callable[[Mapping[str, float]], None]) -> Confusion:
-    """Train one of `MODELS` into `model/`, and report on the held-out cells of the source seasons. Raises as
-    `fitted`, and RunError where the run is not exported yet."""
+              on_epoch: Callable[[Mapping[str, float]], None]) -> Confusion | None:
+    """Train one of `MODELS` into `model/`, and report on the held-out cells of the source seasons.
+
+    Returns:
+        what the report shows; None, and no report, where the split holds no labelled sample out.
+
+    Raises:
+        as `fitted`, and RunError where the run is not exported yet.
+    """
     collected = Collected(run, config)
     trained = fitted(collected, config, model, preset, on_epoch)
     trained.save(run.models / model)
     held_out = collected.labelled("test")
-    found = evaluate.score(trained, held_out)
-    evaluate.report(found, config.taxonomy.names, run.report / model, title=_title(run, f"{model}, held-out cells"))
+    found = evaluate.score(trained, held_out) if len(held_out) else None
+    if found:
+        evaluate.report(found, config.taxonomy.names, run.report / model,
+                        title=_title(run, f"{model}, held-out cells"))
     manifest.record(run.path, f"train {model}", {
         "preset": preset, "training": dict(trained.training), "cube": config.spec.digest,
-        "held_out": {"samples": len(held_out), **_scores(found)}})
+        "held_out": {"samples": len(held_out), **_scores(found)} if found else None})
     return found
 
 

@@ -33,11 +33,6 @@ class Series:
                             f" (N, {steps}, {columns - 1}) with (N, {steps}), as their cube says",
                             mend="read them with the cube.toml that lies beside their shards")
 
-    @classmethod
-    def of_records(cls, cube: CubeSpec, records: NDArray[np.float32]) -> Series:
-        """The series of records (N, T, F + 1), whose last column is the count."""
-        return cls(cube=cube, values=records[..., :-1], counts=records[..., -1])
-
     def __len__(self) -> int:
         return len(self.values)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agrispec.errors import DataError
-from agrispec_tf.data.samples import Samples, Series
+from agrispec_tf.data.samples import Samples
 
 
 def test_thinning_keeps_every_class_its_share_and_the_order(grown):
@@ -24,13 +24,6 @@ def test_thinning_keeps_every_class_its_share_and_the_order(grown):
 @given(seed=st.integers(0, 1000), limit=st.integers(3, 90))
 def test_thinning_loses_no_class_while_the_limit_allows(grown, seed, limit):
     assert set(grown(80).thinned(limit, np.random.default_rng(seed)).labels) == {0, 1, 2}
-
-
-def test_records_are_split_into_values_and_counts(small_cube):
-    records = np.random.default_rng(0).random((5, *small_cube.shape), np.float32)
-    series = Series.of_records(small_cube, records)
-    np.testing.assert_array_equal(series.values, records[..., :3])
-    np.testing.assert_array_equal(series.counts, records[..., 3])
 
 
 def test_labels_that_do_not_fit_their_series_are_refused(grown):

@@ -1,0 +1,37 @@
+"""A folder is replaced as a whole, or stays as it was."""
+
+import pytest
+
+from agrispec.errors import StorageError
+from agrispec.formats.atomic import whole_folder
+
+
+def test_the_new_folder_takes_the_place_of_the_old_one(tmp_path):
+    for content in ("old", "new"):
+        with whole_folder(tmp_path / "shards") as folder:
+            (folder / f"{content}.txt").write_text(content)
+    assert [path.name for path in (tmp_path / "shards").iterdir()] == ["new.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["shards"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_whatever_goes_wrong_the_old_folder_stays(tmp_path, error):
+    with whole_folder(tmp_path / "shards") as folder:
+        (folder / "old.txt").write_text("old")
+    def interrupted():
+        with whole_folder(tmp_path / "shards") as folder:
+            (folder / "new.txt").write_text("new")
+            raise error
+
+    with pytest.raises((StorageError, KeyboardInterrupt)):
+        interrupted()
+    assert [path.name for path in (tmp_path / "shards").iterdir()] == ["old.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["shards"]
+
+
+def test_a_folder_that_cannot_take_its_place_leaves_the_old_one(tmp_path):
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards" / "old.txt").write_text("old")
+    with pytest.raises(StorageError), whole_folder(tmp_path / "shards") as folder:
+        folder.rmdir()  # there is nothing to rename
+    assert [path.name for path in (tmp_path / "shards").iterdir()] == ["old.txt"]
