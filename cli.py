@@ -73,8 +73,10 @@ def train(run: Path, model: str, preset: str) -> None:
     opened = runs.open(run)
     with _progress(f"training {model}") as tell:
         found = _train(opened, opened.config, model, preset, tell)
-    click.echo(f"{model} on held-out cells: accuracy {found.accuracy:.3f}, macro-F1 {found.macro_f1:.3f};"
-               f" report in {opened.report / model}; next: agrispec-gee predict {run} --model {model}")
+    said = (f"{model} on held-out cells: accuracy {found.accuracy:.3f}, macro-F1 {found.macro_f1:.3f};"
+            f" report in {opened.report / model}" if found else
+            f"{model} in {opened.models / model}; no labelled sample is held out by [split] test, so none scores it")
+    click.echo(f"{said}; next: agrispec-gee predict {run} --model {model}")
 
 
 @main.command()
@@ -122,7 +124,11 @@ def inspect(path: Path) -> None:
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False), default="runs/demo")
 def demo(run: Path) -> None:
     """Map a simulated landscape from labels to asset, without an account; RUN is made anew."""
-    from exports import runs
+    import resource
+    import sys
+    import time
+
+    started = time.monotonic()
     with _progress("simulating a landscape") as tell:
         opened = _landscape(run)
         tell(f"{opened.path / 'landscape'}")
@@ -152,8 +158,10 @@ def demo(run: Path) -> None:
     click.echo(f"Map: {opened.predictions / 'map.png'}")
     for asset, count in published["compared"].items():
         click.echo(f"Asset, read back and equal ({count}): {asset}")
+    # Bytes on macOS, kilobytes elsewhere.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
+    click.echo(f"Took {time.monotonic() - started:.0f} s and at most {peak:.1f} GB.")
     click.echo(f"Next: agrispec-gee inspect {run}    or your own area: agrispec-gee init runs/mine")
-    runs.open(run).need(opened.path / "manifest.json", "demo")
 
 
 def _export(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> dict[str, Any]:

@@ -167,6 +167,8 @@ def truth(run: Run, config: Config, engine: Engine, graphs: Graphs) -> pd.DataFr
     target = table[table["season"] == config.season.target]
     found: list[dict[str, int]] = []
     for shard in planning.shards(target, config.samples.per_task):
+        if not engine.compute(graphs.label_maps(config.labels, config.season_of(shard.season), shard.cell)):
+            continue
         graph = graphs.labels_at(config.labels, config.taxonomy, config.season_of(shard.season), shard.cell, shard.at,
                                  config.spec.scale_m)
         found += [{"row": int(feature["properties"]["row"]), "label": int(feature["properties"]["label"])}
