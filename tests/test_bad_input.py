@@ -106,6 +106,10 @@ def test_training_without_a_validation_fold_is_named(exported):
     assert not (exported / "model").exists()
 
 
+def test_a_season_without_a_label_map_cannot_be_judged(exported):
+    assert "no sample has a label in season 2024" in refused("evaluate", exported, code=1)
+
+
 def test_a_missing_asset_is_named(run):
     edit(run, ("assets/labels", "assets/labelz"))
     assert "projects/agrispec-local/assets/labelz" in refused("export", run, code=1)

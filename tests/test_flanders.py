@@ -163,7 +163,8 @@ def test_every_exported_cube_is_the_medians_of_the_files(squares, exported):
         chosen = (table["season"] == year).to_numpy()
         row, column = square.pixels(table["lon"][chosen].to_numpy(), table["lat"][chosen].to_numpy())
         medians, counts = composites(square, year, row, column)
-        # Only the files of 2018 hold days with two acquisitions, which are two looks at one pixel.
+        # Only the files of 2018 hold days with two acquisitions. The median of two looks is their mean, so what
+        # tells the two apart is test_contract.py.
         assert set(np.unique(counts)) == ({0, 1, 2} if year == 2018 else {0, 1})
         np.testing.assert_array_equal(cubes.counts[chosen], counts)
         np.testing.assert_allclose(cubes.values[chosen], np.where(counts[..., None] > 0, medians, -9999), rtol=2e-7)
@@ -216,12 +217,6 @@ def test_a_model_of_one_square_maps_the_other_in_its_own_season_and_publishes_it
              in enumerate(CROPS.items()) if (inner & (codes == code)).any()}
     print("\nThe square of 2018, mapped by a Bi-GRU trained on that of 2019 alone; share of inner pixels named right:",
           ", ".join(f"{name} {share:.2f}" for name, share in right.items()))
-
-
-def test_a_season_without_a_label_map_cannot_be_judged_and_says_so(exported):
-    done = CliRunner().invoke(main, ["evaluate", str(exported.path)])
-    assert done.exit_code == 1
-    assert "no sample has a label in season 2020" in done.output
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,7 +319,7 @@ def test_models_are_judged_on_fields_they_never_saw(squares, held_out, tmp_path)
     scores = {model: balanced_accuracy(held_out, model) for model in held_out.called}
     assert np.isfinite(list(scores.values())).all()
     assert all(0 <= low <= score <= high <= 1 for score, low, high in scores.values())
-    assert scores["forest"][0] > 1 / len(NAMES)
+    assert scores["forest"][0] > max(1 / len(NAMES), scores["majority"][0])
     apart_km = (squares[2019].bounds[0] - squares[2018].bounds[2]) / 1000
     counts = ", ".join(f"{name} {len(np.unique(held_out.fields[held_out.labels == label]))}"
                        for label, name in enumerate(NAMES))
