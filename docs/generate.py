@@ -37,7 +37,8 @@ def commands() -> str:
     parts = ["# agrispec-gee", "", "Made by `docs/generate.py`.", ""]
     for name, command in [("", cli.main), *sorted(cli.main.commands.items())]:
         called = f"agrispec-gee {name}".strip()
-        context = click.Context(command, info_name=called, max_content_width=100, terminal_width=100)
+        context = click.Context(command, info_name=called, max_content_width=100, terminal_width=100,
+                                **cli.main.context_settings)
         parts += [f"## {called}", "", "```", command.get_help(context), "```", ""]
     return "\n".join(parts)
 
