@@ -138,7 +138,8 @@ def fit(options: Options, training: Samples, validation: Samples, *, class_names
     return Classifier(model=compiled_for_inference(model), options=options, cube=classifier.cube,
                       class_names=class_names, preparation=preparation, history=tuple(best.history),
                       training={"recipe": asdict(how), "seed": seed, "best_epoch": best.epoch,
-                                "training_samples": len(used), "validation_samples": len(validation),
+                                "updates": how.epochs * len(batches), "training_samples": len(used),
+                                "validation_samples": len(validation),
                                 "target_series": 0 if target is None else len(target), "versions": versions()})
 
 

@@ -113,7 +113,8 @@ def cubes(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.Da
     """Export the cube of every sample into `shards/`; what stood there is replaced when all has arrived.
 
     Returns:
-        counts for the manifest: records, tasks, scenes and scenes without Cloud Score+ by season, EECU seconds.
+        counts for the manifest: records, tasks, scenes (all, without Cloud Score+, with a derived one, simulated)
+        and cells that have samples, by season, EECU seconds.
 
     Raises:
         TaskFailed: a task failed.
@@ -134,7 +135,8 @@ def cubes(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.Da
             objects.download(f"{prefixes[shard.name]}.tfrecord.gz", path)
             _need_every_row(path, shard, spec)
         shards.describe(folder, spec)
-    return {"records": len(table), "tasks": len(done), "scenes": scenes,
+    cells = {str(year): int(group["cell"].nunique()) for year, group in table.groupby("season")}
+    return {"records": len(table), "tasks": len(done), "scenes": scenes, "cells": cells,
             "eecu_seconds": round(sum(operation.eecu_seconds for operation in done), 3)}
 
 
@@ -152,7 +154,8 @@ def _scenes(config: Config, engine: Engine, graphs: Graphs, table: pd.DataFrame)
     counts: dict[str, dict[str, int]] = {}
     for year, cell in table[["season", "cell"]].drop_duplicates().itertuples(index=False, name=None):
         found = engine.compute(graphs.scene_counts(config.spec, config.season_of(year), Cell.parse(cell)))
-        entry = counts.setdefault(str(year), {"scenes": 0, "without_cloud_score": 0, "simulated": 0})
+        entry = counts.setdefault(str(year), {"scenes": 0, "without_cloud_score": 0, "derived_cloud_score": 0,
+                                               "simulated": 0})
         for name, count in zip(entry, found, strict=True):
             entry[name] += int(count)
     return counts

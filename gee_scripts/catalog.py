@@ -21,3 +21,6 @@ CLOUD_SCORE = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
 
 SIMULATED = "agrispec:simulated"
 """Property of every scene that was simulated; "true"."""
+
+DERIVED = "agrispec:derived_from"
+"""Property of a Cloud Score+ image that was derived locally; says from what."""

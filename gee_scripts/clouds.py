@@ -26,6 +26,12 @@ def unmatched(found: ee.ImageCollection) -> ee.ImageCollection:
     return ee.ImageCollection(ee.Join.inverted().apply(found, _scores(), ee.Filter.equals(**_SAME_INDEX)))
 
 
+def derived(found: ee.ImageCollection) -> ee.ImageCollection:
+    """The scenes whose Cloud Score+ is none of Google's, but was derived when the scene was imported."""
+    scores = _scores().filter(ee.Filter.notNull([catalog.DERIVED]))
+    return ee.ImageCollection(ee.Join.simple().apply(found, scores, ee.Filter.equals(**_SAME_INDEX)))
+
+
 def clear(found: ee.ImageCollection, rule: ClearLook) -> ee.ImageCollection:
     """Surface reflectance (0 … 1, float) of the clear pixels, the ten bands in order of wavelength.
 

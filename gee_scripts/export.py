@@ -65,10 +65,12 @@ def label_maps(where: Labels, season: Season, cell: Cell) -> Expression:
 
 
 def scene_counts(spec: CubeSpec, season: Season, cell: Cell) -> Expression:
-    """[scenes, scenes without Cloud Score+, simulated scenes] of a cell in a season."""
+    """[scenes, scenes without Cloud Score+, scenes whose Cloud Score+ was derived, simulated scenes] of a cell in
+    a season."""
     found = clouds.scenes(spec.collection, season, sampling.region(cell), spec.clear)
     simulated = found.filter(ee.Filter.eq(catalog.SIMULATED, "true"))
-    return expression(ee.List([found.size(), clouds.unmatched(found).size(), simulated.size()]))
+    return expression(ee.List([found.size(), clouds.unmatched(found).size(), clouds.derived(found).size(),
+                               simulated.size()]))
 
 
 def image(asset_id: str, missing: float) -> Expression:

@@ -94,8 +94,9 @@ def test_a_season_without_a_scene_is_all_fill(exported):
     assert target.sum() == config.samples.per_cell
     assert (cubes.counts[target] == 0).all()
     assert (cubes.values[target] == -9999).all()
-    assert did["scenes"] == {"2023": {"scenes": 42, "without_cloud_score": 1, "simulated": 0},
-                             "2024": {"scenes": 0, "without_cloud_score": 0, "simulated": 0}}
+    nothing = {"scenes": 0, "without_cloud_score": 0, "derived_cloud_score": 0, "simulated": 0}
+    assert did["scenes"] == {"2023": {**nothing, "scenes": 42, "without_cloud_score": 1}, "2024": nothing}
+    assert did["cells"] == {"2023": 1, "2024": 1}
 
 
 def test_networks_see_the_window_filled_by_numpy(tiny, exported):
