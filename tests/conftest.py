@@ -20,6 +20,10 @@ settings.register_profile("agrispec", deadline=None, derandomize=True, max_examp
 settings.load_profile("agrispec")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--live", metavar="PROJECT", help="ask Google Earth Engine, too, as this Cloud project")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data, from AGRISPEC_TEST_DATA alone."""
