@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agrispec.errors import AgrispecError
+from agrispec.errors import AgrispecError, MissingExtra
 
 if TYPE_CHECKING:
     from agrispec.config import Config
@@ -20,7 +20,12 @@ _RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 # A moving variance starts at 1 and keeps 0.9 of itself an update; that of reflectances is about a thousandth. On real
 # fields CropNet was of no use after 48 updates and good after 120.
 _SETTLED = 150
-_MODEL = click.Choice(["cropnet", "bigru", "bigru-grl"])
+_MODEL = click.Choice(["cropnet", "cropnet-v1", "bigru", "bigru-grl"])
+
+
+# Packages that a base installation does not have, and the extra that brings each.
+_EXTRAS = {"rasterio": "local", "pyproj": "local", "shapely": "local", "starlette": "local", "uvicorn": "local",
+           "h5netcdf": "local", "keras": "train", "tensorflow": "train", "matplotlib": "train", "jax": "jax"}
 
 
 class _Commands(click.Group):
@@ -32,6 +37,12 @@ class _Commands(click.Group):
         except AgrispecError as error:
             click.echo(f"agrispec-gee: {error}", err=True)
             ctx.exit(error.exit_code)
+        except ModuleNotFoundError as error:
+            if error.name not in _EXTRAS:
+                raise
+            click.echo(f"agrispec-gee: {MissingExtra(f'this command uses {error.name}; it', _EXTRAS[error.name])}",
+                       err=True)
+            ctx.exit(MissingExtra.exit_code)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -177,7 +188,7 @@ def demo(run: Path) -> None:
 def _export(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> dict[str, Any]:
     from exports import collect, manifest
     from gee_scripts import export as graphs
-    table = collect.places(run, config, engine, graphs, tell)
+    table = collect.places(config, engine, graphs, tell)
     did = collect.cubes(run, config, engine, graphs, table, tell)
     manifest.record(run.path, "export", {"engine": engine.name, "project": engine.project,
                                          "cube": config.spec.digest, **did})
@@ -192,20 +203,23 @@ def _train(run: Run, config: Config, model: str, preset: str, tell: Callable[[st
 def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> Any:
     from exports import collect
     from gee_scripts import export as graphs
+    commands = _learning()
+    commands.models(run)
     truth = collect.truth(run, config, engine, graphs)
     tell(f"{len(truth)} samples of the {config.season.target} season have a label")
-    return _learning().run_evaluate(run, config, truth)
+    return commands.run_evaluate(run, config, truth)
 
 
 def _predict(run: Run, config: Config, engine: Engine, model: str, tell: Callable[[str], None],
              season: int | None = None) -> None:
-    from exports import collect, manifest, shards
+    from exports import manifest, mapping
     from gee_scripts import export as graphs
-    run.need(run.models / model, f"train --model {model}")
-    did = collect.map_patches(run, config, engine, graphs, tell, season)
+    commands = _learning()
+    commands.load(run, config, model)  # refused before an export is paid for
+    did = mapping.export_patches(run, config, engine, graphs, tell, season)
     asset = config.labels.parcels.format(season=did["season"])
-    fields = engine.features(graphs.parcels(asset, shards.layout_of(run.patches).grid)) if asset else []
-    did |= _learning().run_predict(run, config, model, fields, lambda share: tell(f"{share:.0%} of the map"))
+    fields = engine.features(graphs.parcels(asset, mapping.grid_of(config))) if asset else []
+    did |= commands.run_predict(run, config, model, fields, lambda share: tell(f"{share:.0%} of the map"))
     manifest.record(run.path, "predict", did)
 
 
@@ -213,7 +227,6 @@ def _publish(run: Run, config: Config, engine: Engine, tell: Callable[[str], Non
     from exports import manifest
     from exports import publish as stage
     from gee_scripts import export as graphs
-    run.need(run.predictions / "class.tif", "predict")
     did = stage.publish(run, config, engine, graphs, tell)
     manifest.record(run.path, "publish", did)
     return did
@@ -234,7 +247,10 @@ def _landscape(path: Path) -> Run:
             raise RunError(f"{path} holds something that no demo made", mend="name another directory for the demo")
         shutil.rmtree(path)
     landscape = Landscape()
-    return runs.create(path, project.configuration(landscape, simulate(AssetTree(path / "landscape"), landscape)))
+    # The configuration comes first: a demo that was interrupted is known as one, and made anew by the next.
+    run = runs.create(path, project.configuration(landscape))
+    simulate(AssetTree(path / "landscape"), landscape)
+    return run
 
 
 @contextmanager
@@ -255,8 +271,6 @@ def _learning() -> Any:
     """`agrispec_tf.commands`, loaded without TensorFlow's start-up messages."""
     import logging
     import os
-
-    from agrispec.errors import MissingExtra
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # What TensorFlow says of its build while it loads heeds no setting, and goes to the file descriptor.
@@ -265,10 +279,6 @@ def _learning() -> Any:
         os.dup2(nowhere.fileno(), 2)
     try:
         from agrispec_tf import commands
-    except ModuleNotFoundError as error:
-        if error.name in ("keras", "tensorflow", "jax", "matplotlib", "rasterio", "shapely", "pyproj"):
-            raise MissingExtra(f"learning (it lacks {error.name})", "local,train") from error
-        raise
     finally:
         os.dup2(kept, 2)
         os.close(kept)

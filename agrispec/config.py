@@ -7,6 +7,7 @@ default. An unknown key is refused by name, with the nearest right one.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
 import types
@@ -101,6 +102,10 @@ class Seasons:
             raise ConfigError(f"the target season {self.target} is a source season too",
                               mend="take it out of [season] source: a target's labels may not train")
         for year in (*self.source, self.target):
+            # Sentinel-2 flies since 2015; a year beyond these is a slip of the pen.
+            if not 2015 <= year <= 2100:
+                raise ConfigError(f"no satellite has seen, or will see, the season {year}",
+                                  mend="give years of 2015 or later, four digits")
             Season.of(year, self.first_day)
 
 
@@ -141,6 +146,12 @@ class Labels:
     parcel_id: str = "parcel_id"
 
     def __post_init__(self) -> None:
+        try:
+            self.parcels.format(season=2000)
+        except (KeyError, IndexError, ValueError) as error:
+            raise ConfigError(f"the parcels' id {self.parcels!r} has another placeholder than a season's",
+                              mend='write {season} where the year stands, e.g. "projects/p/assets/parcels_{season}"') \
+                from error
         if self.erode_m < 0:
             raise ConfigError(f"labels cannot be eroded by {self.erode_m} m", mend="give 0 or more metres")
 
@@ -173,7 +184,7 @@ class Training:
     Attributes:
         smoothing: lambda of the Whittaker smoother (order 2, weighted by clear looks) that the Bi-GRU's series go
             through; 0 fills gaps linearly instead. CropNet's always are filled linearly, as published.
-        confidence: predictions below this probability are flagged for review.
+        confidence: predictions below this probability are flagged for review; 0.65 is the founding page's.
         seed: seeds weights, shuffling and augmentation.
     """
 
@@ -297,6 +308,8 @@ def _value(kind: Any, found: Any, name: str, key: str) -> Any:
     accepted = (int, float) if kind is float else (kind,)
     if not isinstance(found, accepted) or (isinstance(found, bool) and kind is not bool):
         raise ConfigError(f"{name}: {key} = {found!r} is not {wanted}", mend=f"give {key} {wanted}")
+    if kind is float and not math.isfinite(found):
+        raise ConfigError(f"{name}: {key} = {found} is not a finite number", mend=f"give {key} a finite number")
     return kind(found)
 
 

@@ -100,8 +100,8 @@ class Operation:
 class Engine(Protocol):
     """Earth Engine, or something that gives the same answers.
 
-    All methods raise `EngineError` with the engine's own words where it refuses, `AssetMissing` where an
-    asset is not there.
+    All methods raise `EngineError` with the engine's own words where it refuses, `EngineUnreachable` where it
+    does not answer, `AssetMissing` where an asset is not there.
     """
 
     @property
@@ -115,6 +115,10 @@ class Engine(Protocol):
     @property
     def buckets(self) -> Path | None:
         """The folder that stands for Cloud Storage, a folder a bucket; None where Cloud Storage is meant."""
+
+    @property
+    def credentials(self) -> object | None:
+        """What Cloud Storage is opened with, a `google.auth` object; None where `buckets` is a folder."""
 
     def compute(self, expression: Expression) -> Any:
         """The value of a graph, as JSON values."""

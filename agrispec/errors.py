@@ -8,6 +8,7 @@ AgrispecError
 │   ├── CorruptRecord    truncated, bit-flipped or unreadable
 │   └── SchemaMismatch   whole, but of another cube, model or layout
 ├── EngineError      the engine refused a graph or a request
+│   └── EngineUnreachable    it did not answer, or asked to be left alone for a while
 ├── TaskFailed       an export or ingestion ended without its result
 ├── AssetMissing     an asset is not there, or not readable
 ├── AssetExists      an asset is there already
@@ -49,7 +50,7 @@ class MissingExtra(AgrispecError):
     exit_code = 2
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs a package that is not installed",
+        super().__init__(f"{what} is not installed",
                          mend=f"install it with: pip install 'agrispec-gee[{extra}]'")
 
 
@@ -71,6 +72,10 @@ class SchemaMismatch(RecordError):
 
 class EngineError(AgrispecError):
     """The engine refused a graph or a request."""
+
+
+class EngineUnreachable(EngineError):
+    """The engine did not answer, or could not for now: asking again later may help."""
 
 
 class TaskFailed(AgrispecError):

@@ -5,11 +5,8 @@ Two interpreters read this table, the Earth Engine graph and NumPy; neither know
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
-
-from agrispec.bands import SENTINEL2_IDS
 
 Level = Literal["none fitted", "L1C top-of-atmosphere", "L2A surface"]
 
@@ -102,13 +99,3 @@ _TABLE: tuple[Formula, ...] = (
 )
 FORMULAS: dict[str, Formula] = {formula.name: formula for formula in _TABLE}
 """The features of preset agrispec-23, by name and in order."""
-
-
-def bands_needed(names: Iterable[str]) -> tuple[str, ...]:
-    """Ids of the bands that the features read, in order of wavelength.
-
-    Raises:
-        KeyError: there is no feature of such a name.
-    """
-    read = frozenset[str]().union(*(FORMULAS[name].bands for name in names))
-    return tuple(band for band in SENTINEL2_IDS if band in read)

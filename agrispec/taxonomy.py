@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from agrispec.errors import ConfigError
 
+NO_CLASS = 255
+"""Class number of a place that nothing is known of; maps are bytes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropClass:
@@ -39,8 +42,8 @@ class Taxonomy:
     classes: tuple[CropClass, ...]
 
     def __post_init__(self) -> None:
-        if len(self.classes) < 2:
-            raise ConfigError(f"{len(self.classes)} class is nothing to tell apart", mend="list at least two classes")
+        if not 2 <= len(self.classes) < NO_CLASS:
+            raise ConfigError(f"{len(self.classes)} classes cannot be mapped", mend=f"list 2 to {NO_CLASS - 1} classes")
         names = [crop.name for crop in self.classes]
         codes = [code for crop in self.classes for code in crop.codes]
         for what, values in (("name", names), ("code", [str(code) for code in codes])):

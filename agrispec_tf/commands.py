@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agrispec.config import Config
-from agrispec.errors import ConfigError, DataError
+from agrispec.errors import ConfigError, DataError, SchemaMismatch
+from agrispec.formats.atomic import whole_folder
+from agrispec.grid import Grid
 from agrispec.sample import UNLABELLED
+from agrispec.taxonomy import NO_CLASS
 from agrispec_tf import classifier as classifiers
 from agrispec_tf import evaluate, picture, predict, train
 from agrispec_tf.classifier import Classifier
@@ -21,10 +26,11 @@ from agrispec_tf.metrics import Confusion
 from agrispec_tf.models.bigru import BiGRUOptions
 from agrispec_tf.models.cropnet import CropNetOptions
 from exports import manifest, parcels, samples, shards, tiles
-from exports.runs import Run
+from exports.runs import MODEL_CARD, PREDICTION_CARD, Run
 
-MODELS = ("cropnet", "bigru", "bigru-grl")
-"""What `train` can be asked for: CropNet, the Bi-GRU on the source alone, and with gradient reversal."""
+MODELS = ("cropnet", "cropnet-v1", "bigru", "bigru-grl")
+"""What `train` can be asked for: CropNet as released and as in the paper, the Bi-GRU on the source alone, and with
+gradient reversal."""
 
 _PIXELS = 16384
 """Pixels whose cubes and probabilities are held at a time."""
@@ -36,11 +42,26 @@ class Collected:
     Args:
         run: an exported run.
         config: its configuration.
+
+    Raises:
+        RunError: the run is not exported yet.
+        SchemaMismatch: the cubes belong to other samples, were labelled with other classes, or are of another cube.
+        DataError: a sample has no cube.
     """
 
     def __init__(self, run: Run, config: Config) -> None:
         self.table = samples.read(run.need(run.samples, "export"))
-        cubes = shards.read(run.need(run.shards, "export"), config.spec)
+        self.digest = manifest.digest(run.samples)
+        found = shards.sampling_of(run.need(run.shards, "export"))
+        ours = shards.Sampling.of(self.digest, config.taxonomy)
+        if found.samples != ours.samples:
+            raise SchemaMismatch(f"the cubes in {run.shards} were exported for other samples than {run.samples} holds",
+                                 mend=f"export again with: agrispec-gee export {run.path}")
+        if found.classes != ours.classes:
+            raise SchemaMismatch(f"the samples were labelled as {_said(found.classes)}, the configuration has"
+                                 f" {_said(ours.classes)}",
+                                 mend=f"restore [[classes]], or export again with: agrispec-gee export {run.path}")
+        cubes = shards.read(run.shards, config.spec)
         if not np.array_equal(cubes.rows, self.table["row"].to_numpy()):
             raise DataError(f"{run.shards} holds {len(cubes.rows)} cubes for the {len(self.table)} samples of"
                             f" {run.samples}", mend=f"export again with: agrispec-gee export {run.path}")
@@ -80,13 +101,15 @@ def fitted(collected: Collected, config: Config, model: str, preset: str,
     """
     if model not in MODELS:
         raise ConfigError(f"there is no model {model!r}", mend=f"use one of {', '.join(MODELS)}")
-    names, architecture = config.taxonomy.names, model.removesuffix("-grl")
-    build = CropNetOptions if architecture == "cropnet" else BiGRUOptions
-    return train.fit(
-        build.for_cube(config.spec, len(names)), collected.labelled("train"), collected.labelled("validation"),
+    names, architecture = config.taxonomy.names, model.split("-")[0]
+    options = (BiGRUOptions.for_cube(config.spec, len(names)) if architecture == "bigru" else
+               CropNetOptions.for_cube(config.spec, len(names), "v1" if model.endswith("-v1") else "v3"))
+    trained = train.fit(
+        options, collected.labelled("train"), collected.labelled("validation"),
         class_names=names, how=train.recipe(preset, architecture), seed=config.training.seed,
         smoothing=config.training.smoothing if architecture == "bigru" else 0.0,
         target=collected.target("train") if model.endswith("-grl") else None, on_epoch=on_epoch)
+    return replace(trained, training={**trained.training, "samples": collected.digest})
 
 
 def run_train(run: Run, config: Config, model: str, preset: str,
@@ -121,25 +144,47 @@ def run_evaluate(run: Run, config: Config, truth: pd.DataFrame) -> dict[str, Con
 
     Raises:
         RunError: the run has no model.
+        SchemaMismatch: a model was trained on other samples, classes or cubes.
         DataError: no held-out sample of the target season has a label.
     """
     collected = Collected(run, config)
     judged = collected.judged("test", truth)
     found: dict[str, Confusion] = {}
-    for folder in _models(run):
-        found[folder.name] = evaluate.score(classifiers.load(folder), judged)
+    for folder in models(run):
+        trained = load(run, config, folder.name)
+        if trained.training["samples"] != collected.digest:
+            raise SchemaMismatch(f"{folder.name} was trained on other samples than those of {run.samples}: what is held"
+                                 " out now may have taught it",
+                                 mend=f"train it again with: agrispec-gee train {run.path} --model {folder.name}")
+        found[folder.name] = evaluate.score(trained, judged)
         evaluate.report(found[folder.name], config.taxonomy.names,
                         run.report / f"{folder.name}-{config.season.target}",
                         title=_title(run, f"{folder.name}, {config.season.target} season, held-out cells"))
     manifest.record(run.path, "evaluate", {
-        "season": config.season.target, "samples": len(judged),
-        "scores": {name: _scores(confusion) for name, confusion in found.items()}})
+        "season": config.season.target, "held_out": len(judged), "samples": collected.digest,
+        "truth": manifest.digest(run.truth), "scores": {name: _scores(confusion) for name, confusion in found.items()}})
     return found
+
+
+def load(run: Run, config: Config, model: str) -> Classifier:
+    """One of a run's models, whose cube and classes are those of the configuration.
+
+    Raises:
+        RunError: there is no such model.
+        SchemaMismatch: it is of another cube or of other classes.
+    """
+    trained = classifiers.load(run.need(run.models / model, f"train --model {model}"))
+    trained.check(config.spec)
+    if trained.class_names != config.taxonomy.names:
+        raise SchemaMismatch(f"{model} knows the classes {', '.join(trained.class_names)}, the configuration has"
+                             f" {', '.join(config.taxonomy.names)}",
+                             mend=f"restore [[classes]], or train again: agrispec-gee train {run.path} --model {model}")
+    return trained
 
 
 def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[str, Any]],
                 progress: Callable[[float], None]) -> dict[str, Any]:
-    """Predict every pixel of a run's patches, and every parcel, into `predictions/`.
+    """Predict every pixel of a run's patches, and every parcel, into `predictions/`, all of it or nothing.
 
     Args:
         model: folder name below `model/`.
@@ -147,19 +192,17 @@ def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[s
         progress: told of the share that is done.
 
     Returns:
-        for the manifest: pixels by class, share that is confident, parcels.
+        what stands in `prediction.json`, too: model, season, digests, pixels by class, share that is confident.
 
     Raises:
         RunError: there is no such model, or no patches.
         SchemaMismatch: the patches are of another cube than the model.
     """
-    folder = run.need(run.models / model, f"train --model {model}")
-    trained = classifiers.load(folder)
-    spec, layout = shards.cube_of(run.patches), shards.layout_of(run.patches)
+    trained = load(run, config, model)
+    spec, layout = shards.cube_of(run.need(run.patches, "predict")), shards.layout_of(run.patches)
     trained.check(spec)
     mixer, side = shards.mixer_of(run.patches), layout.patch
-    padded = layout.grid.padded(side)
-    parcel = tiles.parcel_pixels(fields, padded)
+    parcel = tiles.parcel_pixels(fields, layout.grid.padded(side))
     classes: list[NDArray[np.uint8]] = []
     probability: list[NDArray[np.float32]] = []
     sums, done = predict.ParcelSums.none(len(fields), len(trained.class_names)), 0
@@ -174,29 +217,34 @@ def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[s
         probability.append(found.probability.reshape(-1, side, side))
         done += len(values)
         progress(done / mixer.total_patches)
-    return _write_predictions(run, config, trained, model, tiles.assemble(classes, mixer, layout.grid),
-                              tiles.assemble(probability, mixer, layout.grid), fields, sums.prediction(), sums.pixels)
+    of_fields, threshold = sums.prediction(), config.training.confidence
+    rows = parcels.rows(fields, config.labels.parcel_id, trained.class_names, of_fields.classes,
+                        of_fields.probability, of_fields.confident(threshold), sums.pixels)
+    card = {"model": model, "season": layout.season, "cube": spec.digest, "threshold": threshold,
+            "model_digest": manifest.digest(run.models / model / classifiers.MODEL),
+            "patches_digest": manifest.digest(run.patches / shards.DESCRIPTION), "simulated": simulated(run)}
+    with whole_folder(run.predictions) as folder:
+        return _write(folder, card, config, layout.grid, tiles.assemble(classes, mixer, layout.grid),
+                      tiles.assemble(probability, mixer, layout.grid), rows)
 
 
-def _write_predictions(run: Run, config: Config, trained: Classifier, model: str, classes: NDArray[np.uint8],
-                       probability: NDArray[np.float32], fields: Sequence[Mapping[str, Any]],
-                       of_fields: predict.Prediction, pixels: NDArray[np.int64]) -> dict[str, Any]:
-    layout, names, threshold = shards.layout_of(run.patches), config.taxonomy.names, config.training.confidence
-    unseen = classes == predict.UNSEEN
-    confident = np.where(unseen, tiles.NO_CLASS, probability >= threshold).astype(np.uint8)
-    tiles.write_class(run.predictions / "class.tif", classes, layout.grid, names, config.taxonomy.colours)
-    tiles.write_probability(run.predictions / "probability.tif", np.where(unseen, tiles.NO_PROBABILITY, probability),
-                            layout.grid)
-    tiles.write_flag(run.predictions / "confident.tif", confident, layout.grid)
-    rows = parcels.rows(fields, config.labels.parcel_id, names, of_fields.classes, of_fields.probability,
-                        of_fields.confident(threshold), pixels)
-    parcels.write(run.predictions / "parcels.json", rows)
-    title = _title(run, f"Crop map {layout.season} by {model}")
-    picture.draw_map(run.predictions / "map.png", classes, probability, names, config.taxonomy.colours, title)
-    counts = {name: int((classes == number).sum()) for number, name in enumerate(names)}
-    return {"model": model, "model_digest": manifest.digest(run.models / model / classifiers.MODEL),
-            "cube": trained.cube.digest, "pixels": counts, "unseen": int(unseen.sum()),
-            "confident": float((confident == 1).mean()), "parcels": len(rows), "simulated": simulated(run)}
+def _write(folder: Path, card: dict[str, Any], config: Config, grid: Grid, classes: NDArray[np.uint8],
+           probability: NDArray[np.float32], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    names, colours = config.taxonomy.names, config.taxonomy.colours
+    unseen = classes == NO_CLASS
+    confident = np.where(unseen, NO_CLASS, probability >= card["threshold"]).astype(np.uint8)
+    tiles.write_class(folder / "class.tif", classes, grid, names, colours)
+    tiles.write_probability(folder / "probability.tif", np.where(unseen, tiles.NO_PROBABILITY, probability), grid)
+    tiles.write_flag(folder / "confident.tif", confident, grid)
+    parcels.write(folder / "parcels.json", rows)
+    title = f"Crop map {card['season']} by {card['model']}"
+    picture.draw_map(folder / "map.png", classes, probability, names, colours,
+                     f"{title} (simulated)" if card["simulated"] else title)
+    card |= {"pixels": {name: int((classes == number).sum()) for number, name in enumerate(names)},
+             "unseen": int(unseen.sum()), "confident": float((confident == 1).mean()), "parcels": len(rows),
+             "class_digest": manifest.digest(folder / "class.tif")}
+    (folder / PREDICTION_CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    return card
 
 
 def simulated(run: Run) -> bool:
@@ -209,11 +257,18 @@ def _title(run: Run, text: str) -> str:
     return f"{text} (simulated)" if simulated(run) else text
 
 
-def _models(run: Run) -> list[Path]:
-    folders = sorted(path for path in run.need(run.models, "train").iterdir() if (path / classifiers.CARD).exists())
-    if not folders:
-        run.need(run.models / "cropnet", "train")
-    return folders
+def models(run: Run) -> list[Path]:
+    """The folders of a run's models, in order of their names.
+
+    Raises:
+        RunError: there is none.
+    """
+    folders = sorted(card.parent for card in run.models.glob(f"*/{MODEL_CARD}"))
+    return folders or [run.need(run.models / "cropnet", "train")]
+
+
+def _said(classes: Sequence[tuple[str, tuple[int, ...]]]) -> str:
+    return ", ".join(f"{name} ({' '.join(map(str, codes))})" for name, codes in classes)
 
 
 def _scores(confusion: Confusion) -> dict[str, float]:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from agrispec.taxonomy import NO_CLASS
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.preparation import seen
 from agrispec_tf.data.samples import Series
-from agrispec_tf.triage import CONFIDENT, confident
-
-UNSEEN = 255
-"""Class number of a place without one clear look in the model's window."""
+from agrispec_tf.triage import confident
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,16 +26,16 @@ class Prediction:
 
     @property
     def classes(self) -> NDArray[np.uint8]:
-        """(...) number of the likeliest class, or `UNSEEN`."""
+        """(...) number of the likeliest class, or `NO_CLASS` where nothing was clearly seen."""
         found = self.probabilities.argmax(axis=-1).astype(np.uint8)
-        return np.where(self.probability > 0, found, np.uint8(UNSEEN))
+        return np.where(self.probability > 0, found, np.uint8(NO_CLASS))
 
     @property
     def probability(self) -> NDArray[np.float32]:
         """(...) probability of the likeliest class, 0 where nothing was clearly seen."""
         return self.probabilities.max(axis=-1)
 
-    def confident(self, threshold: float = CONFIDENT) -> NDArray[np.bool_]:
+    def confident(self, threshold: float) -> NDArray[np.bool_]:
         """(...) whether the prediction stands without review."""
         return confident(self.probability, threshold)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from agrispec.errors import ConfigError, DataError
 from agrispec.season import Window, steps_per_year
-from agrispec_tf.classifier import Classifier, Options, compiled_for_inference, jit, versions
+from agrispec_tf.classifier import Classifier, Options, compiled_for_inference, jit
 from agrispec_tf.data.augmentation import Augmentation
 from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.pipeline import Batches
@@ -23,6 +23,7 @@ from agrispec_tf.data.samples import Samples, Series
 from agrispec_tf.metrics import Confusion
 from agrispec_tf.models import bigru, cropnet
 from agrispec_tf.models.cropnet import CropNetOptions
+from exports import manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +141,8 @@ def fit(options: Options, training: Samples, validation: Samples, *, class_names
                       training={"recipe": asdict(how), "seed": seed, "best_epoch": best.epoch,
                                 "updates": how.epochs * len(batches), "training_samples": len(used),
                                 "validation_samples": len(validation),
-                                "target_series": 0 if target is None else len(target), "versions": versions()})
+                                "target_series": 0 if target is None else len(target),
+                                "versions": {**manifest.versions(), "backend": keras.backend.backend()}})
 
 
 def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-CONFIDENT = 0.65
-"""The probability from which a prediction stands without review, as the founding page sets it."""
 
-
-def confident(probability: NDArray[np.float32], threshold: float = CONFIDENT) -> NDArray[np.bool_]:
+def confident(probability: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
     """Whether a prediction stands without review: its probability is at least `threshold`. Any shape."""
     return probability >= threshold

@@ -23,6 +23,10 @@ from exports import storage, tasks
 # https://developers.google.com/earth-engine/reference/rest/v1/projects.image/computePixels: 48 MB a request.
 _TILE = 2048
 
+# Without these an id such as "0012" would be read as the number 12.
+# https://developers.google.com/earth-engine/reference/rest/Shared.Types/ColumnDataType
+_COLUMN_TYPES = {str: "COLUMN_DATA_TYPE_STRING", int: "COLUMN_DATA_TYPE_LONG", float: "COLUMN_DATA_TYPE_NUMERIC"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageAsset:
@@ -72,6 +76,8 @@ def publish_table(engine: Engine, bucket: str, rows: Sequence[Mapping[str, Any]]
         uri = storage.open(engine, bucket).upload(file, f"uploads/{asset_id}.csv")
     started = engine.ingest_table({
         "name": asset_id, "sources": [{"uris": [uri], "charset": "UTF-8", "primaryGeometryColumn": "geometry"}],
+        "columnDataTypeOverrides": {name: _COLUMN_TYPES[type(value)] for name, value in rows[0].items()
+                                    if name != "geometry"},
         "startTime": _midnight(season.start), "endTime": _midnight(season.end), "properties": dict(properties)})
     return tasks.wait(engine, started, progress)
 

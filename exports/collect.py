@@ -5,6 +5,7 @@ Graphs come in through `Graphs`, so this module never sees how they are built.
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -16,11 +17,11 @@ import pandas as pd
 
 from agrispec.config import Config, Labels
 from agrispec.cube import CubeSpec
-from agrispec.engine import Engine, Expression, PatchExport, TableExport
+from agrispec.engine import Engine, Expression, TableExport
 from agrispec.errors import DataError
 from agrispec.formats import example
-from agrispec.formats.atomic import whole_folder
-from agrispec.grid import Cell, Grid
+from agrispec.formats.atomic import whole_folder, write_files
+from agrispec.grid import Cell
 from agrispec.sample import UNLABELLED, Sample
 from agrispec.season import Season
 from agrispec.taxonomy import Taxonomy
@@ -50,12 +51,9 @@ class Graphs(Protocol):
     def cubes(self, spec: CubeSpec, season: Season, cell: Cell, at: Iterable[tuple[int, float, float]], *,
               bucket: str, prefix: str, description: str, request_id: str) -> TableExport: ...
 
-    def patches(self, spec: CubeSpec, season: Season, grid: Grid, patch: int, *, bucket: str, prefix: str,
-                description: str, request_id: str) -> PatchExport: ...
 
-
-def places(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> pd.DataFrame:
-    """Draw the samples of all seasons and write `samples.parquet`.
+def places(config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> pd.DataFrame:
+    """Draw the samples of all seasons: the table of `samples.parquet`, which `cubes` writes.
 
     Source seasons: at most `per_class` places per cell and class, with their label. Target season: at most
     `per_cell` places per cell inside the fields of the last source season's map, without a label, for a
@@ -89,7 +87,6 @@ def places(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: P
     table = pd.DataFrame(asdict(_sample(row, cell, year, properties, folds[cell], config.season.target))
                          for row, (cell, year, properties) in enumerate(found))
     _need_every_class(table, taxonomy)
-    samples.write(run.samples, table)
     return table
 
 
@@ -110,7 +107,9 @@ def _need_every_class(table: pd.DataFrame, taxonomy: Taxonomy) -> None:
 
 def cubes(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.DataFrame,
           progress: Progress) -> dict[str, Any]:
-    """Export the cube of every sample into `shards/`; what stood there is replaced when all has arrived.
+    """Export the cube of every sample: `shards/`, then `samples.parquet`, replace what stood there when all is here.
+
+    The shards name the samples they belong to, so that those of one export are never read with the cubes of another.
 
     Returns:
         counts for the manifest: records, tasks, scenes (all, without Cloud Score+, with a derived one, simulated)
@@ -127,16 +126,24 @@ def cubes(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.Da
                              prefix=prefixes[shard.name], description=f"cubes {shard.name}".replace("/", " "),
                              request_id=planning.request_id(token, shard.name)) for shard in planned)
     scenes = _scenes(config, engine, graphs, table)
+    for year in config.season.source:
+        if not scenes.get(str(year), {}).get("scenes"):
+            raise DataError(f"no scene of {spec.collection} touches the area in the season {year}",
+                            mend="check [season] source, [area], and [clear] max_cloud_cover")
     done = tasks.export(engine, requests, lambda operation: progress(operation.description))
     objects = storage.open(engine, bucket)
+    content = samples.encode(table)
+    digest = hashlib.sha256(content).hexdigest()[:16]
     with whole_folder(run.shards) as folder:
         for shard in planned:
             path = folder / f"{shard.name}.tfrecord.gz"
             objects.download(f"{prefixes[shard.name]}.tfrecord.gz", path)
             _need_every_row(path, shard, spec)
-        shards.describe(folder, spec)
+        shards.describe(folder, spec, sampling=shards.Sampling.of(digest, config.taxonomy))
+    write_files({run.samples: content})
     cells = {str(year): int(group["cell"].nunique()) for year, group in table.groupby("season")}
-    return {"records": len(table), "tasks": len(done), "scenes": scenes, "cells": cells,
+    return {"records": len(table), "tasks": len(done), "scenes": scenes, "cells": cells, "samples": digest,
+            "seeds": {"samples": config.samples.seed, "split": config.split.seed},
             "eecu_seconds": round(sum(operation.eecu_seconds for operation in done), 3)}
 
 
@@ -166,7 +173,7 @@ def truth(run: Run, config: Config, engine: Engine, graphs: Graphs) -> pd.DataFr
 
     Samples whose place has no label in the target season are left out of the table, and counted by the caller.
     """
-    table = samples.read(run.samples)
+    table = samples.read(run.need(run.samples, "export"))
     target = table[table["season"] == config.season.target]
     found: list[dict[str, int]] = []
     for shard in planning.shards(target, config.samples.per_task):
@@ -183,32 +190,3 @@ def truth(run: Run, config: Config, engine: Engine, graphs: Graphs) -> pd.DataFr
                         mend=f"a season can be judged only where {config.labels.images} knows it")
     samples.write_truth(run.truth, known)
     return known
-
-
-def map_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: Progress,
-                season: int | None = None) -> dict[str, Any]:
-    """Export every pixel of the map's area into `patches/`: the cube's window.
-
-    Args:
-        season: year in which the season to map ends; None maps the target season.
-
-    Returns:
-        counts for the manifest.
-    """
-    spec, side, token = config.spec.view(), config.map.patch, uuid.uuid4().hex[:8]
-    year = config.season.target if season is None else season
-    grid = Grid.covering(config.map.crs, config.map.corners, spec.scale_m)
-    prefix = f"exports/{run.path.resolve().name}/{token}/map"
-    request = graphs.patches(spec, config.season_of(year), grid, side, bucket=config.engine.bucket,
-                             prefix=prefix, description=f"patches {year}",
-                             request_id=planning.request_id(token, "map"))
-    [done] = tasks.export(engine, [request], lambda operation: progress(operation.description))
-    objects = storage.open(engine, config.engine.bucket)
-    with whole_folder(run.patches) as folder:
-        for name in objects.list(prefix):
-            objects.download(name, folder / Path(name).name)
-        shards.describe(folder, spec, shards.PatchLayout(grid=grid, patch=side, season=year))
-        total = shards.mixer_of(folder).total_patches
-    return {"season": year, "patches": total, "eecu_seconds": done.eecu_seconds}
-
-

@@ -6,11 +6,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from agrispec.errors import DataError
+from agrispec.errors import CorruptRecord, DataError
 from agrispec.formats import example, geotiff
 from exports import manifest, runs, samples, shards
-
-_CARD = "model.json"
 
 
 def describe(path: Path) -> Iterator[str]:
@@ -22,7 +20,7 @@ def describe(path: Path) -> Iterator[str]:
     """
     if path.is_dir() and (path / "agrispec.toml").exists():
         yield from _run(path)
-    elif path.is_dir() and (path / _CARD).exists():
+    elif path.is_dir() and (path / runs.MODEL_CARD).exists():
         yield from _model(path)
     elif path.is_dir() and (path / shards.DESCRIPTION).exists():
         yield from _folder(path)
@@ -45,15 +43,21 @@ def _run(path: Path) -> Iterator[str]:
         for (season, fold), group in table.groupby(["season", "fold"], sort=True):
             yield f"  {season} {fold}: {len(group)} samples in {group['cell'].nunique()} cells"
     for stage, did in manifest.read(path)["stages"].items():
-        yield f"  {stage}: finished {did['finished']}"
+        yield f"  {stage}: finished {did.get('finished', 'at an unknown time')}"
 
 
 def _model(path: Path) -> Iterator[str]:
-    card = json.loads((path / _CARD).read_text(encoding="utf-8"))
-    yield f"model {path}: {card['architecture']} on cube {card['cube_digest']}, classes {', '.join(card['classes'])}"
-    training = card["training"]
-    yield f"  seed {training['seed']}, best epoch {training['best_epoch']}, {training['training_samples']} training" \
-          f" and {training['validation_samples']} validation samples"
+    try:
+        card = json.loads((path / runs.MODEL_CARD).read_text(encoding="utf-8"))
+        training = card["training"]
+        lines = [f"model {path}: {card['architecture']} on cube {card['cube_digest']},"
+                 f" classes {', '.join(card['classes'])}",
+                 f"  seed {training['seed']}, best epoch {training['best_epoch']},"
+                 f" {training['training_samples']} training and {training['validation_samples']} validation samples"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptRecord(f"{path / runs.MODEL_CARD} does not describe a model ({error})",
+                            mend="train it again, or restore the folder") from error
+    yield from lines
 
 
 def _folder(path: Path) -> Iterator[str]:

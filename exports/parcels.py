@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from agrispec.errors import DataError
+from agrispec.errors import CorruptRecord, DataError
 from agrispec.formats.atomic import write_files
 
 
@@ -28,14 +28,19 @@ def rows(fields: Sequence[Mapping[str, Any]], key: str, names: Sequence[str], cl
         rows with `key`, `class`, `class_name`, `probability` (4 decimals), `confident` (1 or 0), `pixels`, `geometry`.
 
     Raises:
-        DataError: a parcel has no `key`.
+        DataError: a parcel has no `key`, or two have the same.
     """
     found: list[dict[str, Any]] = []
+    known: set[str] = set()
     for number in np.flatnonzero(pixels).tolist():
         properties = fields[number]["properties"]
         if key not in properties:
             raise DataError(f"parcel {number} has no property {key!r}; it has {', '.join(properties)}",
                             mend="name the property that identifies parcels in [labels] parcel_id")
+        if properties[key] in ("", None) or str(properties[key]) in known:
+            raise DataError(f"{key} = {properties[key]!r} names no parcel, or more than one",
+                            mend="name the property that identifies parcels in [labels] parcel_id")
+        known.add(str(properties[key]))
         found.append({key: properties[key], "class": int(classes[number]), "class_name": names[classes[number]],
                       "probability": round(float(probability[number]), 4), "confident": int(confident[number]),
                       "pixels": int(pixels[number]), "geometry": fields[number]["geometry"]})
@@ -48,6 +53,13 @@ def write(path: Path, table: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The rows of `write`."""
-    table: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    """The rows of `write`.
+
+    Raises:
+        CorruptRecord: the file is damaged.
+    """
+    try:
+        table: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorruptRecord(f"{path} is not a table of parcels ({error})", mend="predict again") from error
     return table

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from agrispec.config import Config
 from agrispec.engine import Engine, Expression
-from exports import assets, manifest, parcels, shards, tiles
+from agrispec.errors import CorruptRecord
+from agrispec.taxonomy import NO_CLASS
+from exports import assets, manifest, parcels, tiles
 from exports.assets import ImageAsset
-from exports.runs import Run
+from exports.runs import PREDICTION_CARD, Run
 
 Progress = Callable[[str], None]
 """Told of each thing done, in words."""
@@ -23,48 +26,66 @@ class Graphs(Protocol):
     def table(self, asset_id: str) -> Expression: ...
 
 
-def images(run: Run, config: Config) -> list[ImageAsset]:
-    """The images of a run's map, a file and an asset each: classes are pyramided by MODE, quantities by MEAN."""
-    season = shards.layout_of(run.patches).season
-    folder = f"projects/{config.engine.project}/assets/{config.engine.folder}"
-    predicted = manifest.read(run.path)["stages"]["predict"]
-    said = {"season": season, "model": predicted["model"], "model_digest": predicted["model_digest"],
-            "cube_digest": predicted["cube"], "simulated": str(predicted["simulated"]).lower()}
+def images(run: Run, config: Config, card: Mapping[str, Any]) -> list[ImageAsset]:
+    """The images of a run's predictions, a file and an asset each: classes are pyramided by MODE, quantities by MEAN.
+
+    Args:
+        card: what `prediction.json` says.
+    """
+    said = {key: card[key] for key in ("season", "model", "model_digest", "cube")}
+    said["simulated"] = str(card["simulated"]).lower()
     classes = {"class_names": ",".join(config.taxonomy.names), "class_palette": ",".join(config.taxonomy.colours)}
 
     def image(name: str, pyramiding: str, missing: float, **more: str | float) -> ImageAsset:
-        return ImageAsset(asset_id=f"{folder}/{run.path.resolve().name}_{season}_{name}", band=name,
-                          file=run.predictions / f"{name}.tif", pyramiding=pyramiding, missing=missing,
-                          properties={**said, **more})
+        return ImageAsset(asset_id=_asset_id(run, config, card, name), band=name, file=run.predictions / f"{name}.tif",
+                          pyramiding=pyramiding, missing=missing, properties={**said, **more})
 
-    return [image("class", "MODE", tiles.NO_CLASS, **classes),
+    return [image("class", "MODE", NO_CLASS, **classes),
             image("probability", "MEAN", tiles.NO_PROBABILITY),
-            image("confident", "MODE", tiles.NO_CLASS, threshold=config.training.confidence)]
+            image("confident", "MODE", NO_CLASS, threshold=card["threshold"])]
 
 
 def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> dict[str, Any]:
     """Ingest class, probability and flag images and the parcels' table, then read all back and compare.
 
     Returns:
-        for the manifest: asset ids with the number of pixels or rows that were compared.
+        for the manifest: asset ids with the number of pixels or rows that were compared, and what was published.
 
     Raises:
+        CorruptRecord: the predictions are not whole.
         TaskFailed: an ingestion failed, or what arrived differs.
     """
-    layout, bucket = shards.layout_of(run.patches), config.engine.bucket
-    season = config.season_of(layout.season)
+    card = _card(run)
+    bucket, season = config.engine.bucket, config.season_of(card["season"])
     engine.create_folder(f"projects/{config.engine.project}/assets/{config.engine.folder}")
     compared: dict[str, int] = {}
-    for image in images(run, config):
+    for image in images(run, config, card):
         assets.publish_image(engine, bucket, image, season, lambda operation: progress(operation.description))
         compared[image.asset_id] = assets.compare_image(engine, graphs.image(image.asset_id, image.missing), image)
         progress(f"{image.asset_id}: {compared[image.asset_id]} pixels compared, all equal")
     rows = parcels.read(run.predictions / "parcels.json")
     if rows:
-        table = f"projects/{config.engine.project}/assets/{config.engine.folder}/" \
-                f"{run.path.resolve().name}_{layout.season}_parcels"
-        assets.publish_table(engine, bucket, rows, table, {"season": layout.season}, season,
+        table = _asset_id(run, config, card, "parcels")
+        assets.publish_table(engine, bucket, rows, table, {"season": card["season"], "model": card["model"]}, season,
                              lambda operation: progress(operation.description))
         compared[table] = assets.compare_table(engine, graphs.table(table), rows, config.labels.parcel_id)
         progress(f"{table}: {compared[table]} parcels compared, all equal")
-    return {"compared": compared}
+    return {"compared": compared, "class_digest": card["class_digest"]}
+
+
+def _asset_id(run: Run, config: Config, card: Mapping[str, Any], name: str) -> str:
+    return (f"projects/{config.engine.project}/assets/{config.engine.folder}/"
+            f"{run.path.resolve().name}_{card['season']}_{name}")
+
+
+def _card(run: Run) -> dict[str, Any]:
+    path = run.need(run.predictions, "predict") / PREDICTION_CARD
+    try:
+        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        whole = card["class_digest"] == manifest.digest(run.predictions / "class.tif")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptRecord(f"{path} does not say what the predictions are ({error})", mend="predict again") from error
+    if not whole:
+        raise CorruptRecord(f"{run.predictions / 'class.tif'} is not the image that {path.name} describes",
+                            mend="predict again")
+    return card

@@ -10,6 +10,12 @@ from agrispec.config import Config
 from agrispec.errors import RunError
 from agrispec.formats.atomic import write_files
 
+MODEL_CARD = "model.json"
+"""In a model's folder: what it was trained on and how."""
+
+PREDICTION_CARD = "prediction.json"
+"""Among the predictions: which model made them, of what."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

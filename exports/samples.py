@@ -14,8 +14,8 @@ from agrispec.sample import MOST_ROWS, Sample
 COLUMNS = tuple(field.name for field in fields(Sample))
 
 
-def write(path: Path, table: pd.DataFrame) -> None:
-    """Write `samples.parquet`: columns of `agrispec.sample.Sample`, `row` counting from 0.
+def encode(table: pd.DataFrame) -> bytes:
+    """The bytes of a `samples.parquet`: columns of `agrispec.sample.Sample`, `row` counting from 0.
 
     Raises:
         DataError: rows are not numbered 0 … N - 1, or there are more than a record can name.
@@ -25,7 +25,7 @@ def write(path: Path, table: pd.DataFrame) -> None:
                         mend="split the area into several runs")
     if not (table["row"].to_numpy() == range(len(table))).all():
         raise DataError("the samples' rows are not numbered from 0 without a gap", mend="draw the places again")
-    write_files({path: table[list(COLUMNS)].to_parquet(index=False)})
+    return bytes(table[list(COLUMNS)].to_parquet(index=False))
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -48,8 +48,3 @@ def read(path: Path) -> pd.DataFrame:
 def write_truth(path: Path, table: pd.DataFrame) -> None:
     """Write `truth.parquet`: columns `row` and `label` of the target season's samples."""
     write_files({path: table[["row", "label"]].to_parquet(index=False)})
-
-
-def read_truth(path: Path) -> pd.DataFrame:
-    """The table of a `truth.parquet`."""
-    return pd.read_parquet(path)

@@ -16,6 +16,7 @@ from agrispec.errors import CorruptRecord, SchemaMismatch
 from agrispec.formats import example, mixer
 from agrispec.formats.atomic import write_files
 from agrispec.grid import Grid
+from agrispec.taxonomy import Taxonomy
 from exports import schema
 
 DESCRIPTION = "cube.toml"
@@ -51,9 +52,31 @@ class PatchLayout:
     season: int
 
 
-def describe(folder: Path, spec: CubeSpec, layout: PatchLayout | None = None) -> None:
-    """Write the `cube.toml` of a folder of records; `layout` for patches."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """Which samples the cubes of a folder belong to.
+
+    Attributes:
+        samples: digest of the `samples.parquet` that was drawn for them, `exports.manifest.digest`.
+        classes: (name, source codes) by class number, as they were labelled.
+    """
+
+    samples: str
+    classes: tuple[tuple[str, tuple[int, ...]], ...]
+
+    @classmethod
+    def of(cls, samples: str, taxonomy: Taxonomy) -> Sampling:
+        """The sampling of a table labelled by `taxonomy`."""
+        return cls(samples=samples, classes=tuple((crop.name, crop.codes) for crop in taxonomy))
+
+
+def describe(folder: Path, spec: CubeSpec, *, sampling: Sampling | None = None,
+             layout: PatchLayout | None = None) -> None:
+    """Write the `cube.toml` of a folder of records; `sampling` for cubes of samples, `layout` for patches."""
     table: dict[str, Any] = {"digest": spec.digest, "cube": spec.to_table()}
+    if sampling is not None:
+        table["sampling"] = {"samples": sampling.samples,
+                             "classes": [{"name": name, "codes": list(codes)} for name, codes in sampling.classes]}
     if layout is not None:
         grid = layout.grid
         table["map"] = {"crs": grid.crs, "transform": list(grid.transform), "width": grid.width,
@@ -75,14 +98,27 @@ def cube_of(folder: Path) -> CubeSpec:
     return spec
 
 
+def sampling_of(folder: Path) -> Sampling:
+    """Which samples the cubes of a folder belong to. Raises as `cube_of`."""
+    try:
+        found = _description(folder)["sampling"]
+        return Sampling(samples=found["samples"],
+                        classes=tuple((crop["name"], tuple(crop["codes"])) for crop in found["classes"]))
+    except (KeyError, TypeError) as error:
+        raise CorruptRecord(f"{folder / DESCRIPTION} does not name the samples of its cubes ({error})",
+                            mend="export them again") from error
+
+
 def layout_of(folder: Path) -> PatchLayout:
     """Where the patches of a folder lie. Raises as `cube_of`."""
-    table = _description(folder)
-    if "map" not in table:
-        raise CorruptRecord(f"{folder / DESCRIPTION} describes no map", mend="export the patches again")
-    found = table["map"]
-    grid = Grid(crs=found["crs"], transform=tuple(found["transform"]), width=found["width"], height=found["height"])
-    return PatchLayout(grid=grid, patch=found["patch"], season=found["season"])
+    try:
+        found = _description(folder)["map"]
+        grid = Grid(crs=found["crs"], transform=tuple(found["transform"]), width=found["width"],
+                    height=found["height"])
+        return PatchLayout(grid=grid, patch=found["patch"], season=found["season"])
+    except (KeyError, TypeError) as error:
+        raise CorruptRecord(f"{folder / DESCRIPTION} does not describe a map ({error})",
+                            mend="export the patches again") from error
 
 
 def require(folder: Path, wanted: CubeSpec) -> None:

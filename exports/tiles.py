@@ -16,12 +16,10 @@ from agrispec.errors import CorruptRecord
 from agrispec.formats import geotiff
 from agrispec.formats.mixer import Mixer
 from agrispec.grid import Grid
-
-NO_CLASS = 255
-"""Class of a pixel without a clear look in the model's window."""
+from agrispec.taxonomy import NO_CLASS
 
 NO_PROBABILITY = -1.0
-"""Probability of such a pixel."""
+"""Probability of a pixel without a clear look in the model's window; its class is `NO_CLASS`."""
 
 
 def assemble(patches: Iterable[np.ndarray], mixer: Mixer, grid: Grid) -> np.ndarray:

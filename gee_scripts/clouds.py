@@ -14,40 +14,46 @@ _SAME_INDEX = {"leftField": "system:index", "rightField": "system:index"}
 
 def scenes(collection: str, season: Season, region: ee.Geometry, rule: ClearLook) -> ee.ImageCollection:
     """The season's scenes that touch `region`, cloudier ones than `rule` allows left out; pixels as served."""
-    found = ee.ImageCollection(collection).filterBounds(region).filterDate(
-        season.start.isoformat(), season.end.isoformat())
+    found = _touching(collection, season, region)
     if rule.max_cloud_cover < 100:
         found = found.filter(ee.Filter.lte(catalog.CLOUD_COVER, rule.max_cloud_cover))
     return found
 
 
-def unmatched(found: ee.ImageCollection) -> ee.ImageCollection:
+def scores(season: Season, region: ee.Geometry) -> ee.ImageCollection:
+    """The season's Cloud Score+ images that touch `region`: a join with the archive of the globe would read it all."""
+    return _touching(catalog.CLOUD_SCORE, season, region)
+
+
+def unmatched(found: ee.ImageCollection, scored: ee.ImageCollection) -> ee.ImageCollection:
     """The scenes that Cloud Score+ has no image for."""
-    return ee.ImageCollection(ee.Join.inverted().apply(found, _scores(), ee.Filter.equals(**_SAME_INDEX)))
+    return ee.ImageCollection(ee.Join.inverted().apply(found, scored, ee.Filter.equals(**_SAME_INDEX)))
 
 
-def derived(found: ee.ImageCollection) -> ee.ImageCollection:
+def derived(found: ee.ImageCollection, scored: ee.ImageCollection) -> ee.ImageCollection:
     """The scenes whose Cloud Score+ is none of Google's, but was derived when the scene was imported."""
-    scores = _scores().filter(ee.Filter.notNull([catalog.DERIVED]))
-    return ee.ImageCollection(ee.Join.simple().apply(found, scores, ee.Filter.equals(**_SAME_INDEX)))
+    ours = scored.filter(ee.Filter.notNull([catalog.DERIVED]))
+    return ee.ImageCollection(ee.Join.simple().apply(found, ours, ee.Filter.equals(**_SAME_INDEX)))
 
 
-def clear(found: ee.ImageCollection, rule: ClearLook) -> ee.ImageCollection:
+def clear(found: ee.ImageCollection, scored: ee.ImageCollection, rule: ClearLook) -> ee.ImageCollection:
     """Surface reflectance (0 … 1, float) of the clear pixels, the ten bands in order of wavelength.
 
-    A scene that Cloud Score+ does not know would be masked as a whole by the link, silently; it is masked
-    by its scene classification instead, or left out, as `rule.unmatched` says.
+    A pixel that lacks one band, as at the edges of a swath, has none: a look is whole or no look. A scene that
+    Cloud Score+ does not know would be masked as a whole by the link, silently; it is masked by its scene
+    classification instead, or left out, as `rule.unmatched` says.
     """
-    matched = ee.ImageCollection(ee.Join.simple().apply(found, _scores(), ee.Filter.equals(**_SAME_INDEX)))
-    kept = matched.linkCollection(_scores(), [rule.score]).map(
+    matched = ee.ImageCollection(ee.Join.simple().apply(found, scored, ee.Filter.equals(**_SAME_INDEX)))
+    kept = matched.linkCollection(scored, [rule.score]).map(
         lambda scene: _reflectance(scene, scene.select(rule.score).gte(rule.threshold)))
     if rule.unmatched == "drop":
         return kept
-    return kept.merge(unmatched(found).map(lambda scene: _reflectance(scene, _classified_clear(scene))))
+    return kept.merge(unmatched(found, scored).map(lambda scene: _reflectance(scene, _classified_clear(scene))))
 
 
-def _scores() -> ee.ImageCollection:
-    return ee.ImageCollection(catalog.CLOUD_SCORE)
+def _touching(collection: str, season: Season, region: ee.Geometry) -> ee.ImageCollection:
+    return ee.ImageCollection(collection).filterBounds(region).filterDate(
+        season.start.isoformat(), season.end.isoformat())
 
 
 def _classified_clear(scene: ee.Image) -> ee.Image:
@@ -56,5 +62,7 @@ def _classified_clear(scene: ee.Image) -> ee.Image:
 
 
 def _reflectance(scene: ee.Image, is_clear: ee.Image) -> ee.Image:
-    return (scene.select(list(SENTINEL2_IDS)).updateMask(is_clear).divide(catalog.REFLECTANCE_SCALE).toFloat()
+    bands = scene.select(list(SENTINEL2_IDS))
+    whole = bands.mask().reduce(ee.Reducer.min())
+    return (bands.updateMask(is_clear).updateMask(whole).divide(catalog.REFLECTANCE_SCALE).toFloat()
             .copyProperties(scene, ["system:time_start"]))

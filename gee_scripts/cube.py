@@ -16,7 +16,8 @@ def steps(spec: CubeSpec, season: Season, region: ee.Geometry) -> ee.ImageCollec
     A feature is `spec.fill` where its step had no clear look; `count` is 0 there.
     """
     found = clouds.scenes(spec.collection, season, region, spec.clear)
-    medians = composites.step_medians(clouds.clear(found, spec.clear), season, spec.exported, SENTINEL2_IDS)
+    looks = clouds.clear(found, clouds.scores(season, region), spec.clear)
+    medians = composites.step_medians(looks, season, spec.exported, SENTINEL2_IDS)
 
     def columns(composite: ee.Image) -> ee.Image:
         of_bands = set(spec.features) <= set(SENTINEL2_IDS)

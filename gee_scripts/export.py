@@ -67,10 +67,11 @@ def label_maps(where: Labels, season: Season, cell: Cell) -> Expression:
 def scene_counts(spec: CubeSpec, season: Season, cell: Cell) -> Expression:
     """[scenes, scenes without Cloud Score+, scenes whose Cloud Score+ was derived, simulated scenes] of a cell in
     a season."""
-    found = clouds.scenes(spec.collection, season, sampling.region(cell), spec.clear)
+    region = sampling.region(cell)
+    found, scored = clouds.scenes(spec.collection, season, region, spec.clear), clouds.scores(season, region)
     simulated = found.filter(ee.Filter.eq(catalog.SIMULATED, "true"))
-    return expression(ee.List([found.size(), clouds.unmatched(found).size(), clouds.derived(found).size(),
-                               simulated.size()]))
+    counted = (found, clouds.unmatched(found, scored), clouds.derived(found, scored), simulated)
+    return expression(ee.List([scenes.size() for scenes in counted]))
 
 
 def image(asset_id: str, missing: float) -> Expression:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tomli_w
 
 from agrispec.splits import Split
-from scenes.simulate import Landscape, LandscapeSummary
+from scenes.landscape import Landscape, landscape_window
+from scenes.phenology import CROPS
 
 HEADER = "# agrispec-gee demo: a simulated landscape, mapped on the embedded engine. Made anew by each demo run.\n"
 
@@ -13,17 +14,18 @@ HEADER = "# agrispec-gee demo: a simulated landscape, mapped on the embedded eng
 _SPLIT = Split(validation=0.2, test=0.25, seed=72)
 
 
-def configuration(landscape: Landscape, made: LandscapeSummary) -> str:
+def configuration(landscape: Landscape) -> str:
     """The text of the demonstration's `agrispec.toml`.
 
     Sizes are those of the training preset `demo`; the map is the first held-out window, in the second season.
     """
     source, target = landscape.seasons
-    mapped = next(window for window in made.windows if _SPLIT.fold(window.cell) == "test")
+    windows = [landscape_window(landscape, number) for number in range(landscape.windows)]
+    mapped = next(window for window in windows if _SPLIT.fold(window.cell) == "test")
     return HEADER + tomli_w.dumps({
         "engine": {"name": "local", "project": landscape.project, "bucket": landscape.project,
                    "landscape": "landscape", "folder": "maps"},
-        "area": {"cells": [cell.id for cell in made.cells]},
+        "area": {"cells": [window.cell.id for window in windows]},
         "season": {"source": [source], "target": target},
         # Simulated fields are small, many under 2 ha: 60 m from their edges nothing would be left of them.
         "labels": {"images": landscape.labels, "band": "crop", "erode_m": 20.0,
@@ -31,5 +33,5 @@ def configuration(landscape: Landscape, made: LandscapeSummary) -> str:
         "samples": {"per_class": 20, "per_cell": 150},
         "split": {"validation": _SPLIT.validation, "test": _SPLIT.test, "seed": _SPLIT.seed},
         "map": {"bounds": list(mapped.grid.bounds), "crs": mapped.grid.crs, "patch": 32},
-        "classes": [{"name": crop.name, "codes": list(crop.codes), "colour": crop.colour} for crop in made.taxonomy],
+        "classes": [{"name": crop.name, "codes": list(crop.codes), "colour": crop.colour} for crop in CROPS],
     })

@@ -38,8 +38,9 @@ class TinySeason:
     """A season of 24 x 20 pixels with the difficulties of a real one, as arrays and as an asset tree.
 
     Steps without a scene, with several, with two of one day; a scene without Cloud Score+; a pixel that is never
-    clear; no-data corners. `dn` (scene, band, row, column) uint16, 0 = no data; `cs` (scene, row, column), NaN where
-    the scene has no twin; `scl` (scene, row, column); `codes` (row, column) of the label map, 0 = none.
+    clear; no-data corners, in all bands or in one. `dn` (scene, band, row, column) uint16, 0 = no data; `cs`
+    (scene, row, column), NaN where the scene has no twin; `scl` (scene, row, column); `codes` (row, column) of the
+    label map, 0 = none.
     """
 
     home: Path
@@ -55,7 +56,7 @@ class TinySeason:
         """(scene, row, column): what the rules of the default cube keep."""
         by_class = np.isin(self.scl, (4, 5, 6, 7))
         kept = np.where(np.isnan(self.cs), by_class, np.nan_to_num(self.cs) >= np.float32(0.75))
-        return kept & (self.dn[:, 0] > 0)
+        return kept & (self.dn > 0).all(axis=1)
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +69,7 @@ def tiny(tmp_path_factory) -> TinySeason:
     shape = (len(days), *grid.shape)
     dn = random.integers(1, 9000, (len(days), 10, *grid.shape)).astype(np.uint16)
     dn[::3, :, :3, :4] = 0
+    dn[1::4, 8, 15:, :6] = 0  # B11 alone
     cs = random.random(shape).astype(np.float32)
     cs[:, 7, 9] = 0.1
     scl = random.integers(1, 12, shape).astype(np.uint8)

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import cli
+from agrispec.errors import SchemaMismatch
 from agrispec.formats import example
 
 
@@ -106,10 +107,6 @@ def test_training_without_a_validation_fold_is_named(exported):
     assert not (exported / "model").exists()
 
 
-def test_a_season_without_a_label_map_cannot_be_judged(exported):
-    assert "no sample has a label in season 2024" in refused("evaluate", exported, code=1)
-
-
 def test_a_missing_asset_is_named(run):
     edit(run, ("assets/labels", "assets/labelz"))
     assert "projects/agrispec-local/assets/labelz" in refused("export", run, code=1)
@@ -172,7 +169,9 @@ def test_inspecting_something_else_is_named(run):
     assert "is neither a run" in refused("inspect", run / "landscape", code=1)
 
 
-def test_a_model_of_another_cube_is_refused(damaged, tiny):
+@pytest.fixture
+def modelled(damaged, tiny):
+    """A copy of the exported run with an untrained Bi-GRU, and with its landscape."""
     from agrispec.config import read
     from agrispec_tf import classifier
     from agrispec_tf.data.preparation import Preparation
@@ -182,13 +181,100 @@ def test_a_model_of_another_cube_is_refused(damaged, tiny):
     classifier.Classifier(
         model=classifier.compiled_for_inference(bigru.build(options)), options=options, cube=config.spec,
         class_names=config.taxonomy.names, preparation=Preparation(), history=({"epoch": 1},),
-        training={"seed": 0, "best_epoch": 1, "training_samples": 1, "validation_samples": 1},
+        training={"seed": 0, "best_epoch": 1, "training_samples": 1, "validation_samples": 1, "samples": "other"},
     ).save(damaged / "model" / "bigru")
     (damaged / "landscape").symlink_to(tiny.home / "landscape")
-    edit(damaged, ("[season]", "[clear]\nthreshold = 0.5\n[season]"))
-    said = refused("predict", damaged, "--model", "bigru", code=1)
-    assert "threshold" in said
-    assert not (damaged / "predictions").exists()
+    return damaged
+
+
+def test_a_model_of_another_cube_is_refused_before_an_export_is_paid_for(modelled):
+    edit(modelled, ("[season]", "[clear]\nthreshold = 0.5\n[season]"))
+    assert "threshold" in refused("predict", modelled, "--model", "bigru", code=1)
+    assert not (modelled / "patches").exists()
+    assert not (modelled / "predictions").exists()
+
+
+def test_a_model_of_other_classes_is_refused(modelled):
+    edit(modelled, ('"wheat"', '"rye"'))
+    assert "knows the classes wheat, maize" in refused("predict", modelled, "--model", "bigru", code=1)
+
+
+def test_a_model_that_was_trained_on_other_samples_is_not_judged(modelled):
+    import pandas as pd
+
+    from agrispec_tf import commands
+    from exports import runs
+    run = runs.open(modelled)
+    pd.DataFrame({"row": [60], "label": [0]}).to_parquet(run.truth)
+    with pytest.raises(SchemaMismatch, match="bigru was trained on other samples"):
+        commands.run_evaluate(run, run.config, pd.read_parquet(run.truth))
+
+
+def test_a_season_without_a_label_map_cannot_be_judged(modelled):
+    assert "no sample has a label in season 2024" in refused("evaluate", modelled, code=1)
+
+
+def test_a_map_in_degrees_is_a_usage_error(modelled):
+    edit(modelled, ('crs = "EPSG:32631"', 'crs = "EPSG:4326"'),
+         ("[613000, 5401800, 613240, 5402000]", "[4.5, 48, 5, 49]"))
+    assert "does not count in metres" in refused("predict", modelled, "--model", "bigru", code=2)
+    edit(modelled, ("EPSG:4326", "EPSG:banana"))
+    assert "'EPSG:banana' is no coordinate reference system" in refused("predict", modelled, "--model", "bigru", code=2)
+
+
+def test_predictions_that_are_not_whole_are_not_published(modelled):
+    (modelled / "predictions").mkdir()
+    assert "does not say what the predictions are" in refused("publish", modelled, code=1)
+
+
+def test_samples_of_another_draw_are_not_read_with_these_cubes(damaged):
+    import pandas as pd
+    table = pd.read_parquet(damaged / "samples.parquet")
+    table["label"] = table["label"].to_numpy()[::-1]
+    table.to_parquet(damaged / "samples.parquet", index=False)
+    assert "exported for other samples" in refused("train", damaged, code=1)
+
+
+def test_classes_that_were_changed_after_the_export_are_refused(damaged):
+    edit(damaged, ("codes = [1]", "codes = [4]"))
+    said = refused("train", damaged, code=1)
+    assert "labelled as wheat (1), maize (2 3), the configuration has wheat (4), maize (2 3)" in said
+
+
+def test_a_source_season_without_a_scene_is_named(run):
+    edit(run, ("source = [2023]", "source = [2022]"))
+    labels = run / "landscape" / "assets" / "projects" / "agrispec-local" / "assets" / "labels" / "tiny_2023.json"
+    labels.write_text(labels.read_text().replace("1672531200000", "1640995200000").replace("2023-01-01", "2022-01-01"))
+    said = refused("export", run, code=1)
+    assert "no scene of COPERNICUS/S2_SR_HARMONIZED touches the area in the season 2022" in said
+
+
+def test_a_demo_that_was_interrupted_is_made_anew(tmp_path, monkeypatch):
+    import scenes.simulate
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scenes.simulate, "simulate", interrupted)
+    for _ in range(2):
+        done = CliRunner().invoke(cli.main, ["demo", str(tmp_path / "demo")])
+        assert done.exit_code == 1
+        assert "no demo made" not in done.output
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"training": {}}'])
+def test_a_damaged_model_card_is_named(tmp_path, content):
+    (tmp_path / "model.json").write_text(content)
+    assert "does not describe a model" in refused("inspect", tmp_path, code=1)
+
+
+def test_a_missing_package_names_the_extra_that_brings_it(tmp_path):
+    code = f"import sys; sys.modules['rasterio'] = None; import cli; cli.main(['inspect', {str(tmp_path / 'a.tif')!r}])"
+    (tmp_path / "a.tif").touch()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(cli.__file__).parent)
+    assert done.returncode == 2
+    assert "pip install 'agrispec-gee[local]'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_full_disk_while_exporting_ends_in_a_sentence_and_leaves_nothing(run):
@@ -203,9 +289,9 @@ def test_a_full_disk_while_exporting_ends_in_a_sentence_and_leaves_nothing(run):
     assert "Traceback" not in done.stderr
     made = {path.relative_to(run) for path in run.rglob("*") if path.is_file()} - set(before)
     shards = {path for path in made if path.name.endswith(".tfrecord.gz")}
-    # The samples were drawn and are whole, and so is the shard of the empty season, which is small enough for this
-    # disk; of the other nothing stands under any name, and the run has no shards.
-    assert made - shards == {Path("samples.parquet")}
+    # The shard of the empty season is small enough for this disk, and whole in the bucket; of the other nothing stands
+    # under any name, and the run has neither shards nor samples.
+    assert made == shards
     assert [path.parts[:2] for path in shards] == [("landscape", "buckets")]
     assert {path.parts[-2] for path in shards} == {"2024"}
     assert [example.describe(run / path).records for path in shards] == [200]

@@ -6,7 +6,7 @@ from pyproj import Transformer
 
 from agrispec.errors import SchemaMismatch
 from agrispec.season import Season
-from exports import collect, runs, shards
+from exports import collect, mapping, runs, shards
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
 
@@ -18,9 +18,9 @@ def exported(tiny):
     config = run.config
     engine = engines.open(config.engine, run.path)
     try:
-        table = collect.places(run, config, engine, graphs, lambda done: None)
+        table = collect.places(config, engine, graphs, lambda done: None)
         did = collect.cubes(run, config, engine, graphs, table, lambda done: None)
-        collect.map_patches(run, config, engine, graphs, lambda done: None)
+        mapping.export_patches(run, config, engine, graphs, lambda done: None)
     finally:
         engine.close()
     return run, config, table, did
@@ -144,7 +144,7 @@ def test_patches_of_a_seen_season_equal_the_oracle_pixel_by_pixel(tiny, exported
             objects.download(name, tmp_path / name.split("/")[-1])
     finally:
         engine.close()
-    shards.describe(tmp_path, spec, shards.PatchLayout(grid=tiny.grid, patch=side, season=2023))
+    shards.describe(tmp_path, spec, layout=shards.PatchLayout(grid=tiny.grid, patch=side, season=2023))
     [file] = tmp_path.glob("*.tfrecord.gz")
     values, counts = schema.unpack_patches(example.read(file, schema.patch_features(spec, side)), spec, side)
     mixer = shards.mixer_of(tmp_path)

@@ -5,6 +5,7 @@ import json
 
 import ee
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 from google.auth.credentials import AnonymousCredentials
@@ -67,7 +68,7 @@ def test_folds_share_no_cell_and_the_targets_labels_stay_out_of_the_samples(demo
     assert set(table["fold"]) == {"train", "validation", "test"}
     assert (table.loc[table["season"] == 2024, "label"] == -1).all()
     assert (table.loc[table["season"] == 2023, "label"] >= 0).all()
-    truth = samples.read_truth(demo.path / "truth.parquet")
+    truth = pd.read_parquet(demo.path / "truth.parquet")
     assert set(truth["row"]) <= set(table.loc[table["season"] == 2024, "row"])
 
 

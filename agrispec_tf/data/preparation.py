@@ -48,7 +48,11 @@ class Preparation:
         draw = draw or augmentation.plain(series.cube.window, len(series))
         values, counts, length = _cut(series, draw)
         if self.smoothing:
-            prepared = whittaker.smooth(values, counts, self.smoothing)
+            # Beyond the first and the last look the smoother goes on as a straight line; the last value is held
+            # instead, as where gaps are filled.
+            looked = counts > 0
+            between = np.maximum.accumulate(looked, axis=1) & np.maximum.accumulate(looked[:, ::-1], axis=1)[:, ::-1]
+            prepared = gap_filling.linear(whittaker.smooth(values, counts, self.smoothing), between, 0, length)
         else:
             prepared = gap_filling.linear(values, counts > 0, 0, length)
         prepared = resampling.resize(prepared, 0, length, series.cube.window.steps)

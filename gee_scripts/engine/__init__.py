@@ -7,7 +7,6 @@ from pathlib import Path
 
 from agrispec.config import Service
 from agrispec.engine import Engine
-from agrispec.errors import MissingExtra
 
 _HOMES = {"cloud": "gee_scripts.engine.cloud", "local": "gee_scripts.engine.embedded"}
 
@@ -20,14 +19,9 @@ def open(service: Service, home: Path) -> Engine:
         home: folder that relative paths of the configuration start from.
 
     Raises:
-        MissingExtra: the local engine's packages are not installed.
+        ModuleNotFoundError: the local engine's packages are not installed.
         EngineError: the engine cannot be reached, or its credentials are not valid.
     """
-    try:
-        module = importlib.import_module(_HOMES[service.name])
-    except ModuleNotFoundError as error:
-        if error.name and error.name.split(".")[0] in ("gee_scripts", "ee"):
-            raise
-        raise MissingExtra(f"the {service.name} engine (it lacks {error.name})", service.name) from error
+    module = importlib.import_module(_HOMES[service.name])
     engine: Engine = module.open(service, home)
     return engine

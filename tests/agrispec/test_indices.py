@@ -1,6 +1,6 @@
 from agrispec.bands import SENTINEL2_IDS
 from agrispec.cube import preset
-from agrispec.indices import FORMULAS, bands_needed
+from agrispec.indices import FORMULAS
 
 
 def test_the_preset_of_23_steps_has_the_eight_features_of_the_table():
@@ -28,8 +28,3 @@ def test_tasselled_cap_axes_are_orthonormal():
         for j, second in enumerate(axes):
             product = sum(first[band] * second[band] for band in first)
             assert abs(product - (i == j)) < 2e-3
-
-
-def test_needed_bands_come_in_order_of_wavelength():
-    assert bands_needed(("LAI", "NDVI", "EVI")) == ("B2", "B4", "B5", "B8", "B8A")
-    assert bands_needed(()) == ()

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agrispec.taxonomy import NO_CLASS
 from agrispec_tf import classifier as classifiers
 from agrispec_tf import predict
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.models import cropnet
 from agrispec_tf.models.cropnet import CropNetOptions
-from agrispec_tf.predict import UNSEEN, ParcelSums, Prediction
+from agrispec_tf.predict import ParcelSums, Prediction
 
 
 def drawn(seed: int, pixels: int = 40) -> tuple[Prediction, np.ndarray]:
@@ -38,7 +39,7 @@ def test_a_parcel_has_the_mean_log_probability_of_its_seen_pixels(seed):
             mean = np.exp(np.mean(np.log(np.maximum(own, np.finfo(np.float32).tiny), dtype=np.float64), axis=0))
             np.testing.assert_allclose(result.probabilities[number], mean / mean.sum(), rtol=1e-4, atol=1e-30)
         else:
-            assert (result.classes[number], result.probability[number]) == (UNSEEN, 0)
+            assert (result.classes[number], result.probability[number]) == (NO_CLASS, 0)
 
 
 @given(seed=seeds, cut=st.integers(0, 40))
@@ -56,15 +57,15 @@ def test_one_pixel_is_its_own_parcel():
     pixels = Prediction(np.array([[0.7, 0.2, 0.1]], np.float32))
     result = predict.parcels(pixels, np.array([0]), 1).prediction()
     np.testing.assert_allclose(result.probabilities, pixels.probabilities, rtol=1e-6)
-    assert result.confident()[0]
+    assert result.confident(0.65)[0]
 
 
 def test_predictions_have_their_types_and_unseen_places_have_no_class():
     found = Prediction(np.array([[0.1, 0.65, 0.25], [0.5, 0.3, 0.2], [0, 0, 0]], np.float32))
     assert found.classes.dtype == np.uint8
     assert found.probability.dtype == np.float32
-    np.testing.assert_array_equal(found.classes, [1, 0, UNSEEN])
-    np.testing.assert_array_equal(found.confident(), [True, False, False])
+    np.testing.assert_array_equal(found.classes, [1, 0, NO_CLASS])
+    np.testing.assert_array_equal(found.confident(0.65), [True, False, False])
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,6 @@ def test_a_series_without_a_clear_look_in_the_window_is_not_classified(classifie
     counts = series.counts.copy()
     counts[7, 6:20] = 0
     found = predict.series(classifier, replace(series, counts=counts))
-    assert found.classes[7] == UNSEEN
+    assert found.classes[7] == NO_CLASS
     assert (np.delete(found.classes, 7) < 3).all()
     np.testing.assert_allclose(np.delete(found.probabilities, 7, axis=0).sum(axis=1), 1, rtol=1e-5)

@@ -81,7 +81,7 @@ def write_patches(folder, present, side=4):
     mixer.write(folder / "map-mixer.json", mixer.Mixer(
         crs=GRID.crs, transform=GRID.transform, patch_width=side, patch_height=side,
         patches_per_row=padded.width // side, total_patches=total))
-    shards.describe(folder, spec, shards.PatchLayout(grid=GRID, patch=side, season=2024))
+    shards.describe(folder, spec, layout=shards.PatchLayout(grid=GRID, patch=side, season=2024))
     return data.reshape(total, side, side, *spec.shape)
 
 

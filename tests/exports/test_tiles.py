@@ -11,6 +11,7 @@ from pyproj import Transformer
 from agrispec.errors import CorruptRecord
 from agrispec.formats.mixer import Mixer
 from agrispec.grid import Grid
+from agrispec.taxonomy import NO_CLASS
 from exports import tiles
 
 CRS = "EPSG:32631"
@@ -63,7 +64,7 @@ def test_without_parcels_no_pixel_has_one():
 
 def test_the_class_image_is_read_by_others_with_its_colours(tmp_path):
     area, classes = grid(30, 20), np.random.default_rng(0).integers(0, 3, (20, 30)).astype(np.uint8)
-    classes[0, :5] = tiles.NO_CLASS
+    classes[0, :5] = NO_CLASS
     tiles.write_class(tmp_path / "class.tif", classes, area, ["wheat", "maize", "other"],
                       ["#e6c229", "#1a8fe3", "#7a9e7e"])
     with rasterio.open(tmp_path / "class.tif") as found:

@@ -76,12 +76,13 @@ def test_erosion_keeps_pixels_whose_neighbourhood_has_one_label(tiny, opened, ra
 def test_scenes_without_a_twin_are_masked_by_their_classes_or_left_out(tiny, opened):
     config, engine = opened
     found = clouds.scenes(config.spec.collection, config.season_of(2023), sampling.region(CELL), config.spec.clear)
-    by_rule = {rule: clouds.clear(found, ClearLook(unmatched=rule)) for rule in ("scl", "drop")}
+    scored = clouds.scores(config.season_of(2023), sampling.region(CELL))
+    by_rule = {rule: clouds.clear(found, scored, ClearLook(unmatched=rule)) for rule in ("scl", "drop")}
     with_twin = ~np.isnan(tiny.cs[:, 0, 0])
     for rule, kept in (("scl", np.ones_like(with_twin)), ("drop", with_twin)):
         count = pixels(engine, by_rule[rule].select(["B2"]).count().unmask(0, False), tiny.grid)["B2"]
         np.testing.assert_array_equal(count, tiny.clear[kept].sum(axis=0))
-    assert engine.compute(export.expression(clouds.unmatched(found).size())) == (~with_twin).sum() == 1
+    assert engine.compute(export.expression(clouds.unmatched(found, scored).size())) == (~with_twin).sum() == 1
 
 
 @pytest.mark.parametrize("limit", [100, 60, 20])

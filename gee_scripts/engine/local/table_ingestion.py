@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import shapely
@@ -52,7 +52,8 @@ def table_work(body: Mapping[str, Any], tree: AssetTree, assets: Assets) -> Work
                 geometries.append(_point(row[x], row[y], f"{uris[0]}, line {number}"))
             else:
                 geometries.append(_shape(row[geometry], f"{uris[0]}, line {number}") if geometry else None)
-        columns = {name: _typed([row[name] for row in rows]) for name in names if name != geometry}
+        kinds = manifest.get("columnDataTypeOverrides") or {}
+        columns = {name: _typed([row[name] for row in rows], kinds.get(name)) for name in names if name != geometry}
         properties = [{name: column[i] for name, column in columns.items()} for i in range(len(rows))]
         tree.write_table(asset_id, properties=properties, geometries=geometries, overwrite=overwrite,
                          asset_properties=manifest.get("properties") or {})
@@ -116,8 +117,20 @@ def _shape(text: str, place: str) -> bytes | None:
     return bytes(shapely.to_wkb(shape))
 
 
-def _typed(values: Sequence[str]) -> list[Any]:
-    """A column of numbers where all of its values are numbers, else of strings; nothing where empty."""
+# https://developers.google.com/earth-engine/reference/rest/Shared.Types/ColumnDataType
+_TYPES: Mapping[str, Callable[[str], Any]] = {"COLUMN_DATA_TYPE_STRING": str, "COLUMN_DATA_TYPE_NUMERIC": float,
+                                              "COLUMN_DATA_TYPE_LONG": int}
+
+
+def _typed(values: Sequence[str], kind: str | None) -> list[Any]:
+    """A column of the type that is asked for, else of numbers where all of its values are numbers, else of strings;
+    nothing where empty."""
+    if kind in _TYPES:
+        try:
+            return [_TYPES[kind](text) if text else None for text in values]
+        except ValueError as error:
+            raise DataError(f"a value is not of the type {kind}: {error}",
+                            mend="correct the column, or leave its type out") from error
     found: list[Any] = []
     for value in values:
         try:
