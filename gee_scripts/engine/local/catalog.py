@@ -77,7 +77,7 @@ class TreeCatalog:
         asset = self._tree.find(canonical_id(asset_id))
         if asset is None or asset.type is not kind:
             raise AssetMissing(f"{title} not found (does not exist or caller does not have access)",
-                               mend="check the id; `agrispec-gee inspect` lists the assets there are")
+                               mend="check the asset id, and that it is an asset of this kind")
         return asset
 
 

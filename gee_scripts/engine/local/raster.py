@@ -245,6 +245,8 @@ def read(bands: Iterable[Band], domain: Domain) -> list[tuple[Array, Mask]]:
             values = values.astype(band.type.dtype, copy=False)
             pixel = values.shape[values.ndim - band.type.dimensions:] if band.type.dimensions else ()
             values = np.broadcast_to(values, domain.shape + pixel)
+        else:
+            values = np.broadcast_to(values, domain.shape)
         result.append((values, None if mask is None else np.broadcast_to(mask, domain.shape)))
     return result
 

@@ -122,5 +122,5 @@ def _find(name: str) -> tuple[Callable[..., Any], bool]:
     hint = f"; the nearest that is: {near[0]}" if near else ""
     if name in signatures():
         raise EngineError(f"local engine: function '{name}' is not implemented{hint}",
-                          mend="use another function, or compute this graph with --engine cloud")
+                          mend="use another function, or set [engine] name = \"cloud\" in agrispec.toml")
     raise EngineError(f"Unknown algorithm '{name}'{hint}", mend="check the name, or update the ee client")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -58,20 +58,33 @@ def unit(name: str) -> str:
 
 
 def advanced(instant: int, amount: float, of: str, zone: str | None = None) -> int:
-    """The instant `amount` units later; months and years keep the day, or take the month's last one."""
+    """The instant `amount` units later. Days and longer units keep the zone's time of day, whatever its clocks do
+    in between; months and years keep the day, or take the month's last one."""
     plain = unit(of)
-    if plain in UNITS:
+    if plain in UNITS and (zone is None or plain not in ("day", "week")):
         return instant + round(amount * UNITS[plain])
+    if plain in UNITS:
+        days = amount * (7 if plain == "week" else 1)
+        before, full = moment(instant, zone), int(days // 1)
+        return _local(before + timedelta(days=full), before) + round((days - full) * UNITS["day"])
     months = amount * (12 if plain == "year" else 1)
     whole = int(months // 1)
     start = moment(instant, zone)
     count = start.year * 12 + start.month - 1 + whole
     year, month = count // 12, count % 12 + 1
     last = calendar.monthrange(year, month)[1]
-    moved = milliseconds_of(start.replace(year=year, month=month, day=min(start.day, last)))
+    moved = _local(start.replace(year=year, month=month, day=min(start.day, last)), start)
     if months == whole:
         return moved
     return moved + round((months - whole) * (advanced(moved, 1, "month", zone) - moved))
+
+
+def _local(wall: datetime, before: datetime) -> int:
+    """The instant of a zone's local time; one that clocks show twice is that of the offset `before` had, one that
+    they skip is later by what they skip. As Joda-Time, which the service computes with."""
+    kept = milliseconds_of(wall.replace(tzinfo=timezone(before.utcoffset() or timedelta())))
+    same = (_EPOCH + timedelta(milliseconds=kept)).astimezone(wall.tzinfo).utcoffset() == before.utcoffset()
+    return kept if same else milliseconds_of(wall.replace(fold=0))
 
 
 def milliseconds_of(when: datetime) -> int:

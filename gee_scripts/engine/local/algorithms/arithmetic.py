@@ -73,11 +73,21 @@ def tightest(band: Band) -> DType:
 
 
 def united(first: DType, second: DType) -> DType:
-    """The type of sums, differences and products: floats as NumPy unites them, integers with room to grow."""
+    """The type of sums and differences: floats as NumPy unites them, integers with room to grow."""
     joined = np.result_type(first, second)
     if joined.kind == "f":
         return joined
     return np.dtype(np.int32 if max(first.itemsize, second.itemsize) <= 2 else np.int64)
+
+
+def product(first: DType, second: DType) -> DType:
+    """The type of products: as `united`, wider where int32 cannot hold the product of the largest values."""
+    joined = united(first, second)
+    if joined != np.int32:
+        return joined
+    one, other = np.iinfo(first), np.iinfo(second)
+    ends = [int(a) * int(b) for a in (one.min, one.max) for b in (other.min, other.max)]
+    return joined if min(ends) >= -2**31 and max(ends) < 2**31 else np.dtype(np.int64)
 
 
 def quotient(first: DType, second: DType) -> DType:
@@ -148,7 +158,7 @@ _ROUNDED = (_ADD, _SUBTRACT, _MULTIPLY, divided)
 """Operations that IEEE 754 rounds correctly."""
 
 _ARITHMETIC: dict[str, tuple[Callable[[Array, Array, DType], Array], Callable[[DType, DType], DType]]] = {
-    "add": (_ADD, united), "subtract": (_SUBTRACT, united), "multiply": (_MULTIPLY, united),
+    "add": (_ADD, united), "subtract": (_SUBTRACT, united), "multiply": (_MULTIPLY, product),
     "divide": (divided, quotient),
     "pow": (_ufunc(np.power), quotient), "hypot": (_ufunc(np.hypot), quotient), "atan2": (_ufunc(np.arctan2), quotient),
     "mod": (lambda a, b, dtype: np.where(b == 0, 0, np.fmod(a, np.where(b == 0, 1, b))).astype(dtype), widest),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gee_scripts.engine.local import times
@@ -66,7 +66,12 @@ def get_relative(when: Date, unit: str, within: str, zone: str | None) -> int:
         start -= timedelta(days=moment.weekday())
     if inner == "month" and outer == "year":
         return moment.month - 1
-    return int(times.difference(when.milliseconds, times.milliseconds_of(start), inner))
+    # By the zone's clock: a day of summer time begins 23 hours after a whole number of winter days.
+    return int(times.difference(_shown(moment), _shown(start), inner))
+
+
+def _shown(moment: datetime) -> int:
+    return times.milliseconds_of(moment.replace(tzinfo=UTC))
 
 
 @algorithm("Date.getRange")

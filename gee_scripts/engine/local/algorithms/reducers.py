@@ -18,6 +18,8 @@ Array = NDArray[Any]
 # https://developers.google.com/earth-engine/guides/reducers_weighting: these take pixels by their centre.
 _UNWEIGHTED = {"count", "min", "max", "minMax", "first", "last", "countDistinct", "countDistinctNonNull", "toList",
                "anyNonZero", "allNonZero", "product"}
+# These take arrays as well as numbers.
+_ANY_INPUT = {"first", "last", "count", "toList"}
 _OUTPUTS = {"countDistinct": ("count",), "countDistinctNonNull": ("count",), "minMax": ("min", "max"),
             "frequencyHistogram": ("histogram",), "toList": ("list",), "anyNonZero": ("any",), "allNonZero": ("all",)}
 
@@ -99,6 +101,9 @@ def over_numbers(reducer: Reducer, values: Array, weights: Array, central: Array
 
 def _numbers(part: Part, values: Array, share: Array) -> list[Any]:
     kind, n = part.kind, len(values)
+    if values.dtype == object and kind not in _ANY_INPUT:
+        raise AlgorithmError(f"Reducer.{kind} takes numbers, not arrays",
+                             mend="use arrayGet or arrayReduce first, or Reducer.first, last, count or toList")
     if kind in ("count", "countDistinct", "countDistinctNonNull"):
         return [n if kind == "count" else len(np.unique(values))]
     if kind == "toList":
@@ -110,6 +115,8 @@ def _numbers(part: Part, values: Array, share: Array) -> list[Any]:
         return [float((values * share).sum())]
     if n == 0:
         return [None] * len(part.outputs)
+    if kind in ("first", "last"):
+        return [values[0 if kind == "first" else -1]]
     exact = values.astype(np.float64)
     if kind in ("mean", "stdDev", "variance", "sampleStdDev", "sampleVariance"):
         mean = (exact * share).sum() / share.sum()
@@ -130,10 +137,6 @@ def _numbers(part: Part, values: Array, share: Array) -> list[Any]:
             return [values.max()]
         case "minMax":
             return [values.min(), values.max()]
-        case "first":
-            return [values[0]]
-        case "last":
-            return [values[-1]]
         case "product":
             return [float(exact.prod())]
         case "anyNonZero":
@@ -274,4 +277,4 @@ def _distinct(values: Array, valid: Array) -> Array:
 
 def _missing(kind: str) -> AlgorithmError:
     return AlgorithmError(f"Reducer.{kind} is not implemented here by the local engine",
-                          mend="use another reducer, or compute this graph with --engine cloud")
+                          mend="use another reducer, or set [engine] name = \"cloud\" in agrispec.toml")

@@ -244,7 +244,11 @@ def _arrays(dtype: np.dtype[Any], length: int, width: int, valid: Array | None, 
         cells[..., place // width, place % width] = item
     if valid is None or valid.all():
         return cells
-    valid = np.broadcast_to(valid, (length, *shape))
+    if valid.ndim == 1:
+        # The masks are constant: the same images are left out at every pixel.
+        return cells[..., valid, :]
+    valid = np.broadcast_to(valid.reshape((length,) + (1,) * (len(shape) + 1 - valid.ndim) + valid.shape[1:]),
+                            (length, *shape))
     ragged = np.empty(shape, object)
     for cell in np.ndindex(*shape):
         ragged[cell] = cells[cell][valid[:, *cell]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import ee
@@ -39,10 +40,26 @@ def test_an_operation_equals_numpys_in_double(world: Any, name: str, first: Any,
     np.testing.assert_allclose(found.data, OPERATIONS[name](a.astype(np.float64), b.astype(np.float64)), rtol=1e-6)
 
 
+SMALL = [np.uint8, np.int8, np.uint16, np.int16]
+
+
+@pytest.mark.parametrize("first", SMALL)
+@pytest.mark.parametrize("second", SMALL)
+def test_products_of_small_integers_never_wrap(world: Any, first: Any, second: Any) -> None:
+    for a, b in itertools.product(*((np.iinfo(kind).min, np.iinfo(kind).max) for kind in (first, second))):
+        one, other = two(world, np.full(SHAPE, a, first), np.full(SHAPE, b, second))
+        assert world.pixels(one.multiply(other))["x"][0, 0] == int(a) * int(b)
+
+
+def test_products_stay_int32_where_that_holds_them(world: Any) -> None:
+    one, other = two(world, np.ones(SHAPE, np.uint16), np.ones(SHAPE, np.int16))
+    assert world.pixels(one.multiply(other))["x"].dtype == np.int32
+    assert world.pixels(one.multiply(one))["x"].dtype == np.int64
+
+
 def test_sums_of_small_integers_do_not_overflow(world: Any) -> None:
     one, other = two(world, np.full(SHAPE, 65535, np.uint16), np.full(SHAPE, 65535, np.uint16))
     assert world.pixels(one.add(other))["x"][0, 0] == 131070
-    assert world.pixels(one.multiply(other))["x"].data.dtype == np.int32
     true = one.eq(other)
     assert world.pixels(true.add(true))["x"][0, 0] == 2
 

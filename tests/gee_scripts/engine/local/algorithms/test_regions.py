@@ -82,6 +82,18 @@ def test_a_region_without_valid_pixels_has_null_statistics(world: Any) -> None:
     assert world.value(image(world).reduceRegion(ee.Reducer.count(), polygon(apart).geometry(), 10)) == {"x": 0, "y": 0}
 
 
+def test_arrays_of_a_region_are_picked_or_refused_by_name(world: Any) -> None:
+    array = ee.Image.constant([1, 2]).toArray()
+    place = ee.Geometry.Point([500_055, 5_399_955], "EPSG:32631")
+    for reducer, expected in [(ee.Reducer.first(), [1, 2]), (ee.Reducer.last(), [1, 2]), (ee.Reducer.count(), 1),
+                              (ee.Reducer.toList(), [[1, 2]])]:
+        assert world.info(array.reduceRegion(reducer, place, 10, "EPSG:32631")) == {"array": expected}
+    for reducer in (ee.Reducer.mean(), ee.Reducer.sum(), ee.Reducer.mode(), ee.Reducer.countDistinct(),
+                    ee.Reducer.frequencyHistogram(), ee.Reducer.percentile([50])):
+        with pytest.raises(EngineError, match=r"Reducer\.\w+ takes numbers, not arrays"):
+            world.value(array.reduceRegion(reducer, place, 10, "EPSG:32631"))
+
+
 def test_too_many_pixels_are_refused_and_best_effort_coarsens(world: Any) -> None:
     region = polygon(FIELD).geometry()
     with pytest.raises(EngineError, match="Too many pixels in the region"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import ee
 import numpy as np
@@ -120,6 +121,49 @@ def test_dates_are_read_written_and_taken_apart(world: Any) -> None:
         world.value(ee.Date("yesterday"))
     with pytest.raises(EngineError, match="no unit of time"):
         world.value(ee.Date(0).advance(1, "fortnight"))
+
+
+ZONES = st.sampled_from(["Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"])
+
+
+@given(when=DAYS, days=st.integers(-400, 400), zone=ZONES)
+@FEW
+def test_days_of_a_zone_later_the_zones_clock_shows_the_same_time(world: Any, when: datetime, days: int,
+                                                                  zone: str) -> None:
+    local = when.astimezone(ZoneInfo(zone))
+    expected = local.replace(tzinfo=None) + timedelta(days=days)
+    millis = world.value(ee.Date(int(when.timestamp() * 1000)).advance(days, "day", zone).millis())
+    found = datetime.fromtimestamp(millis / 1000, UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    skipped = expected.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    assert found in (expected, skipped)
+
+
+# Joda-Time: DateTime.plusDays and plusMonths keep the offset where the clock shows a time twice, and go on by the
+# hour that it skips.
+@pytest.mark.parametrize(("start", "amount", "unit", "expected"), [
+    ("2024-03-31T00:00:00+01:00", 1, "day", "2024-04-01T00:00:00+02:00"),
+    ("2024-03-31T00:00:00+01:00", 1, "week", "2024-04-07T00:00:00+02:00"),
+    ("2024-03-31T00:00:00+01:00", 24, "hour", "2024-04-01T01:00:00+02:00"),
+    ("2024-03-31T00:00:00+01:00", 1.5, "day", "2024-04-01T12:00:00+02:00"),
+    ("2024-03-30T02:30:00+01:00", 1, "day", "2024-03-31T03:30:00+02:00"),
+    ("2024-04-01T02:30:00+02:00", -1, "day", "2024-03-31T03:30:00+02:00"),
+    ("2024-10-26T02:30:00+02:00", 1, "day", "2024-10-27T02:30:00+02:00"),
+    ("2024-10-28T02:30:00+01:00", -1, "day", "2024-10-27T02:30:00+01:00"),
+    ("2024-10-27T02:30:00+01:00", 0, "day", "2024-10-27T02:30:00+01:00"),
+    ("2024-11-27T02:30:00+01:00", -1, "month", "2024-10-27T02:30:00+01:00"),
+    ("2024-02-29T02:30:00+01:00", 1, "month", "2024-03-29T02:30:00+01:00")])
+def test_dates_advance_over_summer_time_as_joda_does(world: Any, start: str, amount: float, unit: str,
+                                                     expected: str) -> None:
+    moved = world.value(ee.Date(start).advance(amount, unit, "Europe/Paris").millis())
+    assert datetime.fromtimestamp(moved / 1000, UTC) == datetime.fromisoformat(expected)
+
+
+def test_days_of_the_year_are_counted_by_the_zones_clock(world: Any) -> None:
+    for text, day in [("2024-01-01", 0), ("2024-03-31", 90), ("2024-04-01", 91), ("2024-12-31", 365)]:
+        date = ee.Date(text, "Europe/Paris")
+        assert world.value(date.getRelative("day", "year", "Europe/Paris")) == day
+    summer = ee.Date("2024-03-31", "Europe/Paris").getRange("day", "Europe/Paris")
+    assert world.value(summer.end().format("YYYY-MM-dd HH:mm", "Europe/Paris")) == "2024-04-01 00:00"
 
 
 def test_a_covering_grid_of_tenths_of_a_degree_is_the_grid_of_cells(world: Any) -> None:

@@ -155,6 +155,37 @@ def test_arrays_of_images_without_masks_are_dense_and_give_their_elements(world:
     assert world.value(array.toFloat()).bands[0].type.dtype == np.float32
 
 
+@pytest.mark.parametrize("shown", [(1, 1, 0), (0, 0, 0), (0, 1, 0)])
+@pytest.mark.parametrize("varying", [False, True])
+def test_images_masked_everywhere_are_left_out_of_arrays(world: Any, shown: tuple[int, ...], varying: bool) -> None:
+    world.images["plane"] = world.make({"x": np.full(SHAPE, 2, np.int16), "y": np.full(SHAPE, 3, np.int16)})
+    base = ee.Image("plane") if varying else ee.Image.constant([2, 3])
+    array = ee.ImageCollection([base.multiply(place).updateMask(mask) for place, mask in enumerate(shown)]).toArray()
+    expected = [[2 * place, 3 * place] for place, mask in enumerate(shown) if mask]
+    (values, mask), = read(world.value(array).bands, world.grid)
+    assert values.shape[:2] == SHAPE
+    assert (mask is None or mask.all()) == bool(expected)
+    assert [values[19, 23].tolist()] == [expected]
+    point = ee.FeatureCollection([ee.Feature(ee.Geometry.Point([500_055, 5_399_955], "EPSG:32631"), {})])
+    rows = world.value(array.sampleRegions(point, scale=10, projection="EPSG:32631")).items
+    assert [row.properties["array"].tolist() for row in rows] == ([expected] if expected else [])
+
+
+def test_arrays_of_constants_under_a_mask_that_varies_are_read(world: Any) -> None:
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[3, 4] = 1
+    world.images["mask"] = world.make({"m": mask})
+    array = ee.ImageCollection([ee.Image(5), ee.Image(7).updateMask(ee.Image("mask"))]).toArray()
+    (values, _), = read(world.value(array).bands, world.grid)
+    assert values.shape == SHAPE
+    assert values[3, 4].tolist() == [[5], [7]]
+    assert values[0, 0].tolist() == [[5]]
+    # Beyond the image that masks, where its mask is one number.
+    (values, _), = read(world.value(array).bands, world.grid.window(1000, 1000, 6, 7))
+    assert values.shape[:2] == (6, 7)
+    assert np.asarray(values[5, 6]).tolist() == [[5]]
+
+
 def test_a_composite_has_no_grid_of_its_own(world: Any) -> None:
     images = collect(world, np.ones((1, *SHAPE), np.int16))
     band, = world.value(images.median()).bands
