@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-import requests  # type: ignore[import-untyped]
+import requests
 from google.api_core import exceptions as api_exceptions
 from google.auth import exceptions as auth_exceptions
 from google.cloud import storage
@@ -17,7 +17,6 @@ from google.cloud.storage.exceptions import DataCorruption
 from agrispec.engine import Engine
 from agrispec.errors import StorageError
 from agrispec.formats.atomic import storage_error, temporary_name
-
 
 # What a run does with objects. https://cloud.google.com/storage/docs/access-control/iam-permissions
 _NEEDED = ("storage.objects.create", "storage.objects.delete", "storage.objects.get", "storage.objects.list")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,14 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import ee
+import httplib2
 import numpy as np
+from google.auth import exceptions as auth_exceptions
 
 from agrispec.engine import Expression, Operation, PatchExport, State, TableExport
-from agrispec.errors import AssetMissing, EngineError
+from agrispec.errors import AssetMissing, EngineError, EngineUnreachable
 from agrispec.grid import Grid
 
 # https://developers.google.com/earth-engine/reference/rest/v1/projects.table/computeFeatures
 _PAGE = 1000
+
+_MISSING = re.compile(r"\basset '.*(not found|does not exist)|'earthengine\.assets\.\w+' denied .*may not exist",
+                      re.IGNORECASE)
+"""Earth Engine's wordings for an asset that is not there, or is not ours to read; it does not tell which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +36,14 @@ class Client:
         name: "cloud" or "local".
         project: Cloud project.
         buckets: folder that stands for Cloud Storage, None where it is meant itself.
+        credentials: what Cloud Storage is opened with, None where it is a folder.
         on_close: lets go of what opening took.
     """
 
     name: str
     project: str
     buckets: Path | None
+    credentials: object | None = None
     on_close: Callable[[], None] = field(default=lambda: None)
 
     def compute(self, expression: Expression) -> Any:
@@ -107,6 +116,10 @@ class Client:
                 return found
         except AssetMissing:
             return None
+        except EngineError as error:
+            if _status(error.__cause__) == 404:
+                return None
+            raise
 
     def create_folder(self, asset_id: str) -> None:
         parts = asset_id.split("/")
@@ -133,15 +146,44 @@ def _operation(found: Mapping[str, Any]) -> Operation:
                      eecu_seconds=float(metadata.get("batchEecuUsageSeconds", 0.0)))
 
 
+def _status(error: BaseException | None) -> int | None:
+    """HTTP status of an answer that the client turned into its exception; None where there was no answer."""
+    # The client raises its own exception while it handles googleapiclient's, and keeps only the words.
+    response = getattr(getattr(error, "__context__", None), "resp", None)
+    return None if response is None else int(response.status)
+
+
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """The client's exceptions as ours."""
+    """The client's exceptions as ours, and the network's."""
     try:
         yield
     except ee.EEException as error:
-        text = str(error)
-        if "not found" in text:
-            raise AssetMissing(text.rstrip("."), mend="check the id, and that the project may read it") from error
-        raise EngineError(f"Earth Engine answered: {text.rstrip('.')}",
+        text, status = str(error).rstrip("."), _status(error)
+        if _MISSING.search(text):
+            raise AssetMissing(text, mend="check the id, and that the project may read it") from error
+        # The client has asked several times by now.
+        if status is not None and (status == 429 or status >= 500):
+            raise EngineUnreachable(f"Earth Engine answered: {text}", mend="run the command again later") from error
+        raise EngineError(f"Earth Engine answered: {text}",
                           mend="mend what it names in the configuration or the graph, then run the command again") \
             from error
+    except auth_exceptions.RefreshError as error:
+        if error.retryable:
+            raise unreachable(error) from error
+        raise EngineError(f"Earth Engine's credentials are not accepted any more ({error})",
+                          mend="sign in with: gcloud auth application-default login; or set [engine]"
+                               " service_account_key to a key that is in force") from error
+    except NETWORK as error:
+        raise unreachable(error) from error
+
+
+# `requests` raises OSErrors, and the client makes ConnectionError or TimeoutError of most.
+NETWORK = (OSError, httplib2.HttpLib2Error, auth_exceptions.TransportError)
+"""What is raised where no answer came."""
+
+
+def unreachable(error: Exception) -> EngineUnreachable:
+    """One of `NETWORK` as ours."""
+    return EngineUnreachable(f"Earth Engine cannot be reached ({error})",
+                             mend="check the network, then run the command again")

@@ -11,10 +11,11 @@ from pathlib import Path
 import ee
 import google.auth
 from google.auth import exceptions as auth_exceptions
+from google.oauth2 import service_account
 
 from agrispec.config import Service
 from agrispec.errors import ConfigError, EngineError
-from gee_scripts.engine.client import Client
+from gee_scripts.engine.client import NETWORK, Client, unreachable
 
 # Many small automated requests belong here; it takes every call the standard endpoint takes.
 # https://developers.google.com/earth-engine/cloud/highvolume
@@ -31,17 +32,21 @@ def open(service: Service, home: Path) -> Client:
     """Earth Engine with the credentials of `service`: a service account's key file, else application defaults.
 
     Raises:
-        ConfigError: the key file is not there.
+        ConfigError: the key file is not there, or is none.
         EngineError: there are no credentials, or Earth Engine does not accept them.
+        EngineUnreachable: it does not answer.
     """
     ee.data.setDefaultWorkloadTag(WORKLOAD_TAG)
     try:
-        ee.Initialize(credentials=_credentials(service, home), project=service.project, url=HIGH_VOLUME)
+        credentials = _credentials(service, home)
+        ee.Initialize(credentials=credentials, project=service.project, url=HIGH_VOLUME)
+    except NETWORK as error:
+        raise unreachable(error) from error
     except (ee.EEException, auth_exceptions.GoogleAuthError) as error:
         raise EngineError(f"Earth Engine does not open project {service.project!r} ({error})",
                           mend="sign in with: gcloud auth application-default login; register the project at"
                                " https://console.cloud.google.com/earth-engine; set [engine] project") from error
-    return Client(name="cloud", project=service.project, buckets=None)
+    return Client(name="cloud", project=service.project, buckets=None, credentials=credentials)
 
 
 def _credentials(service: Service, home: Path) -> google.auth.credentials.Credentials:
@@ -53,4 +58,10 @@ def _credentials(service: Service, home: Path) -> google.auth.credentials.Creden
         raise ConfigError(f"the service account's key {service.service_account_key!r} is not there",
                           mend="set [engine] service_account_key to the file, or leave it empty to use"
                                " application default credentials")
-    return ee.ServiceAccountCredentials(None, key_file=str(key))
+    try:
+        return service_account.Credentials.from_service_account_file(key, scopes=SCOPES)
+    # google.auth raises AttributeError at JSON that is no object.
+    except (OSError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{service.service_account_key!r} is not a service account's key ({error})",
+                          mend="download its key as JSON from https://console.cloud.google.com/iam-admin/serviceaccounts"
+                               " and set [engine] service_account_key to that file") from error
