@@ -6,6 +6,7 @@ is the embedded engine. So the real credentials code and the real client run, an
 
 import http.server
 import json
+import socket
 import threading
 import urllib.parse
 
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from agrispec.config import Service
-from agrispec.errors import ConfigError, EngineError
+from agrispec.errors import ConfigError, EngineError, EngineUnreachable
 from gee_scripts import engine as engines
 from gee_scripts import export
 from gee_scripts.engine import cloud
@@ -69,6 +70,7 @@ def test_a_service_account_signs_in_and_its_graphs_are_computed(tmp_path, token_
         try:
             assert engine.compute(export.expression(ee.Number(6).multiply(7))) == 42
             assert (engine.name, engine.project, engine.buckets) == ("cloud", "agrispec-local", None)
+            assert engine.credentials.service_account_email == ACCOUNT, "buckets are opened as the same account"
             assert ee.data.getWorkloadTag() == cloud.WORKLOAD_TAG
         finally:
             engine.close()
@@ -79,6 +81,30 @@ def test_a_service_account_signs_in_and_its_graphs_are_computed(tmp_path, token_
 def test_a_key_file_that_is_not_there_is_a_usage_error(tmp_path):
     with pytest.raises(ConfigError, match=r"key 'key\.json' is not there"):
         engines.open(Service(name="cloud", project="agrispec-local", service_account_key="key.json"), tmp_path)
+
+
+@pytest.mark.parametrize(("content", "found"), [
+    ("-----BEGIN PRIVATE KEY-----", "Expecting value"), ("", "Expecting value"), ("[1, 2]", "no attribute"),
+    ("{}", "missing fields"), (b"\xff\xfe", "codec"),
+    ('{"type": "authorized_user", "client_id": "1"}', "missing fields"),
+    ('{"client_email": "a@b", "token_uri": "http://127.0.0.1/", "private_key": "none"}', "PEM"),
+])
+def test_a_key_file_that_is_no_key_is_a_usage_error_that_names_it(tmp_path, content, found):
+    (tmp_path / "key.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigError, match=r"'key\.json' is not a service account's key") as refused:
+        engines.open(Service(name="cloud", project="agrispec-local", service_account_key="key.json"), tmp_path)
+    assert found in str(refused.value)
+
+
+def test_a_service_that_does_not_answer_is_unreachable(tmp_path, token_server, monkeypatch):
+    write_key(tmp_path / "key.json", f"http://127.0.0.1:{token_server.server_port}/token")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(cloud, "HIGH_VOLUME", f"http://127.0.0.1:{free.getsockname()[1]}")
+    monkeypatch.setattr(ee.data._get_state(), "max_retries", 0)
+    with pytest.raises(EngineUnreachable, match="check the network"):
+        engines.open(Service(name="cloud", project="agrispec-local", service_account_key="key.json"), tmp_path)
+    ee.data.setDefaultWorkloadTag(None)
 
 
 def test_without_credentials_the_mend_is_to_sign_in(tmp_path, monkeypatch):
