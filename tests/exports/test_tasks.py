@@ -72,7 +72,8 @@ def quick(monkeypatch):
 def test_operations_come_back_in_the_order_of_the_requests_and_are_told_as_they_end():
     told = []
     engine = Planned({"slow": done(9), "quick": done(1), "middling": done(4)})
-    found = tasks.export(engine, requests("slow", "quick", "middling"), lambda operation: told.append(operation.description))
+    found = tasks.export(engine, requests("slow", "quick", "middling"),
+                         lambda operation: told.append(operation.description))
     assert [operation.description for operation in found] == ["slow", "quick", "middling"]
     assert told == ["quick", "middling", "slow"]
     assert all(operation.state is State.SUCCEEDED for operation in found)
@@ -130,7 +131,7 @@ def test_a_network_that_stays_away_is_given_up_with_the_task_to_look_up(monkeypa
     monkeypatch.setattr(tasks, "_PATIENCE_S", 0.05)
     engine = Planned({})
     engine.unreachable = iter(lambda: True, False)
-    with pytest.raises(EngineUnreachable, match=r"no route.*'one' \(operations/one\) and 1 more had not ended") as given:
+    with pytest.raises(EngineUnreachable, match=r"no route.*'one' \(operations/one\) and 1 more had not") as given:
         tasks.export(engine, requests("one", "two"), lambda operation: None)
     assert "https://code.earthengine.google.com/tasks" in given.value.mend
 

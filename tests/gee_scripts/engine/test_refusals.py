@@ -104,7 +104,8 @@ def test_a_missing_asset_is_none_whatever_the_service_calls_it(engine, relay, st
 
 def test_a_new_folder_is_made_where_the_service_says_that_it_does_not_exist(engine, relay):
     folder = f"{HOME}/asked/twice"
-    relay.answers["GET .*/assets/asked"] = (404, f"Asset '{HOME}/asked' does not exist or doesn't allow this operation.")
+    wording = f"Asset '{HOME}/asked' does not exist or doesn't allow this operation."
+    relay.answers["GET .*/assets/asked"] = (404, wording)
     engine.create_folder(folder)
     relay.answers.clear()
     assert engine.asset(folder)["type"] == "FOLDER"
