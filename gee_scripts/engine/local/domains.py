@@ -106,7 +106,12 @@ def is_geographic(crs: str) -> bool:
 
 @lru_cache(maxsize=256)
 def transformer(source: str, target: str) -> Transformer:
-    """The transformation between two CRSs, x before y."""
+    """The transformation between two CRSs, x before y.
+
+    Raises:
+        EngineError: PROJ does not know one of them.
+    """
+    is_geographic(source), is_geographic(target)
     return Transformer.from_crs(source, target, always_xy=True)
 
 

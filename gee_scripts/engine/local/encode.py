@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,25 @@ def encode(value: Any) -> Any:
         case bytes():
             return value.decode("latin-1")
     raise EngineError(f"a {type(value).__name__} has no JSON form", mend="ask for a property or a number of it")
+
+
+def as_json(value: Any) -> str:
+    """JSON text of what `encode` gives. NaN and infinite numbers, which JSON has no form for, are null."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case dict():
+            return {name: _finite(item) for name, item in value.items()}
+    return value
 
 
 def geojson(geometry: Geometry) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import shapely
 from agrispec.errors import EngineError
 from agrispec.formats import example
 from agrispec.formats.atomic import write_files
+from gee_scripts.engine.local.encode import as_json
 from gee_scripts.engine.local.staging import Staging
 from gee_scripts.engine.local.tasks import Progress
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Date, Feature, geometry_of
@@ -163,7 +164,7 @@ def write_geojson(features: Sequence[Feature], selectors: Sequence[str], staging
     """A GeoJSON file: a FeatureCollection in degrees."""
     names = columns_of(features, selectors)
     document = {"type": "FeatureCollection", "features": [as_geojson(feature, names) for feature in features]}
-    write_files({staging.path(f"{prefix}.geojson"): json.dumps(document).encode()})
+    write_files({staging.path(f"{prefix}.geojson"): as_json(document).encode()})
 
 
 def as_geojson(feature: Feature, names: Sequence[str]) -> dict[str, Any]:

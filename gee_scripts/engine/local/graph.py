@@ -120,19 +120,19 @@ class _Parser:
             case "valueReference":
                 return self.at(content)
             case "argumentReference":
-                return ArgRef(content)
+                return ArgRef(_name(content))
             case "arrayValue":
                 return ArrayNode(tuple(self.node(item) for item in content.get("values", ())))
             case "dictionaryValue":
                 return DictNode({name: self.node(item) for name, item in content.get("values", {}).items()})
             case "functionDefinitionValue":
-                names, body = tuple(content["argumentNames"]), self.at(content["body"])
+                names, body = tuple(map(_name, content["argumentNames"])), self.at(content["body"])
                 return FunctionDef(names, body, tuple(name for name in _free(body) if name not in names))
             case "functionInvocationValue":
                 arguments = {name: self.node(item) for name, item in content.get("arguments", {}).items()}
                 function: str | ValueNode
                 if "functionName" in content:
-                    function = content["functionName"]
+                    function = _name(content["functionName"])
                     depends = [*arguments.values()]
                 else:
                     function = self.at(content["functionReference"])
@@ -140,6 +140,12 @@ class _Parser:
                 return Invocation(function, arguments,
                                   tuple(sorted({name for node in depends for name in _free(node)})))
         raise _malformed(f"{kind!r} is no kind of value")
+
+
+def _name(content: Any) -> str:
+    if not isinstance(content, str):
+        raise TypeError(content)
+    return content
 
 
 def _free(node: ValueNode) -> tuple[str, ...]:

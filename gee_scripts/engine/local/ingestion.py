@@ -62,6 +62,8 @@ def image_work(body: Mapping[str, Any], tree: AssetTree, assets: Assets) -> Work
     for tileset in tilesets:
         if not tileset.get("sources") or not all(source.get("uris") for source in tileset["sources"]):
             raise Refusal(400, f"Tileset '{tileset.get('id', '')}' has a source without uris.")
+    if not all("id" in band for band in manifest.get("bands") or ()):
+        raise Refusal(400, "Image manifest has a band without id.")
     asset_id = assets.free_name(manifest.get("name", ""), overwrite=overwrite)
     properties = dict(manifest.get("properties") or {})
     for key, name in (("startTime", "system:time_start"), ("endTime", "system:time_end")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +18,9 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
+
+if sys.platform != "win32":
+    import resource
 
 from agrispec.errors import CorruptRecord
 from agrispec.grid import Grid
@@ -174,8 +178,19 @@ class GeoTiffBand(Node):
         return found.taken(block.astype(self.dtype, copy=False), self.dtype)
 
 
-# Opening a GeoTIFF takes longer than reading a tile of it; a season of one place is some 300 files.
-_OPEN_FILES = 400
+def _most_open() -> int:
+    """How many GeoTIFFs stay open: at most half of the files that the system lets a process have.
+
+    Opening one takes longer than reading a tile of it, and a season of one place is some 300 files; but macOS allows
+    256 in all (`ulimit -n`).
+    """
+    if sys.platform == "win32":
+        return _USEFUL_FILES
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _USEFUL_FILES if soft == resource.RLIM_INFINITY else max(1, min(_USEFUL_FILES, soft // 2))
+
+
+_USEFUL_FILES = 400
 _open: OrderedDict[tuple[Path, int, int], tuple[Any, threading.Lock]] = OrderedDict()
 _guard = threading.Lock()
 
@@ -195,7 +210,7 @@ def _opened(file: Path) -> Iterator[Any]:
             with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
                 entry = rasterio.open(file), threading.Lock()
         _open[key] = entry
-        while len(_open) > _OPEN_FILES:
+        while len(_open) > _most_open():
             # Not closed here: a thread may be reading it; it closes when the last one lets go.
             _open.popitem(last=False)
     with entry[1]:

@@ -16,6 +16,7 @@ from agrispec.errors import EngineError
 from agrispec.formats import geotiff
 from agrispec.grid import Grid
 from gee_scripts.engine.local import raster
+from gee_scripts.engine.local.domains import is_geographic
 from gee_scripts.engine.local.raster import Band
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.values import Image
@@ -100,14 +101,18 @@ def grid_of(body: Mapping[str, Any]) -> Grid:
     """The grid of a request, which must give it whole.
 
     Raises:
-        Refusal: something is missing.
+        Refusal: something is missing, or not finite.
+        EngineError: nobody knows its CRS.
     """
     size, affine, crs = body.get("dimensions", {}), body.get("affineTransform", {}), body.get("crsCode")
     if not crs or not size.get("width") or not size.get("height") or not affine.get("scaleX") \
             or not affine.get("scaleY"):
         raise Refusal(400, "The local engine needs a grid with crsCode, dimensions and affineTransform, or none.")
+    is_geographic(crs)
     a, b, c, d, e, f = (float(affine.get(name, 0)) for name in
                         ("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY"))
+    if not np.isfinite([a, b, c, d, e, f]).all():
+        raise Refusal(400, f"Invalid value at 'grid.affineTransform': {dict(affine)} is not finite.")
     return Grid(crs=crs, transform=(a, b, c, d, e, f), width=int(size["width"]), height=int(size["height"]))
 
 

@@ -40,4 +40,4 @@ def refusal_of(error: AgrispecError) -> Refusal:
 
 def asset_missing(asset_id: str) -> Refusal:
     """The service's words for an asset that is not there."""
-    return Refusal(404, f"Asset '{asset_id}' not found (does not exist or caller does not have access).")
+    return Refusal(404, f"Asset '{asset_id}' does not exist or doesn't allow this operation.")

@@ -25,13 +25,15 @@ def visualise(pixels: Sequence[Pixels], options: Mapping[str, Any]) -> NDArray[n
         options: VisualizationOptions; without ranges a byte band is taken as it is, others from 0 to 1.
 
     Raises:
-        Refusal: another number of bands.
+        Refusal: another number of bands, or a gamma that is not positive.
     """
     if len(pixels) not in (1, 3):
         raise Refusal(400, f"Cannot visualize {len(pixels)} bands: select one band or three.")
     ranges = options.get("ranges") or [{}]
     palette = options.get("paletteColors")
     gamma = float((options.get("gamma") or {}).get("value", 1))
+    if not gamma > 0:
+        raise Refusal(400, f"Gamma must be positive, not {gamma}.")
     scaled = []
     for i, (values, _) in enumerate(pixels):
         limits = ranges[i if i < len(ranges) else -1]

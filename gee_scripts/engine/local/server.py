@@ -28,6 +28,7 @@ from starlette.routing import Route as StarletteRoute
 
 from agrispec.errors import EngineError
 from gee_scripts.engine.local import discovery
+from gee_scripts.engine.local.encode import as_json
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.service import Call, File, Service
 
@@ -159,7 +160,7 @@ async def _decoded(request: Request) -> tuple[str, dict[str, str], dict[str, Any
         return request.method, query, {}
     try:
         body = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refusal(400, f"Invalid JSON payload received. {error}") from error
     if not isinstance(body, dict):
         raise Refusal(400, "Invalid JSON payload received. An object is expected.")
@@ -171,4 +172,4 @@ def _response(answer: dict[str, Any] | File, status: int = 200) -> Response:
     headers = {"Access-Control-Allow-Origin": "*"}
     if isinstance(answer, File):
         return Response(answer.content, media_type=answer.media_type, headers=headers)
-    return Response(json.dumps(answer), status, media_type="application/json", headers=headers)
+    return Response(as_json(answer), status, media_type="application/json", headers=headers)

@@ -6,9 +6,8 @@ import hashlib
 import json
 import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,11 @@ from gee_scripts.engine.local.catalog import TreeCatalog
 from gee_scripts.engine.local.encode import encode
 from gee_scripts.engine.local.evaluate import evaluate
 from gee_scripts.engine.local.feature_files import as_features, as_geojson
+from gee_scripts.engine.local.fields import checked
 from gee_scripts.engine.local.frame import output_grid
 from gee_scripts.engine.local.pixels import as_image, check_size, chosen, compute, geo_tiff, grid_of, npy
 from gee_scripts.engine.local.raster import GO_ON
+from gee_scripts.engine.local.recent import Recent
 from gee_scripts.engine.local.refusals import Refusal, refusal_of
 from gee_scripts.engine.local.tasks import DEFAULT_PRIORITY, Cancelled, Tasks
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Image
@@ -32,6 +33,10 @@ from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Image
 _PAGE = 1000
 # Results kept between pages, and images between tiles.
 _KEPT = 8
+# Maps and thumbnails that can be asked for; the service forgets them after some hours.
+_STORED = 256
+# Pixels of 0.15 mm at the equator: far beyond what maps show.
+_LARGEST_ZOOM = 30
 # Half the side of the web map's square, metres: π · 6378137.
 _WEB_MAP = 20037508.342789244
 _TILE = 256
@@ -74,9 +79,9 @@ class Service:
         self._catalog = TreeCatalog(self.tree)
         self._assets = Assets(self.tree)
         self._exporter = exporting.Exporter(self.tree, self._catalog, self._assets)
-        self._pages: OrderedDict[str, list[Any]] = OrderedDict()
-        self._images: OrderedDict[str, Image] = OrderedDict()
-        self._stored: dict[str, Mapping[str, Any]] = {}
+        self._pages: Recent[str, list[Any]] = Recent(_KEPT)
+        self._images: Recent[str, Image] = Recent(_KEPT)
+        self._stored: Recent[str, Mapping[str, Any]] = Recent(_STORED)
         self._closing = threading.Event()
         assets = self._assets
         self._answers: Mapping[str, Callable[[Call], Answer]] = {
@@ -124,7 +129,7 @@ class Service:
             raise Refusal(400, f"The local engine does not answer {route.id.removeprefix('projects.')} yet.")
         GO_ON.set(self._go_on)
         try:
-            return answer(call)
+            return answer(replace(call, query=checked(call.query), body=checked(call.body)))
         except Cancelled as error:
             raise Refusal(400, "The local engine was stopped.") from error
         except AgrispecError as error:
@@ -191,9 +196,7 @@ class Service:
         if found is None:
             value = self._evaluate(expression)
             found = list(value.items) if isinstance(value, Collection) and value.kind == "Image" else as_features(value)
-            self._pages[digest] = found
-            while len(self._pages) > _KEPT:
-                self._pages.popitem(last=False)
+            self._pages.put(digest, found)
         stop = start + int(call.body.get("pageSize") or _PAGE)
         return found, start, stop, f"{digest}-{stop}" if stop < len(found) else ""
 
@@ -213,28 +216,26 @@ class Service:
     def _store(self, kind: str, call: Call) -> Answer:
         """Keep an expression with its options; it is evaluated once now, so that errors show where they are made."""
         name = f"{call.path['parent']}/{kind}/{secrets.token_hex(16)}"
-        self._keep(name, as_image(self._evaluate(call.body["expression"])))
-        self._stored[name] = call.body
+        self._images.put(name, as_image(self._evaluate(call.body["expression"])))
+        self._stored.put(name, call.body)
         return {"name": name}
-
-    def _keep(self, name: str, image: Image) -> None:
-        self._images[name] = image
-        while len(self._images) > _KEPT:
-            self._images.popitem(last=False)
 
     def _kept(self, name: str) -> tuple[Image, Mapping[str, Any]]:
         body = self._stored.get(name)
         if body is None:
-            raise Refusal(404, f"'{name}' not found.")
+            raise Refusal(404, f"'{name}' not found: the local engine keeps the {_STORED} maps and thumbnails that "
+                               "were used last.")
         image = self._images.get(name)
         if image is None:
             image = as_image(self._evaluate(body["expression"]))
-            self._keep(name, image)
+            self._images.put(name, image)
         return image, body
 
     def _tile(self, call: Call) -> Answer:
         image, body = self._kept(call.path["parent"])
         zoom, x, y = (int(call.path[name]) for name in ("zoom", "x", "y"))
+        if zoom > _LARGEST_ZOOM or max(x, y) >= 2**_LARGEST_ZOOM:
+            raise Refusal(400, f"There is no tile {x}, {y} at zoom {zoom}: the largest zoom is {_LARGEST_ZOOM}.")
         side = 2 * _WEB_MAP / 2**zoom / _TILE
         grid = Grid(crs="EPSG:3857", width=_TILE, height=_TILE,
                     transform=(side, 0, x * _TILE * side - _WEB_MAP, 0, -side, _WEB_MAP - y * _TILE * side))

@@ -76,6 +76,10 @@ Work = Callable[[Progress], Sequence[str]]
 """Does a task and returns the addresses of what it wrote; `AgrispecError` is a failure in the user's hands."""
 
 
+def _nothing(progress: Progress) -> Sequence[str]:
+    return ()
+
+
 @dataclass(kw_only=True, eq=False)
 class Task:
     """One operation and where it stands; changed only under the lock of its `Tasks`.
@@ -84,6 +88,7 @@ class Task:
         name: projects/P/operations/ID.
         kind: EXPORT_IMAGE, EXPORT_FEATURES, INGEST_IMAGE or INGEST_TABLE.
         created, started, updated: UTC; `started` None before it runs.
+        work: what it does; nothing any more when it is over, so that its request is let go.
         error: the service's words where it failed.
         written: addresses of what it wrote.
     """
@@ -104,10 +109,16 @@ class Task:
     def turn(self, state: State) -> None:
         """Change its state, now."""
         self.state, self.updated = state, datetime.now(UTC)
+        if self.finished:
+            self.work = _nothing
+
+    @property
+    def finished(self) -> bool:
+        """Whether its state is the last one."""
+        return self.state in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 
     def operation(self) -> dict[str, Any]:
         """The operation as the service describes it."""
-        finished = self.state in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
         metadata: dict[str, Any] = {
             "@type": "type.googleapis.com/google.earthengine.v1.OperationMetadata", "state": self.state.value,
             "type": self.kind, "description": self.description, "priority": self.priority,
@@ -118,8 +129,8 @@ class Task:
                          "batchEecuUsageSeconds": self.progress.cpu_seconds}
         if self.written:
             metadata["destinationUris"] = list(self.written)
-        found: dict[str, Any] = {"name": self.name, "metadata": metadata, "done": finished}
-        if finished:
+        found: dict[str, Any] = {"name": self.name, "metadata": metadata, "done": self.finished}
+        if self.finished:
             metadata["endTime"] = timestamp(self.updated)
             if self.state is State.SUCCEEDED:
                 found["response"] = {}

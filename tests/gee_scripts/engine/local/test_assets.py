@@ -31,8 +31,14 @@ def test_folders_and_collections_are_created_and_listed(home):
 
 
 def test_a_missing_asset_is_said_in_the_services_words(running, home):
-    with pytest.raises(ee.EEException, match=r"Asset '.*/nothing' not found \(does not exist or caller does not"):
-        ee.data.getAsset(f"{home}/nothing")
+    nothing = f"{home}/nothing"
+    for ask in (ee.data.getAsset, ee.data.listAssets, ee.data.deleteAsset, ee.data.getIamPolicy,
+                lambda name: ee.data.updateAsset(name, {"properties": {}}, ["properties"]),
+                lambda name: ee.data.copyAsset(name, f"{home}/copy")):
+        with pytest.raises(ee.EEException, match=f"^Asset '{nothing}' does not exist or doesn't allow this operation"):
+            ask(nothing)
+    with pytest.raises(ee.EEException, match=r"Image.load: Image asset '.*' not found \(does not exist or caller"):
+        ee.Image(nothing).getInfo()
     with pytest.warns(DeprecationWarning, match="getInfo"):
         assert ee.data.getInfo(f"{home}/nothing") is None
 

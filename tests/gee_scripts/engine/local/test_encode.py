@@ -8,10 +8,12 @@ from typing import Any
 import ee
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
-from gee_scripts.engine.local.encode import encode, geojson
+from gee_scripts.engine.local.encode import as_json, encode, geojson
 from gee_scripts.engine.local.frame import output_grid
 
 
@@ -82,3 +84,14 @@ def test_the_grid_of_an_export_is_that_of_its_transform_or_scale_over_the_bounds
         output_grid(world.value(ee.Image(1)))
     with pytest.raises(EngineError, match="only the default projection"):
         output_grid(world.value(ee.ImageCollection([ee.Image(1).clip(region)]).median()))
+
+
+@given(values=st.recursive(st.floats() | st.integers() | st.text(max_size=3) | st.none(),
+                           lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner,
+                                                                                       max_size=3), max_leaves=8))
+def test_json_text_is_strict_and_null_where_json_has_no_number(values: Any) -> None:
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    loose = json.loads(json.dumps(values), parse_constant=lambda name: None)
+    assert json.loads(as_json(values), parse_constant=refuse) == loose

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import threading
 import time
 import urllib.error
@@ -147,6 +148,103 @@ def test_requests_without_an_answer_are_refused_in_the_services_form(running, pa
     assert answer.code == status
     assert b'"error"' in body
     assert b'"message"' in body
+
+
+def answered(running, path, body=None, method=None):
+    """Status and decoded JSON of an answer to a request below the project."""
+    request = urllib.request.Request(f"{running.url}/v1/projects/agrispec-local{path}", method=method,
+                                     data=None if body is None else json.dumps(body).encode())
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+ONE = {"result": "0", "values": {"0": {"functionInvocationValue": {
+    "functionName": "Image.constant", "arguments": {"value": {"constantValue": 1}}}}}}
+EXPORT = {"expression": ONE, "fileExportOptions": {
+    "fileFormat": "TF_RECORD_IMAGE", "cloudStorageDestination": {"bucket": "bucket", "filenamePrefix": "odd"}}}
+SMALL = {"crsCode": "EPSG:32631", "dimensions": {"width": 2, "height": 2},
+         "affineTransform": {"scaleX": 10, "scaleY": -10, "translateX": 500000, "translateY": 5400000}}
+
+
+@pytest.mark.parametrize(("path", "body", "named"), [
+    (":listAssets?pageSize=abc", None, "pageSize"), (":listAssets?pageSize=-3", None, "pageSize"),
+    ("/operations?pageSize=-1", None, "pageSize"),
+    ("/table:computeFeatures", {"expression": ONE, "pageSize": "x"}, "pageSize"),
+    ("/image:computePixels", {"expression": ONE, "grid": [1]}, "'grid'"),
+    ("/image:computePixels", {"expression": ONE, "grid": SMALL | {"dimensions": {"width": "x", "height": 1}}},
+     "grid.dimensions.width"),
+    ("/image:computePixels", {"expression": ONE, "grid": SMALL | {"crsCode": "EPSG:1"}}, "'EPSG:1'"),
+    ("/image:computePixels", {"expression": ONE, "grid": SMALL | {
+        "affineTransform": SMALL["affineTransform"] | {"translateX": float("nan")}}}, "grid.affineTransform"),
+    ("/image:computePixels", {"expression": ONE, "bandIds": 5}, "bandIds"),
+    ("/image:computePixels", {"expression": ONE, "grid": SMALL, "visualizationOptions": {"ranges": [5]}},
+     r"visualizationOptions.ranges\[0\]"),
+    ("/image:computePixels", {"expression": ONE, "grid": SMALL, "visualizationOptions": {"gamma": {"value": 0}}},
+     "Gamma"),
+    ("/image:export", EXPORT | {"maxPixels": 5}, "maxPixels"), ("/image:export", EXPORT | {"priority": 5}, "priority"),
+    ("/image:export", EXPORT | {"expression": 5}, "expression"),
+    ("/image:export", {"expression": ONE, "assetExportOptions": {"earthEngineDestination": {"name": 5}}},
+     "assetExportOptions.earthEngineDestination.name"),
+    ("/image:import", {"imageManifest": {"name": "projects/p/assets/a", "tilesets": ["x"]}},
+     r"imageManifest.tilesets\[0\]"),
+    ("/image:import", {"imageManifest": {"name": "projects/p/assets/a", "bands": [{}], "tilesets": [
+        {"sources": [{"uris": ["gs://bucket/x.tif"]}]}]}}, "band without id"),
+    ("/table:import", {"tableManifest": {"sources": [{"uris": [5]}]}}, r"tableManifest.sources\[0\].uris\[0\]"),
+    ("/assets?assetId=odd", {"type": "FOLDER", "properties": 5}, "properties"),
+    ("/value:compute", {}, "lacks the field 'expression'"), ("/value:compute", {"expression": None}, "'expression'"),
+    ("/value:compute", {"expression": {"result": "0", "values": {"0": {"functionInvocationValue": {
+        "functionName": 5, "arguments": {}}}}}}, "functionName"),
+    ("/value:compute", {"expression": {"result": "0", "values": {"0": {"argumentReference": [1]}}}},
+     "argumentReference")])
+def test_a_field_that_cannot_be_is_refused_by_its_name(running, path, body, named):
+    status, answer = answered(running, path, body)
+    assert status == 400
+    assert re.search(named, answer["error"]["message"])
+    assert "Internal" not in answer["error"]["message"]
+
+
+def test_a_body_nested_without_end_is_refused(running):
+    request = urllib.request.Request(f"{running.url}/v1/projects/agrispec-local/value:compute",
+                                     data=b'{"expression":' + b"[" * 100_000)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    with caught.value as answer:
+        assert "Invalid JSON payload" in json.load(answer)["error"]["message"]
+
+
+def test_answers_are_json_without_the_numbers_it_lacks(running):
+    point = ee.Geometry.Point([3.01, 48.75])
+    value = ee.Image.constant([-1, 4]).sqrt().rename(["a", "b"])
+    assert value.reduceRegion(ee.Reducer.first(), point, 10).getInfo() == {"a": None, "b": 2}
+    features = value.reduceRegions(ee.FeatureCollection([ee.Feature(point, {"v": 1})]), ee.Reducer.first(), 10)
+    properties = ee.data.computeFeatures({"expression": features})["features"][0]["properties"]
+    assert properties == {"v": 1, "a": None, "b": 2}
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_maps_that_were_not_used_for_long_are_let_go_and_say_so(running):
+    _, first = answered(running, "/maps", {"expression": ONE})
+    _, second = answered(running, "/maps", {"expression": ONE})
+    for number in range(255):
+        answered(running, "/maps", {"expression": ONE})
+        if number == 100:
+            with urllib.request.urlopen(f"{running.url}/v1/{first['name']}/tiles/0/0/0") as answer:
+                assert answer.status == 200
+    with urllib.request.urlopen(f"{running.url}/v1/{first['name']}/tiles/0/0/0") as answer:
+        assert answer.status == 200
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{running.url}/v1/{second['name']}/tiles/0/0/0")
+    with caught.value as answer:
+        assert answer.code == 404
+        assert "keeps the 256 maps and thumbnails" in json.load(answer)["error"]["message"]
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{running.url}/v1/{first['name']}/tiles/{'9' * 12}/0/0")
+    with caught.value as answer:
+        assert "the largest zoom is 30" in json.load(answer)["error"]["message"]
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

@@ -1,7 +1,9 @@
 """The task queue: states, order, cancelling, and what the client reads of it."""
 
+import gc
 import threading
 import time
+import weakref
 from datetime import datetime
 
 import pytest
@@ -112,6 +114,30 @@ def test_a_request_id_begins_one_task(tasks):
     assert tasks.submit("EXPORT_IMAGE", "", work(), request_id="r")["name"] == first["name"]
     assert tasks.submit("EXPORT_IMAGE", "", work(), request_id="s")["name"] != first["name"]
     assert len(tasks.list()) == 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_a_task_was_to_do_is_let_go_when_it_is_over(tasks, fails):
+    class Body:
+        """A request."""
+
+    body = Body()
+    held = weakref.ref(body)
+
+    def run(progress, body=body):
+        if fails:
+            raise DataError("odd", mend="mend it")
+        return ()
+
+    over = tasks.submit("EXPORT_IMAGE", "", run)["name"]
+    del body, run
+    until(tasks, over, "SUCCEEDED", "FAILED")
+    end = time.monotonic() + 10
+    while held() is not None:
+        assert time.monotonic() < end
+        gc.collect()
+        time.sleep(0.002)
+    assert tasks.get(over)["done"]
 
 
 def test_closing_leaves_no_thread():
