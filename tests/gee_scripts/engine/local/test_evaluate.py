@@ -69,7 +69,8 @@ def test_the_clear_medians_of_a_season_equal_numpys(world: Any, unmatched: int) 
     from agrispec.cube import ClearLook
 
     rule = ClearLook(max_cloud_cover=100, unmatched="scl")
-    found = clouds.clear(clouds.scenes(S2, season, ee.Geometry.Point([3.0, 48.7]).buffer(50_000), rule), rule)
+    region = ee.Geometry.Point([3.0, 48.7]).buffer(50_000)
+    found = clouds.clear(clouds.scenes(S2, season, region, rule), clouds.scores(season, region), rule)
     steps = composites.step_medians(found, season, window, SENTINEL2_IDS)
     pixels = world.pixels(steps.toBands())
     medians, counts = oracle(reflectance, seen, days, window, season)
