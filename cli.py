@@ -34,7 +34,11 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except AgrispecError as error:
+        except (AgrispecError, KeyboardInterrupt) as error:
+            for note in getattr(error, "__notes__", ()):
+                click.echo(note, err=True)
+            if isinstance(error, KeyboardInterrupt):
+                raise
             click.echo(f"agrispec-gee: {error}", err=True)
             ctx.exit(error.exit_code)
         except ModuleNotFoundError as error:

@@ -57,29 +57,35 @@ def publish_image(engine: Engine, bucket: str, image: ImageAsset, season: Season
         StorageError: the file could not be uploaded.
         TaskFailed: the ingestion failed.
     """
-    uri = storage.open(engine, bucket).upload(image.file, f"uploads/{image.asset_id}.tif")
+    objects, below = storage.open(engine, bucket), f"uploads/{image.asset_id}/"
+    uri = objects.upload(image.file, f"{below}image.tif")
     started = engine.ingest_image({
         "name": image.asset_id, "tilesets": [{"id": "0", "sources": [{"uris": [uri]}]}],
         "bands": [{"id": image.band, "tilesetId": "0", "tilesetBandIndex": 0, "pyramidingPolicy": image.pyramiding,
                    "missingData": {"values": [image.missing]}}],
         "startTime": _midnight(season.start), "endTime": _midnight(season.end), "properties": dict(image.properties)})
-    return tasks.wait(engine, started, progress)
+    done = tasks.wait(engine, started, progress)
+    objects.delete(below)
+    return done
 
 
 def publish_table(engine: Engine, bucket: str, rows: Sequence[Mapping[str, Any]], asset_id: str,
                   properties: Mapping[str, str | float], season: Season,
                   progress: Callable[[Operation], None]) -> Operation:
     """Upload rows with a GeoJSON `geometry` as a CSV and ingest it as a table; as `publish_image`."""
+    objects, below = storage.open(engine, bucket), f"uploads/{asset_id}/"
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch, "table.csv")
         file.write_bytes(csv_of(rows))
-        uri = storage.open(engine, bucket).upload(file, f"uploads/{asset_id}.csv")
+        uri = objects.upload(file, f"{below}table.csv")
     started = engine.ingest_table({
         "name": asset_id, "sources": [{"uris": [uri], "charset": "UTF-8", "primaryGeometryColumn": "geometry"}],
         "columnDataTypeOverrides": {name: _COLUMN_TYPES[type(value)] for name, value in rows[0].items()
                                     if name != "geometry"},
         "startTime": _midnight(season.start), "endTime": _midnight(season.end), "properties": dict(properties)})
-    return tasks.wait(engine, started, progress)
+    done = tasks.wait(engine, started, progress)
+    objects.delete(below)
+    return done
 
 
 def compare_image(engine: Engine, expression: Expression, image: ImageAsset) -> int:

@@ -117,11 +117,14 @@ def cubes(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.Da
 
     Raises:
         TaskFailed: a task failed.
-        DataError: a sample did not come back.
+        StorageError: the bucket cannot be used, which is asked before anything is computed.
+        DataError: a source season has no scene, or a sample did not come back.
     """
     spec, bucket, token = config.spec, config.engine.bucket, uuid.uuid4().hex[:8]
+    objects, below = storage.open(engine, bucket), f"exports/{run.path.resolve().name}/{token}/"
+    objects.check()
     planned = list(planning.shards(table, config.samples.per_task))
-    prefixes = {shard.name: f"exports/{run.path.resolve().name}/{token}/{shard.name}" for shard in planned}
+    prefixes = {shard.name: f"{below}{shard.name}" for shard in planned}
     requests = (graphs.cubes(spec, config.season_of(shard.season), shard.cell, shard.at, bucket=bucket,
                              prefix=prefixes[shard.name], description=f"cubes {shard.name}".replace("/", " "),
                              request_id=planning.request_id(token, shard.name)) for shard in planned)
@@ -131,7 +134,6 @@ def cubes(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.Da
             raise DataError(f"no scene of {spec.collection} touches the area in the season {year}",
                             mend="check [season] source, [area], and [clear] max_cloud_cover")
     done = tasks.export(engine, requests, lambda operation: progress(operation.description))
-    objects = storage.open(engine, bucket)
     content = samples.encode(table)
     digest = hashlib.sha256(content).hexdigest()[:16]
     with whole_folder(run.shards) as folder:
@@ -141,6 +143,7 @@ def cubes(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.Da
             _need_every_row(path, shard, spec)
         shards.describe(folder, spec, sampling=shards.Sampling.of(digest, config.taxonomy))
     write_files({run.samples: content})
+    objects.delete(below)
     cells = {str(year): int(group["cell"].nunique()) for year, group in table.groupby("season")}
     return {"records": len(table), "tasks": len(done), "scenes": scenes, "cells": cells, "samples": digest,
             "seeds": {"samples": config.samples.seed, "split": config.split.seed},

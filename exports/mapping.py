@@ -57,14 +57,16 @@ def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, pro
 
     Raises:
         ConfigError: see `grid_of`.
+        StorageError: the bucket cannot be used.
         TaskFailed: the task failed.
         DataError: its files did not arrive.
     """
     spec, side, token = config.spec.view(), config.map.patch, uuid.uuid4().hex[:8]
     year = config.season.target if season is None else season
     grid = grid_of(config)
-    objects = storage.open(engine, config.engine.bucket)
-    prefix = f"exports/{run.path.resolve().name}/{token}/map"
+    objects, below = storage.open(engine, config.engine.bucket), f"exports/{run.path.resolve().name}/{token}/"
+    objects.check()
+    prefix = f"{below}map"
     request = graphs.patches(spec, config.season_of(year), grid, side, bucket=config.engine.bucket,
                              prefix=prefix, description=f"patches {year}",
                              request_id=planning.request_id(token, "map"))
@@ -78,4 +80,5 @@ def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, pro
             objects.download(name, folder / Path(name).name)
         shards.describe(folder, spec, layout=shards.PatchLayout(grid=grid, patch=side, season=year))
         total = shards.mixer_of(folder).total_patches
+    objects.delete(below)
     return {"season": year, "patches": total, "eecu_seconds": done.eecu_seconds}

@@ -10,7 +10,7 @@ from agrispec.config import Config
 from agrispec.engine import Engine, Expression
 from agrispec.errors import CorruptRecord
 from agrispec.taxonomy import NO_CLASS
-from exports import assets, manifest, parcels, tiles
+from exports import assets, manifest, parcels, storage, tiles
 from exports.assets import ImageAsset
 from exports.runs import PREDICTION_CARD, Run
 
@@ -57,6 +57,7 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: 
     """
     card = _card(run)
     bucket, season = config.engine.bucket, config.season_of(card["season"])
+    storage.open(engine, bucket).check()
     engine.create_folder(f"projects/{config.engine.project}/assets/{config.engine.folder}")
     compared: dict[str, int] = {}
     for image in images(run, config, card):
