@@ -67,8 +67,8 @@ def _follow(engine: Engine, known: dict[str, Operation], progress: Callable[[Ope
         if not running:
             return
         time.sleep(pause)
-        # A fifth more each time: the last look is late by at most a fifth of what the tasks took.
-        pause = min(pause * 1.2, longest)
+        # A twentieth more each time: the last look is late by at most a twentieth of what the tasks took.
+        pause = min(pause * 1.05, longest)
         for name in running:
             try:
                 known[name] = engine.operation(name)
