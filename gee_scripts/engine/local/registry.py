@@ -21,8 +21,33 @@ from gee_scripts.engine.local.catalog import Catalog
 
 Implementation = TypeVar("Implementation", bound=Callable[..., Any])
 
-IMPLEMENTED: dict[str, tuple[Callable[..., Any], bool]] = {}
-"""Name -> (function, whether the catalogue comes first among its arguments)."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What implements an algorithm, and how far.
+
+    Attributes:
+        function: takes the algorithm's arguments in their order.
+        catalog: whether the catalogue comes first among its arguments.
+        lacks: what of the algorithm is refused; "" where all of it is there.
+        differs: where an answer may be another than the service's; "" where its documentation is followed.
+        source: what our reading rests on, beside the algorithm's description in the client's list; "" for nothing.
+    """
+
+    function: Callable[..., Any]
+    catalog: bool
+    lacks: str
+    differs: str
+    source: str
+
+    @property
+    def status(self) -> str:
+        """done, or partial where something is refused."""
+        return "partial" if self.lacks else "done"
+
+
+IMPLEMENTED: dict[str, Entry] = {}
+"""Name -> what implements it."""
 
 
 class AlgorithmError(EngineError):
@@ -39,12 +64,13 @@ class Argument:
     default: Any
 
 
-def algorithm(*names: str, catalog: bool = False) -> Callable[[Implementation], Implementation]:
-    """Decorates the implementation of one algorithm, or of several that are synonyms."""
+def algorithm(*names: str, catalog: bool = False, lacks: str = "", differs: str = "",
+              source: str = "") -> Callable[[Implementation], Implementation]:
+    """Decorates the implementation of one algorithm, or of several that are synonyms; see `Entry`."""
 
     def register(function: Implementation) -> Implementation:
-        for name in names:
-            IMPLEMENTED[name] = function, catalog
+        entry = Entry(function=function, catalog=catalog, lacks=lacks, differs=differs, source=source)
+        IMPLEMENTED.update(dict.fromkeys(names, entry))
         return function
 
     return register
@@ -77,8 +103,8 @@ def invoke(name: str, given: Mapping[str, Any], catalog: Catalog) -> Any:
         EngineError: it does not exist, is not implemented, or refuses its arguments.
         AssetMissing: it loads an asset that is not there.
     """
-    function, with_catalog = _find(name)
-    arguments: list[Any] = [catalog] if with_catalog else []
+    entry = _find(name)
+    arguments: list[Any] = [catalog] if entry.catalog else []
     expected = signatures()[name]
     for argument in expected:
         value = given.get(argument.name)
@@ -100,7 +126,7 @@ def invoke(name: str, given: Mapping[str, Any], catalog: Catalog) -> Any:
         raise EngineError(f"{name}: Unexpected arguments: {', '.join(sorted(unknown))}",
                           mend=f"it takes {', '.join(a.name for a in expected) or 'none'}")
     try:
-        return function(*arguments)
+        return entry.function(*arguments)
     except AlgorithmError as error:
         raise EngineError(f"{name}: {error.message}", mend=error.mend) from error
     except AgrispecError:
@@ -112,7 +138,7 @@ def invoke(name: str, given: Mapping[str, Any], catalog: Catalog) -> Any:
                           mend="check its arguments; if they are right, report a fault of the local engine") from error
 
 
-def _find(name: str) -> tuple[Callable[..., Any], bool]:
+def _find(name: str) -> Entry:
     # The families register themselves when they are imported.
     from gee_scripts.engine.local import algorithms  # noqa: F401
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import ee
@@ -53,8 +54,11 @@ def test_every_kind_of_constant_is_understood(world: Any) -> None:
 
 
 def test_an_invocation_is_computed_once_even_inside_of_a_map(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gee_scripts.engine.local import algorithms  # noqa: F401 - they register themselves
+
     calls = []
-    monkeypatch.setitem(IMPLEMENTED, "Number.sqrt", (lambda value: calls.append(value) or value**0.5, False))
+    monkeypatch.setitem(IMPLEMENTED, "Number.sqrt", replace(
+        IMPLEMENTED["Number.sqrt"], function=lambda value: calls.append(value) or value**0.5))
     fixed = ee.Number(16).sqrt()
     assert world.value(ee.List.sequence(1, 50).map(lambda i: ee.Number(i).multiply(fixed)))[-1] == 200
     assert calls == [16]
@@ -99,12 +103,12 @@ def test_every_implementation_is_of_an_algorithm_that_exists_and_takes_its_argum
     import gee_scripts.engine.local.algorithms  # noqa: F401
 
     assert set(IMPLEMENTED) <= set(signatures())
-    for name, (function, with_catalog) in IMPLEMENTED.items():
+    for name, entry in IMPLEMENTED.items():
         try:
-            signature = inspect.signature(function)
+            signature = inspect.signature(entry.function)
         except ValueError:  # some of math and str tell no signature
             continue
-        signature.bind(*range(len(signatures()[name]) + with_catalog))
+        signature.bind(*range(len(signatures()[name]) + entry.catalog))
 
 
 def test_a_chain_that_is_too_long_ends_in_a_sentence(world: Any) -> None:
