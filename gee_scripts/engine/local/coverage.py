@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_MATHS = ("add subtract multiply divide mod pow min max atan2 hypot abs ceil floor round sqrt exp log log10 cbrt sin cos"
-          " tan asin acos atan sinh cosh tanh signum eq neq lt lte gt gte and or not bitwiseAnd bitwiseOr bitwiseXor"
-          " bitwiseNot bitCount leftShift rightShift")
+_MATHS = ("add subtract multiply divide mod pow min max atan2 hypot abs ceil floor round sqrt exp log log10 cbrt sin"
+          " cos tan asin acos atan sinh cosh tanh signum eq neq lt lte gt gte and or not bitwiseAnd bitwiseOr"
+          " bitwiseXor bitwiseNot bitCount leftShift rightShift")
 _TYPES = "toByte toShort toInt toLong toFloat toDouble toInt8 toUint8 toInt16 toUint16 toInt32 toUint32 toInt64"
-_MATRICES = ("matrixTranspose matrixMultiply matrixSolve matrixInverse matrixPseudoInverse matrixDeterminant matrixTrace"
-             " matrixFnorm matrixDiagonal matrixToDiag matrixCholeskyDecomposition matrixQRDecomposition"
+_MATRICES = ("matrixTranspose matrixMultiply matrixSolve matrixInverse matrixPseudoInverse matrixDeterminant"
+             " matrixTrace matrixFnorm matrixDiagonal matrixToDiag matrixCholeskyDecomposition matrixQRDecomposition"
              " matrixLUDecomposition matrixSingularValueDecomposition")
 
 COVERAGE: Mapping[str, tuple[str, ...]] = {
@@ -32,8 +32,8 @@ COVERAGE: Mapping[str, tuple[str, ...]] = {
                                      " gradient derivative entropy connectedPixelCount connectedComponents"
                                      " fastDistanceTransform distance neighborhoodToBands neighborhoodToArray"),
                            ("Kernel", "circle square rectangle octagon cross plus diamond euclidean manhattan chebyshev"
-                                      " gaussian fixed laplacian4 laplacian8 sobel prewitt roberts kirsch compass rotate"
-                                      " add inverse")],
+                                      " gaussian fixed laplacian4 laplacian8 sobel prewitt roberts kirsch compass"
+                                      " rotate add inverse")],
         "Statistics": [("Image", "reduce reduceRegion reduceRegions sample sampleRegions stratifiedSample"
                                  " sampleRectangle reduceToVectors"),
                        ("Collection", "reduceColumns reduceToImage errorMatrix"),
@@ -61,12 +61,12 @@ COVERAGE: Mapping[str, tuple[str, ...]] = {
                                          " disjoint withinDistance dateRangeContains dayOfYear calendarRange"
                                          " maxDifference expression area"),
                               ("Join", "apply simple inner inverted saveAll saveBest saveFirst")],
-        "Arrays": [("", "Array"), ("Array", f"{_MATHS} {_MATRICES} cat get cut slice reshape transpose repeat reduce sort"
-                                            " accum argmax dotProduct mask pad project length identity eigen toList"
-                                            " toFloat toDouble toInt"),
-                   ("Image", f"{_MATRICES} matrixIdentity toArray arrayCat arrayGet arrayProject arrayFlatten arraySlice"
-                             " arraySort arrayReduce arrayRepeat arrayReshape arrayTranspose arrayMask arrayPad arrayLength"
-                             " arrayLengths arrayDimensions arrayDotProduct arrayAccum arrayArgmax")],
+        "Arrays": [("", "Array"), ("Array", f"{_MATHS} {_MATRICES} cat get cut slice reshape transpose repeat reduce"
+                                            " sort accum argmax dotProduct mask pad project length identity eigen"
+                                            " toList toFloat toDouble toInt"),
+                   ("Image", f"{_MATRICES} matrixIdentity toArray arrayCat arrayGet arrayProject arrayFlatten"
+                             " arraySlice arraySort arrayReduce arrayRepeat arrayReshape arrayTranspose arrayMask"
+                             " arrayPad arrayLength arrayLengths arrayDimensions arrayDotProduct arrayAccum arrayArgmax")],
         "Learning": [("Classifier", "decisionTree decisionTreeEnsemble setOutputMode mode schema"),
                      ("Image", "classify"), ("FeatureCollection", "classify"),
                      ("ConfusionMatrix", "array accuracy kappa producersAccuracy consumersAccuracy order fscore"),
@@ -76,8 +76,8 @@ COVERAGE: Mapping[str, tuple[str, ...]] = {
                                               " MultiPolygon MultiGeometry Rectangle BBox"),
                      ("Geometry", "area length perimeter bounds buffer centroid convexHull simplify union intersection"
                                   " difference symmetricDifference dissolve contains containedIn intersects disjoint"
-                                  " distance withinDistance transform projection coordinates geometries type coveringGrid"
-                                  " cutLines closestPoint closestPoints isUnbounded geodesic edgesAreGeodesics"),
+                                  " distance withinDistance transform projection coordinates geometries type"
+                                  " coveringGrid cutLines closestPoint closestPoints isUnbounded geodesic edgesAreGeodesics"),
                      ("Feature", "area length perimeter bounds buffer centroid convexHull simplify union intersection"
                                  " difference symmetricDifference dissolve contains containedIn intersects disjoint"
                                  " distance withinDistance transform cutLines closestPoint closestPoints geometry id"
@@ -86,9 +86,9 @@ COVERAGE: Mapping[str, tuple[str, ...]] = {
         "Numbers, texts, lists, dictionaries, dates": [
             ("Number", f"{_MATHS} clamp unitScale format parse expression"),
             ("String", "cat length slice index rindex match replace split toLowerCase toUpperCase trim equals compareTo"),
-            ("List", "add cat contains containsAll distinct equals filter flatten frequency get getNumber getString indexOf"
-                     " indexOfSublist insert iterate join lastIndexOfSubList length map reduce remove removeAll repeat replace"
-                     " replaceAll reverse rotate sequence set shuffle size slice sort splice swap unzip zip"),
+            ("List", "add cat contains containsAll distinct equals filter flatten frequency get getNumber getString"
+                     " indexOf indexOfSublist insert iterate join lastIndexOfSubList length map reduce remove removeAll"
+                     " repeat replace replaceAll reverse rotate sequence set shuffle size slice sort splice swap unzip zip"),
             ("Dictionary", "combine contains fromLists get getArray getNumber getString keys map remove rename set"
                            " size toArray toImage values"),
             ("Date", "advance difference format fromYMD get getFraction getRange getRelative millis parse unitRatio"
