@@ -66,7 +66,8 @@ COVERAGE: Mapping[str, tuple[str, ...]] = {
                                             " toList toFloat toDouble toInt"),
                    ("Image", f"{_MATRICES} matrixIdentity toArray arrayCat arrayGet arrayProject arrayFlatten"
                              " arraySlice arraySort arrayReduce arrayRepeat arrayReshape arrayTranspose arrayMask"
-                             " arrayPad arrayLength arrayLengths arrayDimensions arrayDotProduct arrayAccum arrayArgmax")],
+                             " arrayPad arrayLength arrayLengths arrayDimensions arrayDotProduct"
+                             " arrayAccum arrayArgmax")],
         "Learning": [("Classifier", "decisionTree decisionTreeEnsemble setOutputMode mode schema"),
                      ("Image", "classify"), ("FeatureCollection", "classify"),
                      ("ConfusionMatrix", "array accuracy kappa producersAccuracy consumersAccuracy order fscore"),
@@ -77,7 +78,8 @@ COVERAGE: Mapping[str, tuple[str, ...]] = {
                      ("Geometry", "area length perimeter bounds buffer centroid convexHull simplify union intersection"
                                   " difference symmetricDifference dissolve contains containedIn intersects disjoint"
                                   " distance withinDistance transform projection coordinates geometries type"
-                                  " coveringGrid cutLines closestPoint closestPoints isUnbounded geodesic edgesAreGeodesics"),
+                                  " coveringGrid cutLines closestPoint closestPoints isUnbounded geodesic"
+                                  " edgesAreGeodesics"),
                      ("Feature", "area length perimeter bounds buffer centroid convexHull simplify union intersection"
                                  " difference symmetricDifference dissolve contains containedIn intersects disjoint"
                                  " distance withinDistance transform cutLines closestPoint closestPoints geometry id"
@@ -85,10 +87,12 @@ COVERAGE: Mapping[str, tuple[str, ...]] = {
                      ("", "Feature ErrorMargin")],
         "Numbers, texts, lists, dictionaries, dates": [
             ("Number", f"{_MATHS} clamp unitScale format parse expression"),
-            ("String", "cat length slice index rindex match replace split toLowerCase toUpperCase trim equals compareTo"),
+            ("String", "cat length slice index rindex match replace split toLowerCase toUpperCase trim equals"
+                       " compareTo"),
             ("List", "add cat contains containsAll distinct equals filter flatten frequency get getNumber getString"
                      " indexOf indexOfSublist insert iterate join lastIndexOfSubList length map reduce remove removeAll"
-                     " repeat replace replaceAll reverse rotate sequence set shuffle size slice sort splice swap unzip zip"),
+                     " repeat replace replaceAll reverse rotate sequence set shuffle size slice sort splice swap"
+                     " unzip zip"),
             ("Dictionary", "combine contains fromLists get getArray getNumber getString keys map remove rename set"
                            " size toArray toImage values"),
             ("Date", "advance difference format fromYMD get getFraction getRange getRelative millis parse unitRatio"
