@@ -16,6 +16,7 @@ from gee_scripts.engine.local.values import (
     SYSTEM_INDEX,
     Closure,
     Collection,
+    ConfusionMatrix,
     Date,
     DateRange,
     Feature,
@@ -45,6 +46,8 @@ def encode(value: Any) -> Any:
             return value.item()
         case np.ndarray():
             return value.tolist()
+        case ConfusionMatrix():
+            return value.counts.tolist()
         case list() | tuple():
             return [encode(item) for item in value]
         case dict():

@@ -192,24 +192,39 @@ class Part:
         outputs: names of its outputs.
         numbers: its parameters, e.g. percentiles.
         weighted: inputs count by their weight; otherwise each counts one.
+        inputs: which of the reducer's inputs it takes, in its order.
+        optional: how many of its last inputs may be null.
+        shares: inputs that hold the weights (`Reducer.splitWeights`).
+        inner: the reducer that it groups, repeats or applies to elements.
+        names: of the group's key, or of a feature's properties.
     """
 
     kind: str
     outputs: tuple[str, ...]
     numbers: tuple[float, ...] = ()
     weighted: bool = True
+    inputs: tuple[int, ...] = (0,)
+    optional: int = 0
+    shares: tuple[int, ...] = ()
+    inner: Reducer | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reducer:
-    """Plain reducers that run side by side over the same single input."""
+    """Plain reducers that run side by side over the same inputs. An output named "" is dropped."""
 
     parts: tuple[Part, ...]
 
     @property
+    def width(self) -> int:
+        """Number of inputs."""
+        return 1 + max((place for part in self.parts for place in part.inputs + part.shares), default=0)
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of all outputs, in order."""
-        return tuple(name for part in self.parts for name in part.outputs)
+        return tuple(name for part in self.parts for name in part.outputs if name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +237,10 @@ class Kernel:
         units: "pixels" or "meters".
         normalised: weights sum to 1.
         magnitude: factor of the weights.
+        numbers: other parameters, e.g. the radius from north to south, or a standard deviation.
+        weights: rows of a kernel that is given by its weights.
+        focus: (column, row) of the centre in `weights`.
+        of: the kernels that it is made from.
     """
 
     kind: str
@@ -229,10 +248,22 @@ class Kernel:
     units: str = "pixels"
     normalised: bool = True
     magnitude: float = 1.0
+    numbers: tuple[float, ...] = ()
+    weights: tuple[tuple[float, ...], ...] = ()
+    focus: tuple[int, int] = (0, 0)
+    of: tuple[Kernel, ...] = ()
 
     def radius_pixels(self, scale: float) -> float:
         """Radius in pixels of `scale` metres."""
         return self.radius if self.units == "pixels" else self.radius / scale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConfusionMatrix:
+    """(actual, predicted) counts, and the class of each row and column."""
+
+    counts: np.ndarray[Any, Any]
+    order: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
