@@ -189,6 +189,107 @@ def demo(run: Path) -> None:
     click.echo(f"Next: agrispec-gee inspect {run}    or your own area: agrispec-gee init runs/mine")
 
 
+@main.group()
+def engine() -> None:
+    """The embedded Earth Engine: for any `ee` script, without an account.
+
+    Assets and buckets are a folder. Processes that use one folder at once share a server: `engine serve`.
+    """
+
+
+_DATA = click.option("--data", type=click.Path(path_type=Path, file_okay=False), required=True,
+                     help="Folder of assets and buckets.")
+_PROJECT = click.option("--project", default="agrispec-local", show_default=True,
+                        help="Cloud project id that it stands for.")
+
+
+@engine.command()
+@_DATA
+@_PROJECT
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
+def serve(data: Path, project: str, port: int) -> None:
+    """Serve a folder until interrupted; the address is printed first."""
+    import signal
+    import threading
+
+    from gee_scripts.engine.local.server import LocalServer
+    data.mkdir(parents=True, exist_ok=True)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with LocalServer(data, project, port=port) as server:
+        click.echo(server.url)
+        click.echo(f"Serving {data} as {project}. In Python: ee.Initialize(google.auth.credentials"
+                   f".AnonymousCredentials(), url={server.url!r}, project={project!r})", err=True)
+        stop.wait()
+
+
+@engine.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of assets and buckets.")
+@click.option("--url", help="Address of a server that runs already, instead of --data.")
+@_PROJECT
+@click.argument("script", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run(data: Path | None, url: str | None, project: str, script: Path, arguments: tuple[str, ...]) -> None:
+    """Run SCRIPT, an unmodified Earth Engine script, on the embedded engine."""
+    if (data is None) == (url is None):
+        raise click.UsageError("give --data DIR or --url URL")
+    from gee_scripts.engine import script as scripts
+    if url is not None:
+        scripts.run(script, arguments, url, project)
+        return
+    from gee_scripts.engine.local.server import LocalServer
+    data.mkdir(parents=True, exist_ok=True)
+    with LocalServer(data, project) as server:
+        scripts.run(script, arguments, server.url, project)
+
+
+@engine.command("import")
+@_DATA
+@click.option("--id", "asset", help="Asset id of a GeoTIFF that is no Sentinel-2 scene.")
+@click.option("--time", type=click.DateTime(), help="When a GeoTIFF was taken, UTC.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def import_(data: Path, asset: str | None, time: Any, files: tuple[Path, ...]) -> None:
+    """Bring FILES into a folder as image assets, and print their ids.
+
+    A pair of NetCDF files (10 m bands, 20 m bands) is a series of Sentinel-2 scenes; a GeoTIFF is one scene taken
+    at --time, or with --id any image.
+    """
+    from agrispec.formats.asset_tree import AssetTree
+    from scenes import importing
+    tree = AssetTree(data)
+    if asset is None and len(files) == 2 and all(path.suffix == ".nc" for path in files):
+        found = importing.import_netcdf(tree, *files)
+    elif len(files) == 1 and asset is not None:
+        found = (importing.import_image(tree, files[0], asset, time=time),)
+    elif len(files) == 1 and time is not None:
+        found = (importing.import_geotiff(tree, files[0], time=time),)
+    else:
+        raise click.UsageError("give two NetCDF files, a GeoTIFF with --time, or a GeoTIFF with --id")
+    for name in found:
+        click.echo(name)
+
+
+@engine.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON list of objects.")
+def functions(as_json: bool) -> None:
+    """Tell which of Earth Engine's functions are answered, and how far."""
+    import json
+    from collections import Counter
+    from dataclasses import asdict
+
+    from gee_scripts.engine.local import coverage
+    rows = coverage.rows()
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=1))
+        return
+    for row in rows:
+        if row.status != "not":
+            click.echo(f"{row.name:<40} {row.status:<8} {row.note}".rstrip())
+    counts = Counter(row.status for row in rows)
+    click.echo(f"{counts['done']} done, {counts['partial']} partial, {counts['not']} not")
+
+
 def _export(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> dict[str, Any]:
     from exports import collect, manifest
     from gee_scripts import export as graphs
@@ -262,13 +363,13 @@ def _opened(path: Path) -> Iterator[tuple[Run, Config, Engine]]:
     """A run, its configuration, and the engine that this names."""
     from exports import runs
     from gee_scripts import engine as engines
-    run = runs.open(path)
-    config = run.config
-    engine = engines.open(config.engine, run.path)
+    opened = runs.open(path)
+    config = opened.config
+    computing = engines.open(config.engine, opened.path)
     try:
-        yield run, config, engine
+        yield opened, config, computing
     finally:
-        engine.close()
+        computing.close()
 
 
 def _learning() -> Any:

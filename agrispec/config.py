@@ -23,6 +23,11 @@ from agrispec.season import Season
 from agrispec.splits import Split
 from agrispec.taxonomy import CropClass, Taxonomy
 
+# https://cloud.google.com/resource-manager/docs/creating-managing-projects#before_you_begin
+PROJECT_ID = r"[a-z][-a-z0-9]{4,28}[a-z0-9]"
+LOCAL_PROJECT = "agrispec-local"
+"""The project that the embedded engine stands for where none is named."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
@@ -38,7 +43,7 @@ class Service:
     """
 
     name: str = "local"
-    project: str = "agrispec-local"
+    project: str = LOCAL_PROJECT
     bucket: str = "agrispec-local"
     landscape: str = "landscape"
     folder: str = "maps"
@@ -47,8 +52,7 @@ class Service:
     def __post_init__(self) -> None:
         if self.name not in ("local", "cloud"):
             raise ConfigError(f"there is no engine {self.name!r}", mend='set [engine] name to "local" or "cloud"')
-        # https://cloud.google.com/resource-manager/docs/creating-managing-projects#before_you_begin
-        if not re.fullmatch(r"[a-z][-a-z0-9]{4,28}[a-z0-9]", self.project):
+        if not re.fullmatch(PROJECT_ID, self.project):
             raise ConfigError(f"{self.project!r} is not a Cloud project id",
                               mend="give [engine] project 6-30 lower-case letters, digits or hyphens, a letter first")
 

@@ -1,8 +1,12 @@
-"""Writes the pages that follow from the code: docs/configuration.md and docs/cli.md. Run it after a change."""
+"""Writes the pages that follow from the code: docs/configuration.md, docs/cli.md and docs/engine.md.
+
+Run it after a change."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -11,6 +15,7 @@ import click
 
 import cli
 from agrispec import config
+from gee_scripts.engine.local import coverage
 
 HERE = Path(__file__).parent
 
@@ -35,11 +40,39 @@ def configuration() -> str:
 def commands() -> str:
     """The help of every command."""
     parts = ["# agrispec-gee", "", "Made by `docs/generate.py`.", ""]
-    for name, command in [("", cli.main), *sorted(cli.main.commands.items())]:
-        called = f"agrispec-gee {name}".strip()
-        context = click.Context(command, info_name=called, max_content_width=100, terminal_width=100,
+    for name, command in _tree("agrispec-gee", cli.main):
+        context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100,
                                 **cli.main.context_settings)
-        parts += [f"## {called}", "", "```", command.get_help(context), "```", ""]
+        parts += [f"## {name}", "", "```", command.get_help(context), "```", ""]
+    return "\n".join(parts)
+
+
+def _tree(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    for below, part in sorted(getattr(command, "commands", {}).items()):
+        yield from _tree(f"{name} {below}", part)
+
+
+def engine() -> str:
+    """What the embedded engine answers, and how far it does."""
+    rows = coverage.rows()
+    count = Counter(row.status for row in rows)
+    parts = ["# The embedded engine's functions", "", "Made by `docs/generate.py`.", "",
+             f"Of the {len(rows)} functions that the `ee` client lists, {count['done']} are done, {count['partial']} are"
+             f" done in part, and {count['not']} are refused by name. The families below were written down before the"
+             " work on them (`gee_scripts/engine/local/coverage.py`).", "",
+             "Every reading rests on the function's description in the client's own list (`ee/tests/algorithms.json`);"
+             " a link names what it rests on beside that. Nothing here has been compared with Earth Engine itself:"
+             " `tests/conformance` is there for whoever has an account (CONTRIBUTING.md says how).", ""]
+    for family in coverage.COVERAGE:
+        parts += [f"## {family}", "", "| function | | what is refused or differs from the service | rests on |",
+                  "|---|---|---|---|"]
+        parts += [f"| `{row.name}` | {row.status} | {row.note} | {f'[link]({row.source})' if row.source else ''} |"
+                  for row in rows if row.family == family]
+        parts.append("")
+    for title, answered in (("Answered beside these", True), ("Refused", False)):
+        names = [row.name for row in rows if not row.family and (row.status != "not") == answered]
+        parts += [f"## {title}", "", ", ".join(f"`{name}`" for name in names), ""]
     return "\n".join(parts)
 
 
@@ -64,7 +97,7 @@ def _default(field: Any) -> str:
     return f"`{value!r}`" if not isinstance(value, str) else f'`"{value}"`'
 
 
-PAGES = {"configuration.md": configuration, "cli.md": commands}
+PAGES = {"configuration.md": configuration, "cli.md": commands, "engine.md": engine}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

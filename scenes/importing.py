@@ -119,6 +119,28 @@ def import_geotiff(tree: AssetTree, path: Path, *, time: datetime) -> str:
     return f"{SENTINEL2_COLLECTION}/{index}"
 
 
+def import_image(tree: AssetTree, path: Path, asset_id: str, *, time: datetime | None) -> str:
+    """One GeoTIFF as an image asset of that id, with its bands' names, type, grid and no-data value.
+
+    Args:
+        tree: where the image goes.
+        path: GeoTIFF.
+        asset_id: `projects/P/assets/...`; folders above it are made.
+        time: becomes `system:time_start`; without a zone it is UTC.
+
+    Returns: the id.
+
+    Raises:
+        CorruptRecord: the file is not there or not a GeoTIFF.
+        AssetExists: there is such an asset.
+    """
+    layout = geotiff.describe(path)
+    moment = time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
+    tree.write_image(asset_id, arrays=dict(zip(layout.names, geotiff.read(path), strict=True)), grid=layout.grid,
+                     nodata=layout.nodata, time_start=moment, properties={"agrispec:imported_from": path.name})
+    return asset_id
+
+
 def import_labels(tree: AssetTree, path: Path, *, variable: str, collection: str, season: Season) -> str:
     """One map of crop codes from a NetCDF file into a collection of label maps.
 

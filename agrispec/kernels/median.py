@@ -83,6 +83,32 @@ def step_medians_numpy(values: NDArray[np.generic], valid: NDArray[np.bool_], fi
     return medians, counts
 
 
+def sort_dates_numpy(ranked: NDArray[np.generic], depth: int, width: int) -> None:
+    """The twin: sorts the first `depth` rows of the first `width` columns, each column on its own."""
+    ranked[:depth, :width].sort(axis=0)
+
+
+@compiled(sort_dates_numpy)
+def _sort_dates(ranked, depth, width):  # type: ignore[no-untyped-def]
+    # Batcher's merge exchange, a network for any depth (Knuth, The Art of Computer Programming, volume 3,
+    # algorithm 5.2.2M).
+    span = 1
+    while span < depth:
+        stride = span
+        while stride > 0:
+            for start in range(stride % span, depth - stride, 2 * stride):
+                for lower in range(start, min(start + stride, depth - stride)):
+                    upper = lower + stride
+                    if lower // (2 * span) == upper // (2 * span):
+                        low, high = ranked[lower], ranked[upper]
+                        for i in range(width):
+                            a, b = low[i], high[i]
+                            low[i] = a if a < b else b
+                            high[i] = b if a < b else a
+            stride //= 2
+        span *= 2
+
+
 @compiled(step_medians_numpy)
 def _step_medians(values, valid, first, unseen):  # type: ignore[no-untyped-def]
     # The pixels of a block pass through one sorting network side by side, so that every comparison is a vector
@@ -118,23 +144,7 @@ def _step_medians(values, valid, first, unseen):  # type: ignore[no-untyped-def]
                     row = ranked[date]
                     for i in range(width):
                         row[i] = source[i] if seen[i] else unseen
-                # Batcher's merge exchange, a network for any depth (Knuth, The Art of Computer Programming,
-                # volume 3, algorithm 5.2.2M).
-                span = 1
-                while span < depth:
-                    stride = span
-                    while stride > 0:
-                        for start in range(stride % span, depth - stride, 2 * stride):
-                            for lower in range(start, min(start + stride, depth - stride)):
-                                upper = lower + stride
-                                if lower // (2 * span) == upper // (2 * span):
-                                    low, high = ranked[lower], ranked[upper]
-                                    for i in range(width):
-                                        a, b = low[i], high[i]
-                                        low[i] = a if a < b else b
-                                        high[i] = b if a < b else a
-                        stride //= 2
-                    span *= 2
+                _sort_dates(ranked, depth, width)
                 result = medians[step, band, left:left + width]
                 for rank in range(depth // 2 + 1):
                     row = ranked[rank]
@@ -145,3 +155,88 @@ def _step_medians(values, valid, first, unseen):  # type: ignore[no-untyped-def]
                 for i in range(width):
                     result[i] = result[i] if count[i] > 0 else nothing
     return medians, counts
+
+
+def tabulated_median(values: NDArray[np.integer[Any]], valid: NDArray[np.bool_], table: NDArray[np.float32],
+                     empty: float) -> NDArray[np.float32]:
+    """Median over axis 0 of an increasing function of the valid values.
+
+    An increasing function changes no order, so the small integers themselves are sorted, many to a register, and
+    the function is looked up for the middle ones alone: to the last bit `median(function(values), valid)`, at half
+    of the time.
+
+    Args:
+        values: (N, P) integers of at most 16 bits, N dates, P pixels.
+        valid: (N, P), where a date was clearly seen.
+        table: the function of every value of their type, at the place that its bits count as an unsigned number
+            (`table[values.view(unsigned)]`); it never decreases with the value.
+        empty: what a pixel holds that no date saw.
+
+    Returns:
+        (P,) float32, in the unit of `table`. An even count gives the mean of the middle two.
+
+    Raises:
+        ValueError: the shapes do not belong together, or the table does not cover the type.
+    """
+    if values.ndim != 2 or valid.shape != values.shape or not len(values):
+        raise ValueError(f"values {values.shape} are not (N, P) with valid {valid.shape}, of at least one date")
+    if len(table) != 2 ** (8 * values.dtype.itemsize):
+        raise ValueError(f"a table of {len(table)} does not cover {values.dtype}")
+    unseen = values.dtype.type(np.iinfo(values.dtype).max)
+    return _tabulated_median(np.ascontiguousarray(values), np.ascontiguousarray(valid, dtype=np.bool_), table,
+                             unseen, np.float32(empty))
+
+
+def tabulated_median_numpy(values: NDArray[np.integer[Any]], valid: NDArray[np.bool_], table: NDArray[np.float32],
+                           unseen: np.generic, empty: np.float32) -> NDArray[np.float32]:
+    """The twin: looks up every value and sorts what it finds."""
+    found, counts = median(table[values.view(f"u{values.dtype.itemsize}")], valid)
+    return np.where(counts > 0, found, empty)
+
+
+@compiled(tabulated_median_numpy)
+def _tabulated_median(values, valid, table, unseen, empty):  # type: ignore[no-untyped-def]
+    # Every number is loaded before anything is asked: a load that hangs on a condition is a branch.
+    depth, pixels = values.shape
+    result = np.empty(pixels, np.float32)
+    ranked = np.empty((depth, _BLOCK), values.dtype)
+    low, high = np.empty(_BLOCK, values.dtype), np.empty(_BLOCK, values.dtype)
+    count = np.empty(_BLOCK, np.int32)
+    half = np.float32(0.5)
+    bits = np.uintp(len(table) - 1)
+    for left in range(0, pixels, _BLOCK):
+        width = min(_BLOCK, pixels - left)
+        count[:] = 0
+        for date in range(depth):
+            seen = valid[date, left:left + width]
+            for i in range(width):
+                count[i] += seen[i]
+        for date in range(depth):
+            seen = valid[date, left:left + width]
+            source = values[date, left:left + width]
+            row = ranked[date]
+            for i in range(width):
+                row[i] = source[i] if seen[i] else unseen
+        if depth > 1:
+            _sort_dates(ranked, depth, width)
+        low[:width] = ranked[0, :width]
+        high[:width] = ranked[0, :width]
+        for rank in range(1, depth // 2 + 1):
+            row = ranked[rank]
+            for i in range(width):
+                a, b = row[i], low[i]
+                low[i] = a if (count[i] - 1) >> 1 == rank else b
+            for i in range(width):
+                a, b = row[i], high[i]
+                high[i] = a if count[i] >> 1 == rank else b
+        part = result[left:left + width]
+        # Unsigned places: of signed ones the compiler asks whether they count from the end.
+        if depth == 1:
+            for i in range(width):
+                middle = table[np.uintp(low[i]) & bits]
+                part[i] = middle if count[i] > 0 else empty
+        else:
+            for i in range(width):
+                middle = half * table[np.uintp(low[i]) & bits] + half * table[np.uintp(high[i]) & bits]
+                part[i] = middle if count[i] > 0 else empty
+    return result

@@ -6,6 +6,9 @@ The list was written before the work on it; docs/engine.md is made from it and f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gee_scripts.engine.local.registry import IMPLEMENTED, signatures
 
 _MATHS = ("add subtract multiply divide mod pow min max atan2 hypot abs ceil floor round sqrt exp log log10 cbrt sin"
           " cos tan asin acos atan sinh cosh tanh signum eq neq lt lte gt gte and or not bitwiseAnd bitwiseOr"
@@ -103,3 +106,46 @@ COVERAGE: Mapping[str, tuple[str, ...]] = {
             ("", "Date DateRange If String PixelType")],
     }.items()}
 """Family -> wire names, as in the client's list of algorithms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """How far an algorithm is answered.
+
+    Attributes:
+        family: what it is for, a key of `COVERAGE`; "" where the list does not have it.
+        name: on the wire.
+        status: "done", "partial" or "not".
+        note: what is refused, and where an answer may be another than the service's.
+        source: what our reading rests on, beside the algorithm's description in the client's list.
+    """
+
+    family: str
+    name: str
+    status: str
+    note: str
+    source: str
+
+
+def rows() -> list[Row]:
+    """Every algorithm of Earth Engine: those of `COVERAGE` in its order, then the others by name.
+
+    Raises:
+        EngineError: the installed `ee` client does not ship its list.
+    """
+    from gee_scripts.engine.local import algorithms  # noqa: F401 - the families register themselves
+
+    families = {name: family for family, names in COVERAGE.items() for name in names}
+    others = sorted(set(signatures()) - set(families))
+    return [_row(family, name) for name, family in [*families.items(), *((name, "") for name in others)]]
+
+
+def _row(family: str, name: str) -> Row:
+    # The evaluator answers `If` itself: it must not compute the case that is not taken.
+    if name == "If":
+        return Row(family=family, name=name, status="done", note="", source="")
+    entry = IMPLEMENTED.get(name)
+    if entry is None:
+        return Row(family=family, name=name, status="not", note="", source="")
+    note = "; ".join(text for text in (entry.lacks and f"refused: {entry.lacks}", entry.differs) if text)
+    return Row(family=family, name=name, status=entry.status, note=note, source=entry.source)

@@ -33,8 +33,8 @@ MOST_ELEMENTS = 5000
 """https://developers.google.com/earth-engine/guides/debugging ("Collection query aborted")"""
 
 
-def encode(value: Any) -> Any:
-    """A value as JSON values.
+def encode(value: Any, most: int = MOST_ELEMENTS) -> Any:
+    """A value as JSON values; a collection in it has at most `most` elements.
 
     Raises:
         EngineError: a collection has more elements than the service sends at once.
@@ -49,15 +49,15 @@ def encode(value: Any) -> Any:
         case ConfusionMatrix():
             return value.counts.tolist()
         case list() | tuple():
-            return [encode(item) for item in value]
+            return [encode(item, most) for item in value]
         case dict():
-            return {name: encode(item) for name, item in value.items()}
+            return {name: encode(item, most) for name, item in value.items()}
         case Image():
-            return _image(value)
+            return _image(value, most)
         case Feature():
-            return _feature(value)
+            return _feature(value, most)
         case Collection():
-            return _collection(value)
+            return _collection(value, most)
         case Geometry():
             return _geometry(value)
         case Date():
@@ -131,32 +131,32 @@ def _band(band: Band) -> dict[str, Any]:
     return found | {"crs": band.projection.crs, "crs_transform": list(band.projection.transform)}
 
 
-def _image(image: Image) -> dict[str, Any]:
+def _image(image: Image, most: int) -> dict[str, Any]:
     found: dict[str, Any] = {"type": "Image", "bands": [_band(band) for band in image.bands]}
     if image.id is not None:
         found["id"] = image.id
     if image.properties:
-        found["properties"] = encode(dict(image.properties))
+        found["properties"] = encode(dict(image.properties), most)
     return found
 
 
-def _feature(feature: Feature) -> dict[str, Any]:
+def _feature(feature: Feature, most: int) -> dict[str, Any]:
     found: dict[str, Any] = {"type": "Feature",
                              "geometry": None if feature.geometry is None else _geometry(feature.geometry)}
     if get(feature, SYSTEM_INDEX) is not None:
         found["id"] = get(feature, SYSTEM_INDEX)
-    return found | {"properties": {name: encode(value) for name, value in feature.properties.items()
+    return found | {"properties": {name: encode(value, most) for name, value in feature.properties.items()
                                    if name != SYSTEM_INDEX}}
 
 
-def _collection(collection: Collection) -> dict[str, Any]:
-    if len(collection.items) > MOST_ELEMENTS:
-        raise EngineError(f"Collection query aborted after accumulating over {MOST_ELEMENTS} elements.",
+def _collection(collection: Collection, most: int) -> dict[str, Any]:
+    if len(collection.items) > most:
+        raise EngineError(f"Collection query aborted after accumulating over {most} elements.",
                           mend="limit the collection, or export it")
     found: dict[str, Any] = {"type": f"{collection.kind}Collection"}
     found["bands" if collection.kind == "Image" else "columns"] = [] if collection.kind == "Image" else {}
     if collection.id is not None:
         found["id"] = collection.id
     if collection.properties:
-        found["properties"] = encode(dict(collection.properties))
-    return found | {"features": [encode(item) for item in collection.items]}
+        found["properties"] = encode(dict(collection.properties), most)
+    return found | {"features": [encode(item, most) for item in collection.items]}

@@ -17,17 +17,13 @@ from agrispec.formats import geotiff
 from agrispec.grid import Grid
 from gee_scripts.engine.local import raster
 from gee_scripts.engine.local.domains import is_geographic
+from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.raster import Band
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.values import Image
 
 TILE = 256
 """Side of the tiles that images are computed in, pixels; the service's shardSize."""
-
-# Limits of one request, see the address above.
-_MOST_BYTES = 48 * 2**20
-_MOST_SIDE = 32_768
-_MOST_BANDS = 1024
 
 Pixels = tuple[NDArray[Any], NDArray[np.bool_] | None]
 """Values (row, column) and where they are valid; None: everywhere. Masked values are 0."""
@@ -81,20 +77,22 @@ def compute(bands: Sequence[Band], grid: Grid, between: Callable[[float], None] 
     return [(value, None if where.all() else where) for value, where in zip(values, valid, strict=True)]
 
 
-def check_size(bands: Sequence[Band], grid: Grid) -> None:
+def check_size(bands: Sequence[Band], grid: Grid, limits: Limits) -> None:
     """Whether the service would answer a request of that size at once.
 
     Raises:
         Refusal: 400, in the service's words.
     """
     size = grid.width * grid.height * sum(band.type.dtype.itemsize for band in bands)
-    if size > _MOST_BYTES:
-        raise Refusal(400, f"Total request size ({size} bytes) must be less than or equal to {_MOST_BYTES} bytes.")
-    if max(grid.shape) > _MOST_SIDE:
+    if size > limits.pixel_bytes:
+        raise Refusal(400, f"Total request size ({size} bytes) must be less than or equal to {limits.pixel_bytes} "
+                           "bytes.")
+    if max(grid.shape) > limits.pixel_side:
         raise Refusal(400, f"Pixel grid dimensions ({grid.width}x{grid.height}) must be less than or equal to "
-                           f"{_MOST_SIDE}.")
-    if len(bands) > _MOST_BANDS:
-        raise Refusal(400, f"Too many bands: {len(bands)}, at most {_MOST_BANDS} can be requested at once.")
+                           f"{limits.pixel_side}.")
+    if len(bands) > limits.pixel_bands:
+        raise Refusal(400, f"Too many bands: {len(bands)}, at most {limits.pixel_bands} can be requested at "
+                           "once.")
 
 
 def grid_of(body: Mapping[str, Any]) -> Grid:

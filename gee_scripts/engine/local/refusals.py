@@ -10,7 +10,8 @@ from typing import Any
 
 from agrispec.errors import AgrispecError, AssetExists, AssetMissing
 
-_STATUS = {400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 409: "ALREADY_EXISTS", 501: "UNIMPLEMENTED", 500: "INTERNAL"}
+_STATUS = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 405: "UNIMPLEMENTED",
+           409: "ALREADY_EXISTS"}
 
 
 class Refusal(Exception):
@@ -29,7 +30,7 @@ class Refusal(Exception):
     @property
     def body(self) -> dict[str, Any]:
         """The answer."""
-        return {"error": {"code": self.code, "message": self.message, "status": _STATUS[self.code]}}
+        return {"error": {"code": self.code, "message": self.message, "status": _STATUS.get(self.code, "UNKNOWN")}}
 
 
 def refusal_of(error: AgrispecError) -> Refusal:

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agrispec.kernels.median import median, step_medians, step_medians_numpy
+from agrispec.kernels.median import (
+    median,
+    step_medians,
+    step_medians_numpy,
+    tabulated_median,
+    tabulated_median_numpy,
+)
 
 DTYPES = ["uint8", "uint16", "int16", "int32", "float32", "float64"]
 
@@ -101,3 +107,28 @@ def test_stacks_of_different_sizes_are_refused():
         median(values[1:], valid)
     with pytest.raises(ValueError, match="are not"):
         step_medians(values, valid[:, 1:], [0, 8])
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), dates=st.integers(1, 20), pixels=st.sampled_from([1, 37, 1024, 1500]),
+       dtype=st.sampled_from(["uint8", "int8", "uint16", "int16"]))
+def test_the_median_of_an_increasing_function_is_that_of_its_values(seed, dates, pixels, dtype):
+    values, valid = stack(seed, dates, dtype, pixels=pixels, bands=1)
+    unsigned = f"u{values.dtype.itemsize}"
+    every = np.arange(2 ** (8 * values.dtype.itemsize), dtype=unsigned)
+    table = np.empty(len(every), np.float32)
+    rising = np.sort(np.random.default_rng(seed).normal(size=len(every))).astype(np.float32)
+    table[np.argsort(every.view(dtype))] = rising
+    plain, counts = median(table[values[:, 0].view(unsigned)], valid)
+    expected = np.where(counts > 0, plain, np.float32(-9999))
+    got = tabulated_median(values[:, 0], valid, table, -9999)
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(
+        tabulated_median_numpy(values[:, 0], valid, table, values.dtype.type(np.iinfo(dtype).max), np.float32(-9999)),
+        expected)
+
+
+def test_a_table_that_does_not_cover_the_type_is_refused():
+    with pytest.raises(ValueError, match="a table of 5 does not cover uint16"):
+        tabulated_median(np.zeros((1, 3), np.uint16), np.ones((1, 3), bool), np.zeros(5, np.float32), 0)
