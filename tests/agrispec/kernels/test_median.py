@@ -111,15 +111,14 @@ def test_stacks_of_different_sizes_are_refused():
 
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), dates=st.integers(1, 20), pixels=st.sampled_from([1, 37, 1024, 1500]),
-       dtype=st.sampled_from(["uint8", "int8", "uint16", "int16"]))
+       dtype=st.sampled_from(["uint16", "int16"]))
 def test_the_median_of_an_increasing_function_is_that_of_its_values(seed, dates, pixels, dtype):
     values, valid = stack(seed, dates, dtype, pixels=pixels, bands=1)
-    unsigned = f"u{values.dtype.itemsize}"
-    every = np.arange(2 ** (8 * values.dtype.itemsize), dtype=unsigned)
-    table = np.empty(len(every), np.float32)
+    every = np.arange(65536, dtype=np.uint16)
+    table = np.empty(65536, np.float32)
     rising = np.sort(np.random.default_rng(seed).normal(size=len(every))).astype(np.float32)
     table[np.argsort(every.view(dtype))] = rising
-    plain, counts = median(table[values[:, 0].view(unsigned)], valid)
+    plain, counts = median(table[values[:, 0].view(np.uint16)], valid)
     expected = np.where(counts > 0, plain, np.float32(-9999))
     got = tabulated_median(values[:, 0], valid, table, -9999)
     assert got.dtype == np.float32
@@ -130,5 +129,5 @@ def test_the_median_of_an_increasing_function_is_that_of_its_values(seed, dates,
 
 
 def test_a_table_that_does_not_cover_the_type_is_refused():
-    with pytest.raises(ValueError, match="a table of 5 does not cover uint16"):
-        tabulated_median(np.zeros((1, 3), np.uint16), np.ones((1, 3), bool), np.zeros(5, np.float32), 0)
+    with pytest.raises(ValueError, match=r"uint8 with a table \(256,\)"):
+        tabulated_median(np.zeros((1, 3), np.uint8), np.ones((1, 3), bool), np.zeros(256, np.float32), 0)
