@@ -65,7 +65,8 @@ def _counted(places: Array, share: Array, steps: int) -> Array:
     return counts.reshape((*places.shape[1:], steps)).astype(np.float64)
 
 
-def automatic(values: Array, share: Array, most: float | None, narrowest: float | None) -> tuple[float, float, Array, Array]:
+def automatic(values: Array, share: Array, most: float | None, narrowest: float | None,
+              ) -> tuple[float, float, Array, Array]:
     """Lower edge of the first bucket, width, counts and means of buckets that begin at multiples of their width.
 
     The width is the smallest power of two, times `narrowest` where one is given, that needs at most `most`

@@ -1,4 +1,4 @@
-"""Reducers, and what each does to the numbers of a region and to a stack of images."""
+"""Reducers, and how they are made of each other."""
 
 from __future__ import annotations
 
@@ -6,275 +6,276 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from agrispec.kernels.median import median as kernel_median
+from gee_scripts.engine.local.algorithms.records import over_numbers, over_records, table
+from gee_scripts.engine.local.algorithms.reductions import ALWAYS, over_stack, stack_median, stacked_type
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.values import Part, Reducer
+from gee_scripts.engine.local.values import Image, Part, Reducer
 
-Array = NDArray[Any]
+__all__ = ["ALWAYS", "over_numbers", "over_records", "over_stack", "plain", "stack_median", "stacked_type"]
 
 # https://developers.google.com/earth-engine/guides/reducers_weighting: these take pixels by their centre.
-_UNWEIGHTED = {"count", "min", "max", "minMax", "first", "last", "countDistinct", "countDistinctNonNull", "toList",
-               "anyNonZero", "allNonZero", "product"}
-# These take arrays as well as numbers.
-_ANY_INPUT = {"first", "last", "count", "toList"}
-_OUTPUTS = {"countDistinct": ("count",), "countDistinctNonNull": ("count",), "minMax": ("min", "max"),
-            "frequencyHistogram": ("histogram",), "toList": ("list",), "anyNonZero": ("any",), "allNonZero": ("all",)}
+_UNWEIGHTED = {"count", "countEvery", "min", "max", "minMax", "first", "last", "countDistinct", "countDistinctNonNull",
+               "toList", "toCollection", "anyNonZero", "allNonZero", "product", "bitwiseAnd", "bitwiseOr",
+               "fixed2DHistogram", "linearRegression", "robustLinearRegression", "ridgeRegression",
+               "spearmansCorrelation", "kendallsCorrelation", "sensSlope", "group"}
+_OUTPUTS = {"countDistinct": ("count",), "countDistinctNonNull": ("count",), "countEvery": ("count",),
+            "minMax": ("min", "max"), "frequencyHistogram": ("histogram",), "autoHistogram": ("histogram",),
+            "fixedHistogram": ("histogram",), "fixed2DHistogram": ("histogram", "xAxis", "yAxis"),
+            "toList": ("list",), "toCollection": ("features",), "anyNonZero": ("any",), "allNonZero": ("all",),
+            "sampleStdDev": ("stdDev",), "sampleVariance": ("variance",), "intervalMean": ("mean",),
+            "circularStddev": ("circularStdDev",), "linearFit": ("scale", "offset"),
+            "linearRegression": ("coefficients", "residuals"), "robustLinearRegression": ("coefficients", "residuals"),
+            "ridgeRegression": ("coefficients", "residuals", "pValue"), "centeredCovariance": ("covariance",),
+            "pearsonsCorrelation": ("correlation", "p-value"), "spearmansCorrelation": ("correlation", "p-value"),
+            "kendallsCorrelation": ("tau", "p-value"), "sensSlope": ("slope", "offset")}
+
+
+def part_of(kind: str, inputs: int = 1, numbers: tuple[Any, ...] = (), **more: Any) -> Part:
+    """A plain reducer of some inputs."""
+    return Part(**{"kind": kind, "outputs": _OUTPUTS.get(kind, (kind,)), "weighted": kind not in _UNWEIGHTED,
+                   "inputs": tuple(range(inputs)), "numbers": tuple(numbers), **more})
 
 
 def plain(kind: str) -> Reducer:
-    """A reducer of one part."""
-    return Reducer((Part(kind=kind, outputs=_OUTPUTS.get(kind, (kind,)), weighted=kind not in _UNWEIGHTED),))
+    """A reducer of one part and one input."""
+    return Reducer((part_of(kind),))
 
 
-def _constructor(kind: str) -> Callable[..., Reducer]:
-    return lambda *options: plain(kind)
+def _constructor(kind: str, inputs: int = 1) -> Callable[..., Reducer]:
+    return lambda *options: Reducer((part_of(kind, inputs),))
 
 
-for _kind in ("mean", "sum", "count", "stdDev", "sampleStdDev", "variance", "sampleVariance", "min", "max", "median",
-              "mode", "first", "last", "countDistinct", "countDistinctNonNull", "frequencyHistogram", "toList",
-              "minMax", "anyNonZero", "allNonZero", "product"):
+for _kind in ("mean", "sum", "count", "stdDev", "sampleStdDev", "variance", "sampleVariance", "countDistinct",
+              "countDistinctNonNull", "countEvery", "frequencyHistogram", "minMax", "anyNonZero", "allNonZero",
+              "product", "circularMean", "circularVariance", "circularStddev", "bitwiseAnd", "bitwiseOr"):
     algorithm(f"Reducer.{_kind}")(_constructor(_kind))
 
+for _kind in ("median", "mode"):
+    algorithm(f"Reducer.{_kind}", differs="Computed directly from any number of inputs, never from a histogram.")(
+        _constructor(_kind))
 
-@algorithm("Reducer.percentile")
+algorithm("Reducer.and")(_constructor("allNonZero"))
+algorithm("Reducer.or")(_constructor("anyNonZero"))
+for _kind in ("first", "last"):
+    algorithm(f"Reducer.{_kind}", differs="Masked inputs are passed over.")(_constructor(_kind))
+    algorithm(f"Reducer.{_kind}NonNull")(_constructor(_kind))
+algorithm("Reducer.skew", differs="Population skewness (m3 / m2^1.5); the formula is not documented.")(
+    _constructor("skew"))
+algorithm("Reducer.kurtosis", differs="Excess kurtosis of the population (m4 / m2^2 - 3); not documented.")(
+    _constructor("kurtosis"))
+algorithm("Reducer.linearFit")(_constructor("linearFit", 2))
+for _kind in ("covariance", "centeredCovariance"):
+    algorithm(f"Reducer.{_kind}", differs="Divided by the number of inputs, as Reducer.variance is; not documented.")(
+        _constructor(_kind))
+algorithm("Reducer.pearsonsCorrelation")(_constructor("pearsonsCorrelation", 2))
+algorithm("Reducer.spearmansCorrelation", differs="Its p-value is that of Student's t.")(
+    _constructor("spearmansCorrelation", 2))
+algorithm("Reducer.sensSlope", differs="The offset is the median of y - slope x; not documented.")(
+    _constructor("sensSlope", 2))
+
+
+@algorithm("Reducer.kendallsCorrelation", differs="Its p-value is that of the normal approximation with ties.")
+def kendall(inputs: int) -> Reducer:
+    """Rank correlation of two inputs, or of one with its place."""
+    if inputs not in (1, 2):
+        raise AlgorithmError(f"numInputs must be 1 or 2, not {inputs}", mend="give 1 or 2")
+    return Reducer((part_of("kendallsCorrelation", inputs),))
+
+
+def _extreme(kind: str) -> Callable[[int], Reducer]:
+    return lambda inputs: Reducer((part_of(kind, inputs, outputs=(kind, *(f"{kind}{n}" for n in range(1, inputs)))),))
+
+
+for _kind in ("min", "max"):
+    algorithm(f"Reducer.{_kind}")(_extreme(_kind))
+
+
+@algorithm("Reducer.percentile", differs="Computed directly from any number of inputs, never from a histogram.")
 def percentile(percents: list[float], names: list[str] | None, *options: Any) -> Reducer:
     """Percentiles, named p10 and so on."""
     outputs = tuple(names) if names else tuple(f"p{percent:g}".replace(".", "_") for percent in percents)
-    return Reducer((Part(kind="percentile", outputs=outputs, numbers=tuple(percents)),))
+    if len(outputs) != len(percents):
+        raise AlgorithmError(f"{len(outputs)} names for {len(percents)} percentiles", mend="name every percentile")
+    return Reducer((part_of("percentile", numbers=tuple(percents), outputs=outputs),))
+
+
+@algorithm("Reducer.intervalMean", differs="Takes the values from rank floor(min n) to ceil(max n); not documented.")
+def interval_mean(low: float, high: float, *options: Any) -> Reducer:
+    """The mean of the inputs between two percentiles."""
+    return Reducer((part_of("intervalMean", numbers=(low, high)),))
+
+
+@algorithm("Reducer.histogram", differs="256 buckets at most unless told; empty ones have their centre for a mean.")
+def histogram(most: int | None, narrowest: float | None, raw: int | None) -> Reducer:
+    """Buckets whose width follows the values, as a dictionary."""
+    return Reducer((part_of("histogram", numbers=(most, narrowest)),))
+
+
+@algorithm("Reducer.autoHistogram", lacks="Not per pixel.", differs="256 buckets at most unless told.")
+def auto_histogram(most: int | None, narrowest: float | None, raw: int | None, cumulative: bool) -> Reducer:
+    """Buckets whose width follows the values, as an array."""
+    return Reducer((part_of("autoHistogram", numbers=(most, narrowest, float(cumulative))),))
+
+
+@algorithm("Reducer.fixedHistogram")
+def fixed_histogram(low: float, high: float, steps: int, cumulative: bool) -> Reducer:
+    """Buckets of given limits, as an array."""
+    _limits(low, high, steps)
+    return Reducer((part_of("fixedHistogram", numbers=(low, high, steps, float(cumulative))),))
+
+
+@algorithm("Reducer.fixed2DHistogram")
+def fixed_2d_histogram(*limits: float) -> Reducer:
+    """Counts of pairs in buckets of given limits, and the buckets' edges."""
+    _limits(*limits[:3])
+    _limits(*limits[3:])
+    return Reducer((part_of("fixed2DHistogram", 2, limits),))
+
+
+def _limits(low: float, high: float, steps: float) -> None:
+    if steps < 1 or not low < high:
+        raise AlgorithmError(f"{steps:g} buckets from {low} to {high}", mend="give min below max and 1 step or more")
+
+
+@algorithm("Reducer.linearRegression", differs="Pixels count by their centres; weights are not documented.")
+def linear_regression(inputs: int, others: int) -> Reducer:
+    """Least squares."""
+    return Reducer((_regression("linearRegression", inputs, others),))
+
+
+@algorithm("Reducer.robustLinearRegression", differs="Without beta, 2.795 times the median absolute residual / 0.6745.")
+def robust_linear_regression(inputs: int, others: int, beta: float | None) -> Reducer:
+    """Least squares without outliers."""
+    return Reducer((_regression("robustLinearRegression", inputs, others, *(() if beta is None else (beta,))),))
+
+
+@algorithm("Reducer.ridgeRegression", differs="Inputs are centred and not scaled; p-values are those of the F-test.")
+def ridge_regression(inputs: int, others: int, penalty: float) -> Reducer:
+    """Least squares with a penalty on the size of the coefficients."""
+    return Reducer((_regression("ridgeRegression", inputs, others, penalty),))
+
+
+def _regression(kind: str, inputs: int, others: int, *numbers: float) -> Part:
+    if inputs < 1 or others < 1:
+        raise AlgorithmError(f"{inputs} independent and {others} dependent variables", mend="give one of each at least")
+    return part_of(kind, inputs + others, (inputs, others, *numbers))
+
+
+@algorithm("Reducer.toList")
+def to_list(size: int | None, optional: int) -> Reducer:
+    """The inputs, or tuples of them."""
+    return Reducer((part_of("toList", size or 1, () if size is None else (size,), optional=optional),))
+
+
+@algorithm("Reducer.toCollection")
+def to_collection(names: list[str], optional: int) -> Reducer:
+    """A feature of every record."""
+    return Reducer((part_of("toCollection", len(names), names=tuple(names), optional=optional),))
+
+
+# -- reducers of reducers
+
+def _moved(reducer: Reducer, by: int) -> tuple[Part, ...]:
+    return tuple(replace(part, inputs=tuple(place + by for place in part.inputs),
+                         shares=tuple(place + by for place in part.shares)) for part in reducer.parts)
 
 
 @algorithm("Reducer.combine")
 def combine(first: Reducer, second: Reducer, prefix: str, shared: bool) -> Reducer:
-    """Both side by side over the same input."""
-    if not shared:
-        raise AlgorithmError("reducers with inputs of their own are not implemented by the local engine",
-                             mend="combine them with sharedInputs")
-    parts = tuple(replace(part, outputs=tuple(prefix + name for name in part.outputs)) for part in second.parts)
+    """Both side by side, over the same inputs or each over its own."""
+    if shared and first.width != second.width:
+        raise AlgorithmError(f"reducers of {first.width} and of {second.width} inputs cannot share them",
+                             mend="combine reducers of as many inputs, or set sharedInputs to False")
+    parts = tuple(replace(part, outputs=tuple(name and prefix + name for name in part.outputs))
+                  for part in _moved(second, 0 if shared else first.width))
     return Reducer(first.parts + parts)
 
 
+@algorithm("Reducer.repeat")
+def repeat(reducer: Reducer, count: int) -> Reducer:
+    """Copies side by side; every output is a list of theirs."""
+    return Reducer((part_of("repeat", reducer.width * count, (count,), outputs=reducer.outputs, inner=reducer),))
+
+
+@algorithm("Reducer.group", lacks="Not per pixel.", differs="Records whose group is masked are left out.")
+def group(reducer: Reducer, field: int, name: str) -> Reducer:
+    """The reducer over the records of each value of one more input."""
+    if not 0 <= field <= reducer.width:
+        raise AlgorithmError(f"groupField {field} is none of the {reducer.width + 1} inputs",
+                             mend=f"give 0 to {reducer.width}")
+    return Reducer((part_of("group", reducer.width + 1, (field,), outputs=("groups",), inner=reducer, names=(name,)),))
+
+
+@algorithm("Reducer.forEach", differs="Prefixes are joined by an underscore.")
+def for_each(reducer: Reducer, names: list[str]) -> Reducer:
+    """A copy for each name, side by side."""
+    single = len(reducer.outputs) == 1
+    return Reducer(tuple(
+        replace(part, outputs=tuple(output and (name if single else f"{name}_{output}") for output in part.outputs))
+        for place, name in enumerate(names) for part in _moved(reducer, place * reducer.width)))
+
+
+@algorithm("Reducer.forEachBand", differs="Prefixes are joined by an underscore.")
+def for_each_band(reducer: Reducer, image: Image) -> Reducer:
+    """A copy for each band, side by side."""
+    return for_each(reducer, image.names)
+
+
+@algorithm("Reducer.forEachElement")
+def for_each_element(reducer: Reducer) -> Reducer:
+    """The reducer over each place of arrays."""
+    return Reducer((part_of("forEachElement", reducer.width, outputs=reducer.outputs, inner=reducer),))
+
+
 @algorithm("Reducer.setOutputs")
-def set_outputs(reducer: Reducer, names: list[str]) -> Reducer:
-    """The reducer with other names of its outputs."""
+def set_outputs(reducer: Reducer, names: list[str | None]) -> Reducer:
+    """The reducer with other names of its outputs; those of an empty name are dropped."""
     if len(names) != len(reducer.outputs):
         raise AlgorithmError(f"{len(names)} names for {len(reducer.outputs)} outputs", mend="name every output")
     left = iter(names)
-    return Reducer(tuple(replace(part, outputs=tuple(next(left) for _ in part.outputs)) for part in reducer.parts))
+    return Reducer(tuple(replace(part, outputs=tuple(name and (next(left) or "") for name in part.outputs))
+                         for part in reducer.parts))
+
+
+@algorithm("Reducer.getOutputs")
+def get_outputs(reducer: Reducer) -> list[str]:
+    """Names of the outputs."""
+    return list(reducer.outputs)
 
 
 @algorithm("Reducer.unweighted")
 def unweighted(reducer: Reducer) -> Reducer:
     """The reducer with every input counted as one."""
-    return Reducer(tuple(replace(part, weighted=False) for part in reducer.parts))
+    return Reducer(tuple(replace(part, weighted=False, inner=part.inner and unweighted(part.inner))
+                         for part in reducer.parts))
+
+
+@algorithm("Reducer.splitWeights", lacks="Not of reducers that group, repeat or take elements.",
+           differs="Records of several weights count by the smallest.")
+def split_weights(reducer: Reducer) -> Reducer:
+    """The reducer with an input for the weight after every weighted input."""
+    if any(part.inner is not None for part in reducer.parts):
+        raise AlgorithmError("the weights of a reducer of reducers cannot be split by the local engine",
+                             mend="split the weights of the inner reducer first")
+    weighted = {place for part in reducer.parts if part.weighted for place in part.inputs}
+    moved, place = {}, 0
+    for number in range(reducer.width):
+        moved[number] = place
+        place += 2 if number in weighted else 1
+    return Reducer(tuple(replace(
+        part, inputs=tuple(moved[n] for n in part.inputs), weighted=False,
+        shares=tuple(moved[n] + 1 for n in part.inputs) if part.weighted else ()) for part in reducer.parts))
 
 
 @algorithm("List.reduce")
 def reduce_list(items: list[Any], reducer: Reducer) -> Any:
-    """The numbers of a list reduced: one value, or a dictionary of several outputs."""
-    values = np.asarray([item for item in items if item is not None])
-    every = np.ones(len(values))
-    found = dict(zip(reducer.outputs, over_numbers(reducer, values, every, every > 0), strict=True))
+    """The elements of a list reduced, each a list of inputs where there are several: one value, or a dictionary of
+    several outputs."""
+    several = reducer.width > 1
+    for place, item in enumerate(items if several else ()):
+        if not isinstance(item, list | tuple) or len(item) != reducer.width:
+            raise AlgorithmError(f"element {place} is no list of the reducer's {reducer.width} inputs",
+                                 mend="zip the inputs first")
+    columns, masks, ones = table([item if several else [item] for item in items], reducer.width)
+    found = dict(zip(reducer.outputs, over_records(reducer, columns, masks, ones, ones > 0), strict=True))
     return found if len(found) > 1 else next(iter(found.values()))
-
-
-# -- a region: (N,) values, (N,) weights > 0 -> values of the outputs
-
-def over_numbers(reducer: Reducer, values: Array, weights: Array, central: Array) -> list[Any]:
-    """Every output of a reducer over numbers; None where there is nothing to reduce.
-
-    Args:
-        values: (N,).
-        weights: (N,), share of each that counts; those of 0 do not.
-        central: (N,) bool, whether an unweighted reducer takes it.
-    """
-    results: list[Any] = []
-    for part in reducer.parts:
-        taken = weights > 0 if part.weighted else central & (weights > 0)
-        chosen = values[taken]
-        share = weights[taken].astype(np.float64) if part.weighted else np.ones(len(chosen))
-        results += _numbers(part, chosen, share)
-    return [item.item() if isinstance(item, np.generic) else item for item in results]
-
-
-def _numbers(part: Part, values: Array, share: Array) -> list[Any]:
-    kind, n = part.kind, len(values)
-    if values.dtype == object and kind not in _ANY_INPUT:
-        raise AlgorithmError(f"Reducer.{kind} takes numbers, not arrays",
-                             mend="use arrayGet or arrayReduce first, or Reducer.first, last, count or toList")
-    if kind in ("count", "countDistinct", "countDistinctNonNull"):
-        return [n if kind == "count" else len(np.unique(values))]
-    if kind == "toList":
-        return [values.tolist()]
-    if kind == "frequencyHistogram":
-        keys, places = np.unique(values, return_inverse=True)
-        return [{_key(key): float(total) for key, total in zip(keys, np.bincount(places, share), strict=True)}]
-    if kind == "sum":
-        return [float((values * share).sum())]
-    if n == 0:
-        return [None] * len(part.outputs)
-    if kind in ("first", "last"):
-        return [values[0 if kind == "first" else -1]]
-    exact = values.astype(np.float64)
-    if kind in ("mean", "stdDev", "variance", "sampleStdDev", "sampleVariance"):
-        mean = (exact * share).sum() / share.sum()
-        if kind == "mean":
-            return [mean]
-        square = (share * (exact - mean) ** 2).sum()
-        if kind.startswith("sample"):
-            if share.sum() <= 1:
-                return [None]
-            square = square / (share.sum() - 1)
-        else:
-            square = square / share.sum()
-        return [np.sqrt(square) if kind.endswith("StdDev") or kind == "stdDev" else square]
-    match kind:
-        case "min":
-            return [values.min()]
-        case "max":
-            return [values.max()]
-        case "minMax":
-            return [values.min(), values.max()]
-        case "product":
-            return [float(exact.prod())]
-        case "anyNonZero":
-            return [int((values != 0).any())]
-        case "allNonZero":
-            return [int((values != 0).all())]
-        case "mode":
-            keys, places = np.unique(values, return_inverse=True)
-            return [keys[np.bincount(places, share).argmax()]]
-        case "median":
-            return [_quantile(exact, share, 0.5)]
-        case "percentile":
-            return [_quantile(exact, share, percent / 100) for percent in part.numbers]
-    raise _missing(kind)
-
-
-def _quantile(values: Array, share: Array, at: float) -> float:
-    """The value that `at` of the weight lies below; the mean of two where it falls between them."""
-    order = np.argsort(values, kind="stable")
-    below = np.cumsum(share[order])
-    place = int(np.searchsorted(below, at * below[-1], side="left"))
-    place = min(place, len(values) - 1)
-    if below[place] == at * below[-1] and place + 1 < len(values):
-        return float((values[order[place]] + values[order[place + 1]]) / 2)
-    return float(values[order[place]])
-
-
-def _key(value: Any) -> str:
-    number = float(value)
-    return str(int(number)) if number.is_integer() else repr(number)
-
-
-# -- a stack: (N, …) values, (N, …) validity -> values of the outputs, whose masks are "seen in any image"
-
-ALWAYS = {"count", "countDistinct", "countDistinctNonNull", "sum"}
-"""Reducers that have a value, 0, where nothing was seen."""
-
-
-def stacked_type(kind: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The type of a reducer's outputs over values of a type."""
-    if kind in ("count", "countDistinct", "countDistinctNonNull"):
-        return np.dtype(np.int32)
-    if kind in ("min", "max", "minMax", "first", "last", "mode"):
-        return dtype
-    if kind in ("anyNonZero", "allNonZero"):
-        return np.dtype(np.uint8)
-    return dtype if dtype.kind == "f" else np.dtype(np.float64)
-
-
-def over_stack(part: Part, values: Array, valid: Array | None) -> tuple[Array, ...]:
-    """The outputs of one part over axis 0. Where nothing is valid they hold anything, 0 if they are `ALWAYS`."""
-    kind = part.kind
-    if valid is None:
-        valid = np.ones(values.shape, np.bool_)
-    number = valid.sum(axis=0)
-    if kind == "count":
-        return (number,)
-    if kind == "median":
-        return (stack_median(values, valid),)
-    if kind in ("sum", "mean", "stdDev", "variance", "sampleStdDev", "sampleVariance"):
-        some = np.maximum(number, 1)
-        total = np.where(valid, values, 0).sum(axis=0, dtype=np.float64)
-        if kind == "sum":
-            return (total,)
-        mean = total / some
-        if kind == "mean":
-            return (mean,)
-        square = (np.where(valid, values - mean, 0) ** 2).sum(axis=0)
-        square = square / (np.maximum(number - 1, 1) if kind.startswith("sample") else some)
-        return (np.sqrt(square) if "tdDev" in kind else square,)
-    if kind in ("min", "max", "minMax"):
-        low, high = _limits(values.dtype)
-        least = np.where(valid, values, high).min(axis=0)
-        most = np.where(valid, values, low).max(axis=0)
-        return {"min": (least,), "max": (most,), "minMax": (least, most)}[kind]
-    if kind in ("first", "last"):
-        place = valid.argmax(axis=0) if kind == "first" else len(valid) - 1 - valid[::-1].argmax(axis=0)
-        return (np.take_along_axis(values, place[None], axis=0)[0],)
-    if kind == "anyNonZero":
-        return ((valid & (values != 0)).any(axis=0),)
-    if kind == "allNonZero":
-        return ((~valid | (values != 0)).all(axis=0),)
-    if kind == "product":
-        return (np.where(valid, values, 1).prod(axis=0, dtype=np.float64),)
-    if kind in ("mode", "countDistinct", "countDistinctNonNull"):
-        return (_mode(values, valid) if kind == "mode" else _distinct(values, valid),)
-    if kind == "percentile":
-        return tuple(_stack_quantile(values, valid, number, percent / 100) for percent in part.numbers)
-    raise _missing(kind)
-
-
-def stack_median(values: Array, valid: Array) -> Array:
-    """Median over axis 0 of the valid values; 0 where there are none."""
-    if values.dtype == np.float32 or (values.dtype.kind in "iu" and values.dtype.itemsize <= 2):
-        return kernel_median(values, valid)[0]
-    # Wider types would lose digits in the kernel's float32.
-    return _stack_quantile(values, valid, valid.sum(axis=0), 0.5)
-
-
-def _stack_quantile(values: Array, valid: Array, number: Array, at: float) -> Array:
-    ranked = np.sort(np.where(valid, values.astype(np.float64), np.inf), axis=0)
-    place = at * number
-    low = np.clip(np.ceil(place).astype(np.int64) - 1, 0, len(values) - 1)
-    high = np.clip(np.where(place == np.floor(place), low + (place > 0), low), 0, np.maximum(number - 1, 0))
-    both = np.take_along_axis(ranked, np.stack([low, high]), axis=0)
-    return np.where(number > 0, both.mean(axis=0), 0.0)
-
-
-def _limits(dtype: np.dtype[Any]) -> tuple[Any, Any]:
-    if dtype.kind == "f":
-        return dtype.type(-np.inf), dtype.type(np.inf)
-    if dtype.kind == "b":
-        return np.False_, np.True_
-    return dtype.type(np.iinfo(dtype).min), dtype.type(np.iinfo(dtype).max)
-
-
-def _runs(values: Array, valid: Array) -> tuple[Array, Array]:
-    """Values in ascending order with the invalid ones last, and how many there are of each up to its place."""
-    order = np.argsort(np.where(valid, values.astype(np.float64), np.inf), axis=0, kind="stable")
-    ranked = np.take_along_axis(values, order, axis=0)
-    there = np.take_along_axis(valid, order, axis=0)
-    length = np.zeros(values.shape, np.int32)
-    length[0] = there[0]
-    for place in range(1, len(values)):
-        longer = np.where(ranked[place] == ranked[place - 1], length[place - 1] + 1, 1)
-        length[place] = np.where(there[place], longer, 0)
-    return ranked, length
-
-
-def _mode(values: Array, valid: Array) -> Array:
-    ranked, length = _runs(values, valid)
-    return np.take_along_axis(ranked, length.argmax(axis=0)[None], axis=0)[0]
-
-
-def _distinct(values: Array, valid: Array) -> Array:
-    return (_runs(values, valid)[1] == 1).sum(axis=0)
-
-
-def _missing(kind: str) -> AlgorithmError:
-    return AlgorithmError(f"Reducer.{kind} is not implemented here by the local engine",
-                          mend="use another reducer, or set [engine] name = \"cloud\" in agrispec.toml")

@@ -79,7 +79,8 @@ def _solved(x: Array, y: Array, weight: Array, penalty: float = 0.0) -> Array:
     scaled = x / size
     left = np.swapaxes(scaled * weight, -1, -2)
     normal = left @ scaled + penalty * np.eye(x.shape[-1])
-    return np.linalg.pinv(normal, rcond=1e-14, hermitian=True) @ (left @ y) / np.swapaxes(size, -1, -2)
+    inverse: Array = np.linalg.pinv(normal, rcond=1e-14, hermitian=True)
+    return np.asarray(inverse @ (left @ y) / np.swapaxes(size, -1, -2))
 
 
 def _spread(x: Array, y: Array, weight: Array, coefficients: Array) -> Array:
@@ -119,7 +120,7 @@ def _median(values: Array) -> Array:
     ranked = np.sort(values, axis=-2)
     number = (~np.isnan(values)).sum(axis=-2, keepdims=True)
     low, high = np.maximum(number - 1, 0) // 2, np.minimum(number // 2, values.shape[-2] - 1)
-    return (np.take_along_axis(ranked, low, axis=-2) + np.take_along_axis(ranked, high, axis=-2)) / 2
+    return np.asarray((np.take_along_axis(ranked, low, axis=-2) + np.take_along_axis(ranked, high, axis=-2)) / 2)
 
 
 def _ridge(part: Part, columns: Sequence[Array], share: Array) -> tuple[Array, ...]:
@@ -194,7 +195,7 @@ def _kendall(part: Part, columns: Sequence[Array], share: Array) -> tuple[Array,
     tau = agreement / np.sqrt(untied_x * untied_y)
     pairs = number * (number - 1.0)
     spread = (pairs * (2 * number + 5) - sums[0, 1] - sums[1, 1]) / 18 + sums[0, 0] * sums[1, 0] / (2 * pairs)
-    spread = spread + np.where(number > 2, sums[0, 2] * sums[1, 2] / (9 * pairs * np.where(number > 2, number - 2, 1)), 0)
+    spread = spread + np.where(number > 2, sums[0, 2] * sums[1, 2] / (9 * pairs * np.maximum(number - 2, 1)), 0)
     return tau, special.erfc(np.abs(agreement) / np.sqrt(spread) / np.sqrt(2))
 
 

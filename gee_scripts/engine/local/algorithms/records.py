@@ -1,0 +1,325 @@
+"""What reducers do to records: the pixels of a region, the rows of a table, the elements of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gee_scripts.engine.local.algorithms import histograms, regressions
+from gee_scripts.engine.local.algorithms.reductions import circular, missing, standardised_moment
+from gee_scripts.engine.local.registry import AlgorithmError
+from gee_scripts.engine.local.values import Collection, Date, Feature, Part, Reducer, hashable
+
+Array = NDArray[Any]
+
+# These take anything as well as numbers, the second ones no arrays.
+_ANY_INPUT = {"first", "last", "count", "countEvery", "toList", "toCollection"}
+_TEXTS_TOO = {"countDistinct", "countDistinctNonNull", "frequencyHistogram", "mode"}
+
+
+def table(rows: Sequence[Sequence[Any]], width: int) -> tuple[list[Array], list[Array], Array]:
+    """Columns, their masks (0 where a value is null), and weights of one, of rows of values."""
+    columns, masks = [], []
+    for place in range(width):
+        given = [_plain(row[place]) for row in rows]
+        masks.append(np.array([float(value is not None) for value in given]))
+        columns.append(_column(given))
+    return columns, masks, np.ones(len(rows))
+
+
+def _plain(value: Any) -> Any:
+    return value.milliseconds if isinstance(value, Date) else value
+
+
+def _column(given: list[Any]) -> Array:
+    known = [value for value in given if value is not None]
+    if all(isinstance(value, bool | int | np.integer) and -2**63 <= value < 2**63 for value in known):
+        return np.array([0 if value is None else value for value in given], np.int64)
+    if all(isinstance(value, bool | int | float | np.number) for value in known):
+        return np.array([np.nan if value is None else value for value in given], np.float64)
+    column = np.empty(len(given), object)
+    for place, value in enumerate(given):
+        column[place] = np.asarray(value) if isinstance(value, list) and _numeric(value) else value
+    return column
+
+
+def _numeric(value: list[Any]) -> bool:
+    try:
+        return np.asarray(value).dtype.kind in "biuf" and len(value) > 0
+    except ValueError:
+        return False
+
+
+def over_numbers(reducer: Reducer, values: Array, weights: Array, central: Array) -> list[Any]:
+    """Every output of a reducer of one input over numbers; None where there is nothing to reduce.
+
+    Args:
+        values: (N,).
+        weights: (N,), share of each that counts; those of 0 do not.
+        central: (N,) bool, whether an unweighted reducer takes it.
+    """
+    return over_records(reducer, [values], [np.ones(len(values))], weights, central)
+
+
+def over_records(reducer: Reducer, columns: Sequence[Array], masks: Sequence[Array], weights: Array,
+                 central: Array) -> list[Any]:
+    """Every output of a reducer over records; None where there is nothing to reduce.
+
+    Args:
+        columns: (N,) an input; object arrays hold texts or arrays.
+        masks: (N,) an input, 0 … 1, its share; null where it is 0.
+        weights: (N,), share of each record that counts.
+        central: (N,) bool, whether an unweighted reducer takes it.
+
+    Raises:
+        AlgorithmError: there are not as many columns as inputs, or a reducer does not take what they hold.
+    """
+    if len(columns) != reducer.width:
+        raise AlgorithmError(f"Need {reducer.width} input(s) for the reducer, got {len(columns)}",
+                             mend="give the reducer as many inputs as it takes")
+    results: list[Any] = []
+    for part in reducer.parts:
+        found = _over(part, columns, masks, weights, central)
+        results += [value for name, value in zip(part.outputs, found, strict=True) if name]
+    return [item.item() if isinstance(item, np.generic) else item for item in results]
+
+
+def _over(part: Part, columns: Sequence[Array], masks: Sequence[Array], weights: Array,
+          central: Array) -> Sequence[Any]:
+    own, shares = [columns[place] for place in part.inputs], [masks[place] for place in part.inputs]
+    if part.kind == "repeat" and part.inner is not None:
+        size = part.inner.width
+        each = [over_records(part.inner, own[place:place + size], shares[place:place + size], weights, central)
+                for place in range(0, len(own), size)]
+        return [list(outputs) for outputs in zip(*each, strict=True)]
+    if part.kind == "group":
+        return [_groups(part, own, shares, weights, central)]
+    known = np.ones(len(weights))
+    for share in shares[:len(shares) - part.optional]:
+        known = np.minimum(known, share)
+    if part.kind == "countEvery":
+        return [int((central & (weights > 0)).sum())]
+    if part.shares:
+        for place in part.shares:
+            known = np.where(masks[place] > 0, np.minimum(known, 1) * (columns[place] > 0), 0)
+        amount = np.min([columns[place] for place in part.shares], axis=0).astype(np.float64)
+        taken = central & (known > 0) & (weights > 0)
+    else:
+        amount = known * weights
+        taken = amount > 0 if part.weighted else central & (amount > 0)
+    share = amount[taken] if part.weighted or part.shares else np.ones(int(taken.sum()))
+    chosen = [column[taken] for column in own]
+    if part.kind in ("toList", "toCollection") and (part.numbers or part.names):
+        return [_tuples(part, chosen, [mask[taken] > 0 for mask in shares])]
+    if part.kind == "forEachElement" and part.inner is not None:
+        return _elements(part, chosen, share)
+    if regressions.several(part):
+        return _fitted(part, chosen, share)
+    return _numbers(part, chosen[0], share)
+
+
+def _groups(part: Part, columns: Sequence[Array], masks: Sequence[Array], weights: Array,
+            central: Array) -> list[dict[str, Any]]:
+    """A dictionary of every value of the group's input, in their order."""
+    field, inner = int(part.numbers[0]), part.inner
+    if inner is None:
+        raise missing("group")
+    others = [place for place in range(len(columns)) if place != field]
+    there = np.flatnonzero((masks[field] > 0) & (weights > 0))
+    keys = columns[field][there]
+    if keys.dtype == object:
+        known: dict[Any, list[int]] = {}
+        for place, key in zip(there.tolist(), keys, strict=True):
+            known.setdefault(key, []).append(place)
+        parts = [(key, np.array(known[key])) for key in sorted(known)]
+    else:
+        order = np.argsort(keys, kind="stable")
+        values, starts = np.unique(keys[order], return_index=True)
+        parts = [(_key_value(value), places)
+                 for value, places in zip(values, np.split(there[order], starts[1:]), strict=True)] if len(keys) else []
+    found = []
+    for key, places in parts:
+        places = np.sort(places)
+        outputs = over_records(inner, [columns[place][places] for place in others],
+                               [masks[place][places] for place in others], weights[places], central[places])
+        found.append({part.names[0]: key, **dict(zip(inner.outputs, outputs, strict=True))})
+    return found
+
+
+def _key_value(value: Any) -> Any:
+    number = value.item()
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+def _tuples(part: Part, columns: Sequence[Array], known: Sequence[Array]) -> Any:
+    rows = [[value if there else None for value, there in zip(row, flags, strict=True)]
+            for row, flags in zip(zip(*(column.tolist() for column in columns), strict=True),
+                                  zip(*known, strict=True), strict=True)]
+    if part.kind == "toList":
+        return rows
+    return Collection(tuple(
+        Feature(properties={"system:index": str(place)} | {
+            name: value for name, value in zip(part.names, row, strict=True) if value is not None})
+        for place, row in enumerate(rows)))
+
+
+def _stacked(part: Part, column: Array) -> Array:
+    """(N, …): the arrays of a column."""
+    cells = [np.asarray(cell) for cell in column]
+    if len({cell.shape for cell in cells}) > 1:
+        raise AlgorithmError(f"Reducer.{part.kind} takes arrays of one shape, not {cells[0].shape} and others",
+                             mend="pad or slice the arrays first")
+    return np.stack(cells)
+
+
+def _elements(part: Part, columns: Sequence[Array], share: Array) -> list[Any]:
+    inner = part.inner
+    if inner is None or not len(share):
+        return [None] * len(part.outputs)
+    stacks = [_stacked(part, column) for column in columns]
+    shape = stacks[0].shape[1:]
+    flat = [stack.reshape(len(stack), -1) for stack in stacks]
+    ones = [np.ones(len(share))] * len(flat)
+    each = [over_records(inner, [stack[:, place] for stack in flat], ones, share, share > 0)
+            for place in range(flat[0].shape[1])]
+    return [np.array(values).reshape(shape) for values in zip(*each, strict=True)]
+
+
+def _fitted(part: Part, columns: Sequence[Array], share: Array) -> Sequence[Any]:
+    arrays = part.kind in ("covariance", "centeredCovariance")
+    if len(share) < regressions.least(part):
+        return [None] * len(part.outputs)
+    if not arrays and any(column.dtype == object for column in columns):
+        raise _only_numbers(part.kind, columns)
+    with np.errstate(all="ignore"):
+        if arrays:
+            columns = [_stacked(part, column) for column in columns]
+        elif part.kind in ("min", "max"):
+            # Other inputs keep their type.
+            place = (np.argmin if part.kind == "min" else np.argmax)(columns[0])
+            return [column[place] for column in columns]
+        found = regressions.fitted(part, columns, share)
+    return [value if value.ndim else value.item() for value in map(np.asarray, found)]
+
+
+def _only_numbers(kind: str, columns: Sequence[Array]) -> AlgorithmError:
+    arrays = any(isinstance(value, np.ndarray) for column in columns for value in column[:1])
+    return AlgorithmError(f"Reducer.{kind} takes numbers, not {'arrays' if arrays else 'texts'}",
+                          mend="use arrayGet or arrayReduce first, or Reducer.first, last, count or toList")
+
+
+def _numbers(part: Part, values: Array, share: Array) -> list[Any]:
+    kind, n = part.kind, len(values)
+    if values.dtype == object and kind not in _ANY_INPUT:
+        if kind not in _TEXTS_TOO or any(isinstance(value, np.ndarray) for value in values):
+            raise _only_numbers(kind, [values])
+        return _texts(kind, values, share)
+    if kind in ("count", "countDistinct", "countDistinctNonNull"):
+        return [n if kind == "count" else len(np.unique(values))]
+    if kind == "toList":
+        return [values.tolist()]
+    if kind == "frequencyHistogram":
+        keys, places = np.unique(values, return_inverse=True)
+        return [{_key(key): float(total) for key, total in zip(keys, np.bincount(places, share), strict=True)}]
+    if kind == "sum":
+        return [float((values * share).sum())]
+    if n == 0:
+        return [None] * len(part.outputs)
+    if kind in ("first", "last"):
+        return [values[0 if kind == "first" else -1]]
+    exact = values.astype(np.float64)
+    if kind in ("mean", "stdDev", "variance", "sampleStdDev", "sampleVariance"):
+        return [_spread(kind, exact, share)]
+    match kind:
+        case "min":
+            return [values.min()]
+        case "max":
+            return [values.max()]
+        case "minMax":
+            return [values.min(), values.max()]
+        case "product":
+            return [float(exact.prod())]
+        case "anyNonZero":
+            return [int((values != 0).any())]
+        case "allNonZero":
+            return [int((values != 0).all())]
+        case "mode":
+            keys, places = np.unique(values, return_inverse=True)
+            return [keys[np.bincount(places, share).argmax()]]
+        case "median":
+            return [_quantile(exact, share, 0.5)]
+        case "percentile":
+            return [_quantile(exact, share, percent / 100) for percent in part.numbers]
+        case "intervalMean":
+            return [_interval(exact, share, part.numbers[0] / 100, part.numbers[1] / 100)]
+        case "bitwiseAnd" | "bitwiseOr":
+            return [(np.bitwise_and if kind == "bitwiseAnd" else np.bitwise_or).reduce(values.astype(np.int64))]
+        case "histogram":
+            return [histograms.as_dictionary(exact, share, *part.numbers[:2])]
+        case "autoHistogram":
+            return [histograms.as_array(exact, share, part.numbers[0], part.numbers[1], bool(part.numbers[2]))]
+        case "fixedHistogram":
+            low, high, steps, cumulative = part.numbers
+            return [histograms.fixed(exact, share, low, high, int(steps), bool(cumulative))]
+    with np.errstate(all="ignore"):
+        if kind in ("skew", "kurtosis"):
+            return [float(standardised_moment(exact, share, 3 if kind == "skew" else 4))]
+        if kind in ("circularMean", "circularVariance", "circularStddev"):
+            return [float(circular(kind, exact, share))]
+    raise missing(kind)
+
+
+def _texts(kind: str, values: Array, share: Array) -> list[Any]:
+    totals: dict[Any, float] = {}
+    for value, weight in zip(values, share, strict=True):
+        totals[hashable(value)] = totals.get(hashable(value), 0.0) + float(weight)
+    if kind == "frequencyHistogram":
+        return [{str(key): totals[key] for key in sorted(totals, key=str)}]
+    if kind == "mode":
+        return [max(totals, key=lambda key: totals[key]) if totals else None]
+    return [len(totals)]
+
+
+def _spread(kind: str, values: Array, share: Array) -> Any:
+    whole = share.sum()
+    mean = (values * share).sum() / whole
+    if kind == "mean":
+        return mean
+    square = (share * (values - mean) ** 2).sum()
+    if kind.startswith("sample"):
+        if whole <= 1:
+            return None
+        square = square / (whole - 1)
+    else:
+        square = square / whole
+    return np.sqrt(square) if kind.endswith("StdDev") or kind == "stdDev" else square
+
+
+def _interval(values: Array, share: Array, low: float, high: float) -> float:
+    """The mean of the weight between two shares of it, whole ranks at both ends."""
+    order = np.argsort(values, kind="stable")
+    upto = np.cumsum(share[order]) / share.sum()
+    before = np.concatenate([[0.0], upto[:-1]])
+    inside = (upto > low + 1e-9) & (before < high - 1e-9)
+    if not inside.any():
+        inside[min(int(np.searchsorted(upto, low)), len(values) - 1)] = True
+    return float(np.average(values[order][inside], weights=share[order][inside]))
+
+
+def _quantile(values: Array, share: Array, at: float) -> float:
+    """The value that `at` of the weight lies below; the mean of two where it falls between them."""
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(share[order])
+    place = int(np.searchsorted(below, at * below[-1], side="left"))
+    place = min(place, len(values) - 1)
+    if below[place] == at * below[-1] and place + 1 < len(values):
+        return float((values[order[place]] + values[order[place + 1]]) / 2)
+    return float(values[order[place]])
+
+
+def _key(value: Any) -> str:
+    number = float(value)
+    return str(int(number)) if number.is_integer() else repr(number)
