@@ -1,7 +1,10 @@
-"""The conditions that listAssets takes: comparisons joined by AND, as the client writes them.
+"""The conditions that listAssets and listFeatures take.
 
-`startTime >= "2024-01-01T00:00:00Z" AND properties.tile="31UFQ" AND intersects("{'type': 'Point', …}")`.
-A part of https://google.aip.dev/160; what is not understood is refused, never ignored.
+`startTime >= "2024-01-01T00:00:00Z" AND (properties.tile="31UFQ" OR NOT properties.tile:*)
+AND intersects("{'type': 'Point', …}")`
+
+https://google.aip.dev/160, where OR binds closer than AND, without its search for bare words: what is not
+understood is refused, never ignored. A comparison of what is not there does not hold.
 """
 
 from __future__ import annotations
@@ -19,60 +22,182 @@ from agrispec.formats.asset_tree import Asset
 from agrispec.formats.stac import footprint
 from gee_scripts.engine.local.refusals import Refusal
 
-_COMPARISON = re.compile(r"""([\w.:]+)\s*(>=|<=|!=|=|<|>)\s*("[^"]*"|'[^']*'|[^\s"']+)""")
-_INTERSECTS = re.compile(r'intersects\(\s*"([^"]*)"\s*\)')
-_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+Lookup = Callable[[str], Any]
+"""Name of a field -> its value, None where there is none; a time is a datetime."""
+Outline = Callable[[], shapely.Geometry]
+Condition = Callable[[Lookup, Outline], bool]
+
+_TOKEN = re.compile(r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<sign>>=|<=|!=|=|<|>|\(|\))|"""
+                    r"""(?P<word>[^\s"'()<>=!]+))""")
+_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge, "<=": operator.le, "!=": operator.ne, "=": operator.eq, "<": operator.lt, ">": operator.gt}
+_FIELDS = {"startTime": "system:time_start", "endTime": "system:time_end"}
 
 
-def accepts(condition: str, asset: Asset) -> bool:
-    """Whether an asset fulfils a condition; the empty one is always fulfilled.
+def parse(text: str) -> Condition:
+    """The condition that a text writes; the empty one always holds.
 
     Raises:
-        Refusal: the condition is not understood.
+        Refusal: it is not understood.
     """
-    return all(_accepts(part.strip(), asset) for part in re.split(r"\s+AND\s+", condition) if part.strip())
+    if not text.strip():
+        return lambda lookup, outline: True
+    parser = _Parser(text)
+    try:
+        found = parser.expression()
+    except RecursionError as error:
+        raise Refusal(400, "Invalid filter: it is nested too deeply.") from error
+    if parser.place < len(parser.tokens):
+        raise parser.refusal()
+    return found
 
 
-def _accepts(part: str, asset: Asset) -> bool:
-    if found := _INTERSECTS.fullmatch(part):
-        return bool(_region(found[1]).intersects(_outline(asset)))
-    found = _COMPARISON.fullmatch(part)
-    if found is None:
-        raise Refusal(400, f"Invalid filter: the local engine does not understand '{part}'.")
-    name, symbol, text = found[1], found[2], found[3].strip("\"'")
-    if name in ("startTime", "endTime"):
-        actual = asset.properties.get("system:time_start" if name == "startTime" else "system:time_end")
-        if name == "endTime" and actual is None:
-            actual = asset.time_start
-        return actual is not None and _OPERATORS[symbol](actual, _milliseconds(text))
-    actual = {"name": asset.id, "id": asset.id, "type": asset.type.value}.get(
-        name, asset.properties.get(name.removeprefix("properties.")))
+def accepts(condition: Condition, asset: Asset) -> bool:
+    """Whether an asset fulfils a condition.
+
+    Raises:
+        Refusal: a field is compared with what it cannot be compared with.
+    """
+    def lookup(name: str) -> Any:
+        if name in _FIELDS:
+            value = asset.properties.get(_FIELDS[name])
+            if name == "endTime" and value is None:
+                value = asset.time_start
+            return datetime.fromtimestamp(value / 1000, UTC) if isinstance(value, int | float) else None
+        if name == "updateTime":
+            return datetime.fromisoformat(asset.updated) if asset.updated else None
+        known = {"name": asset.id, "id": asset.id, "type": asset.type.value}
+        return known[name] if name in known else asset.properties.get(name.removeprefix("properties."))
+
+    return condition(lookup, lambda: _outline(asset))
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.tokens: list[tuple[str, str]] = []
+        self.place = 0
+        position, end = 0, len(text.rstrip())
+        while position < end:
+            found = _TOKEN.match(text, position)
+            if found is None:
+                raise Refusal(400, f"Invalid filter: the local engine does not understand '{text[position:][:80]}'.")
+            kind = found.lastgroup or ""
+            word = found[kind]
+            self.tokens.append((kind, re.sub(r"\\(.)", r"\1", word[1:-1]) if kind == "text" else word))
+            position = found.end()
+
+    def refusal(self) -> Refusal:
+        rest = " ".join(word for _, word in self.tokens[self.place:])
+        return Refusal(400, f"Invalid filter: the local engine does not understand '{rest[:80]}'.")
+
+    def at(self, *words: str) -> bool:
+        return self.place < len(self.tokens) and self.tokens[self.place][0] != "text" \
+            and self.tokens[self.place][1] in words
+
+    def take(self, *kinds: str) -> str:
+        if self.place >= len(self.tokens) or self.tokens[self.place][0] not in kinds:
+            raise self.refusal()
+        self.place += 1
+        return self.tokens[self.place - 1][1]
+
+    def expression(self) -> Condition:
+        parts = [self.factor()]
+        while self.place < len(self.tokens) and not self.at(")"):
+            if self.at("AND"):
+                self.place += 1
+            parts.append(self.factor())
+        return lambda lookup, outline: all(part(lookup, outline) for part in parts)
+
+    def factor(self) -> Condition:
+        parts = [self.term()]
+        while self.at("OR"):
+            self.place += 1
+            parts.append(self.term())
+        return lambda lookup, outline: any(part(lookup, outline) for part in parts)
+
+    def term(self) -> Condition:
+        if self.at("NOT", "-"):
+            self.place += 1
+            part = self.term()
+            return lambda lookup, outline: not part(lookup, outline)
+        if self.at("("):
+            self.place += 1
+            inner = self.expression()
+            if not self.at(")"):
+                raise self.refusal()
+            self.place += 1
+            return inner
+        return self.restriction()
+
+    def restriction(self) -> Condition:
+        start = self.place
+        name = self.take("word")
+        if name == "intersects" and self.at("("):
+            self.place += 1
+            shape = region(self.take("text"))
+            if not self.at(")"):
+                raise self.refusal()
+            self.place += 1
+            return lambda lookup, outline: bool(shape.intersects(outline()))
+        against = name.startswith("-")
+        name = name.removeprefix("-")
+        if self.at(*_COMPARISONS):
+            sign = self.take("sign")
+            wanted = self.take("text", "word")
+            found: Condition = lambda lookup, outline: _compared(lookup(name), sign, wanted)  # noqa: E731
+        elif ":" in name:
+            name, _, wanted = name.rpartition(":")
+            if not wanted:
+                wanted = self.take("text", "word")
+            found = lambda lookup, outline: _has(lookup(name), wanted)  # noqa: E731
+        else:
+            self.place = start
+            raise self.refusal()
+        return (lambda lookup, outline: not found(lookup, outline)) if against else found
+
+
+def _compared(actual: Any, sign: str, wanted: str) -> bool:
     if actual is None:
         return False
+    compare = _COMPARISONS[sign]
+    if isinstance(actual, datetime):
+        try:
+            moment = datetime.fromisoformat(wanted)
+        except ValueError as error:
+            raise Refusal(400, f"Invalid filter: '{wanted}' is not a time.") from error
+        return compare(actual if actual.tzinfo else actual.replace(tzinfo=UTC),
+                       moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     if isinstance(actual, int | float):
         try:
-            return _OPERATORS[symbol](actual, float(text))
+            return compare(actual, float(wanted))
         except ValueError:
-            return symbol == "!="
-    return _OPERATORS[symbol](str(actual), text)
+            return sign == "!="
+    text = str(actual)
+    if sign in ("=", "!=") and "*" in (wanted[:1], wanted[-1:]):
+        pattern = ".*".join(map(re.escape, wanted.split("*")))
+        return (re.fullmatch(pattern, text, re.DOTALL) is not None) == (sign == "=")
+    return compare(text, wanted)
 
 
-def _milliseconds(text: str) -> float:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Refusal(400, f"Invalid filter: '{text}' is not a time.") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
+def _has(actual: Any, wanted: str) -> bool:
+    if actual is None or wanted == "*":
+        return actual is not None
+    values = actual if isinstance(actual, list | tuple) else [actual]
+    return any(_compared(value, "=", wanted) for value in values)
 
 
-def _region(text: str) -> shapely.Geometry:
+def region(text: str) -> shapely.Geometry:
+    """A geometry in degrees, written as GeoJSON or WKT.
+
+    Raises:
+        Refusal: it is neither.
+    """
     try:
         # The client writes GeoJSON with single quotes inside the filter's double ones.
         return shapely.from_geojson(json.dumps(json.loads(text.replace("'", '"')))) if "{" in text else \
             shapely.from_wkt(text)
-    except (ValueError, shapely.GEOSException) as error:
-        raise Refusal(400, f"Invalid filter: '{text}' is not a geometry.") from error
+    except (ValueError, RecursionError, shapely.GEOSException) as error:
+        raise Refusal(400, f"Invalid filter: '{text[:80]}' is not a geometry.") from error
 
 
 def _outline(asset: Asset) -> shapely.Geometry:

@@ -16,7 +16,7 @@ from agrispec.errors import AgrispecError
 from agrispec.formats.asset_tree import Asset, AssetTree, AssetType, canonical_id
 from agrispec.formats.stac import footprint
 from agrispec.grid import Grid
-from gee_scripts.engine.local.asset_filter import accepts
+from gee_scripts.engine.local.asset_filter import accepts, parse
 from gee_scripts.engine.local.refusals import Refusal, asset_missing, refusal_of
 from gee_scripts.engine.local.tasks import timestamp
 
@@ -52,9 +52,10 @@ class Assets:
         asset = self._find(parent)
         if asset.type not in (AssetType.FOLDER, AssetType.IMAGE_COLLECTION):
             raise Refusal(400, f"Asset '{asset.id}' is not a folder or an image collection.")
-        found = [each for each in self._tree.list(asset.id) if accepts(condition, each)]
+        wanted = parse(condition)
+        found = [each for each in self._tree.list(asset.id) if accepts(wanted, each)]
         start = offset(page_token)
-        stop = start + (page_size or _PAGE)
+        stop = start + min(page_size or _PAGE, _PAGE)
         page: dict[str, Any] = {"assets": [resource(each) for each in found[start:stop]]}
         if stop < len(found):
             page["nextPageToken"] = str(stop)

@@ -11,6 +11,7 @@ import shapely
 
 from agrispec.errors import EngineError
 from gee_scripts.engine.local.domains import Projection
+from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.raster import Band, PixelType
 from gee_scripts.engine.local.values import (
     SYSTEM_INDEX,
@@ -29,8 +30,7 @@ from gee_scripts.engine.local.values import (
     get,
 )
 
-MOST_ELEMENTS = 5000
-"""https://developers.google.com/earth-engine/guides/debugging ("Collection query aborted")"""
+MOST_ELEMENTS = Limits().elements
 
 
 def encode(value: Any, most: int = MOST_ELEMENTS) -> Any:

@@ -20,6 +20,7 @@ from gee_scripts.engine.local.assets import Assets
 from gee_scripts.engine.local.catalog import Catalog
 from gee_scripts.engine.local.evaluate import evaluate
 from gee_scripts.engine.local.frame import output_grid
+from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.nodata import with_nodata
 from gee_scripts.engine.local.patches import PatchOptions
 from gee_scripts.engine.local.pixels import Pixels, as_image, chosen, compute, stacked
@@ -29,17 +30,15 @@ from gee_scripts.engine.local.staging import Staging, separated, staged
 from gee_scripts.engine.local.tasks import Progress, Work
 from gee_scripts.engine.local.values import Image
 
-# https://developers.google.com/earth-engine/apidocs/export-image-tocloudstorage
-_DEFAULT_MOST_PIXELS = 100_000_000
-
 
 class Exporter:
     """Makes the work of exports out of their requests."""
 
-    def __init__(self, tree: AssetTree, catalog: Catalog, assets: Assets) -> None:
+    def __init__(self, tree: AssetTree, catalog: Catalog, assets: Assets, limits: Limits) -> None:
         self._tree = tree
         self._catalog = catalog
         self._assets = assets
+        self._limits = limits
 
     def table(self, body: Mapping[str, Any]) -> Work:
         """The work of a table export.
@@ -84,7 +83,7 @@ class Exporter:
             Refusal: its destination, format or options cannot be served.
             DataError: no bucket or no file can have that name.
         """
-        most = int(body.get("maxPixels", {}).get("value", _DEFAULT_MOST_PIXELS))
+        most = int(body.get("maxPixels", {}).get("value", self._limits.export_pixels))
         if "assetExportOptions" in body:
             options = body["assetExportOptions"]
             asset_id, overwrite = self._destination(options)

@@ -132,15 +132,20 @@ def _columns(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return columns
 
 
-def write_csv(features: Sequence[Feature], selectors: Sequence[str], staging: Staging, prefix: str) -> None:
-    """A CSV file in UTF-8 with a header; lists and geometries as JSON, nothing where a property is absent."""
+def csv_text(features: Sequence[Feature], selectors: Sequence[str]) -> str:
+    """CSV with a header; lists and geometries as JSON, nothing where a property is absent."""
     names = list(selectors) or [SYSTEM_INDEX, *columns_of(features, ()), GEOMETRY_COLUMN]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     for feature in features:
         writer.writerow([_cell(feature, name) for name in names])
-    write_files({staging.path(f"{prefix}.csv"): text.getvalue().encode()})
+    return text.getvalue()
+
+
+def write_csv(features: Sequence[Feature], selectors: Sequence[str], staging: Staging, prefix: str) -> None:
+    """A CSV file in UTF-8."""
+    write_files({staging.path(f"{prefix}.csv"): csv_text(features, selectors).encode()})
 
 
 def _cell(feature: Feature, name: str) -> str:
@@ -160,11 +165,15 @@ def geojson(feature: Feature) -> dict[str, Any] | None:
     return found
 
 
-def write_geojson(features: Sequence[Feature], selectors: Sequence[str], staging: Staging, prefix: str) -> None:
-    """A GeoJSON file: a FeatureCollection in degrees."""
+def geojson_text(features: Sequence[Feature], selectors: Sequence[str]) -> str:
+    """GeoJSON: a FeatureCollection in degrees."""
     names = columns_of(features, selectors)
-    document = {"type": "FeatureCollection", "features": [as_geojson(feature, names) for feature in features]}
-    write_files({staging.path(f"{prefix}.geojson"): as_json(document).encode()})
+    return as_json({"type": "FeatureCollection", "features": [as_geojson(feature, names) for feature in features]})
+
+
+def write_geojson(features: Sequence[Feature], selectors: Sequence[str], staging: Staging, prefix: str) -> None:
+    """A GeoJSON file."""
+    write_files({staging.path(f"{prefix}.geojson"): geojson_text(features, selectors).encode()})
 
 
 def as_geojson(feature: Feature, names: Sequence[str]) -> dict[str, Any]:

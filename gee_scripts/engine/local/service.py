@@ -6,28 +6,36 @@ import hashlib
 import json
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import shapely
 
 from agrispec.errors import AgrispecError
 from agrispec.formats.asset_tree import AssetTree
 from agrispec.grid import Grid
-from gee_scripts.engine.local import discovery, exporting, ingestion, rendering, table_ingestion
+from gee_scripts.engine.local import asset_filter, discovery, exporting, ingestion, rendering, table_ingestion
 from gee_scripts.engine.local.assets import Assets, offset
 from gee_scripts.engine.local.catalog import TreeCatalog
 from gee_scripts.engine.local.encode import encode
 from gee_scripts.engine.local.evaluate import evaluate
-from gee_scripts.engine.local.feature_files import as_features, as_geojson
+from gee_scripts.engine.local.feature_files import as_features, as_geojson, csv_text, geojson_text
 from gee_scripts.engine.local.fields import checked
 from gee_scripts.engine.local.frame import output_grid
+from gee_scripts.engine.local.journal import Journal
+from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.pixels import as_image, check_size, chosen, compute, geo_tiff, grid_of, npy
 from gee_scripts.engine.local.raster import GO_ON
 from gee_scripts.engine.local.recent import Recent
 from gee_scripts.engine.local.refusals import Refusal, refusal_of
-from gee_scripts.engine.local.tasks import DEFAULT_PRIORITY, Cancelled, Tasks
-from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Image
+from gee_scripts.engine.local.tasks import DEFAULT_PRIORITY, Cancelled, Progress, Task, Tasks, TimedOut, Work
+from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Image
 
 # https://developers.google.com/earth-engine/reference/rest/v1/projects.table/computeFeatures
 _PAGE = 1000
@@ -53,10 +61,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """An answer that is not JSON."""
+    """An answer that is not JSON; `name` is what it is saved as, "" where it is shown."""
 
     content: bytes
     media_type: str
+    name: str = ""
 
 
 Answer = dict[str, Any] | File
@@ -65,25 +74,38 @@ Answer = dict[str, Any] | File
 class Service:
     """The state of one embedded Earth Engine, and its answers.
 
-    `answer` may be called from several threads.
+    `answer` may be called from several threads. What an earlier server of the folder was asked to do is gone on with.
 
     Attributes:
         tree: the assets and buckets.
+        journal: what outlives the server.
         tasks: its exports and ingestions.
+
+    Raises:
+        EngineError: another server serves the folder.
+        StorageError: the folder cannot be written.
     """
 
-    def __init__(self, root: Path, project: str) -> None:
+    def __init__(self, root: Path, project: str, limits: Limits) -> None:
+        self.journal = Journal(root)
+        if self.journal.killed:
+            self.journal.sweep()
         self.tree = AssetTree(root)
-        self.tasks = Tasks(project)
+        self.tasks = Tasks(project, limits, self.journal)
         self._project = project
+        self._limits = limits
         self._catalog = TreeCatalog(self.tree)
         self._assets = Assets(self.tree)
-        self._exporter = exporting.Exporter(self.tree, self._catalog, self._assets)
+        self._exporter = exporting.Exporter(self.tree, self._catalog, self._assets, limits)
         self._pages: Recent[str, list[Any]] = Recent(_KEPT)
         self._images: Recent[str, Image] = Recent(_KEPT)
         self._stored: Recent[str, Mapping[str, Any]] = Recent(_STORED)
         self._closing = threading.Event()
         assets = self._assets
+        self._works: Mapping[str, Callable[[Mapping[str, Any]], Work]] = {
+            "EXPORT_IMAGE": self._exporter.image, "EXPORT_FEATURES": self._exporter.table,
+            "INGEST_IMAGE": lambda body: ingestion.image_work(body, self.tree, assets),
+            "INGEST_TABLE": lambda body: table_ingestion.table_work(body, self.tree, assets)}
         self._answers: Mapping[str, Callable[[Call], Answer]] = {
             "projects.algorithms.list": lambda call: File(content=discovery.algorithms(),
                                                           media_type="application/json"),
@@ -92,14 +114,16 @@ class Service:
             "projects.table.computeFeatures": self._features,
             "projects.imageCollection.computeImages": self._images_of,
             "projects.assets.getPixels": self._asset_pixels,
-            "projects.image.export": lambda call: self._submit("EXPORT_IMAGE", call, self._exporter.image),
-            "projects.table.export": lambda call: self._submit("EXPORT_FEATURES", call, self._exporter.table),
-            "projects.image.import": lambda call: self._submit(
-                "INGEST_IMAGE", call, lambda body: ingestion.image_work(body, self.tree, assets)),
-            "projects.table.import": lambda call: self._submit(
-                "INGEST_TABLE", call, lambda body: table_ingestion.table_work(body, self.tree, assets)),
+            "projects.image.export": lambda call: self._submit("EXPORT_IMAGE", call),
+            "projects.table.export": lambda call: self._submit("EXPORT_FEATURES", call),
+            "projects.image.import": lambda call: self._submit("INGEST_IMAGE", call),
+            "projects.image.importExternal": self._import_external,
+            "projects.table.import": lambda call: self._submit("INGEST_TABLE", call),
             "projects.listAssets": self._list_assets,
             "projects.assets.listAssets": self._list_assets,
+            "projects.assets.listFeatures": self._list_features,
+            "projects.getConfig": self._config,
+            "projects.updateConfig": self._configure,
             "projects.assets.create": lambda call: assets.create(
                 f"{call.path['parent']}/assets/{call.query.get('assetId', '')}", call.body),
             "projects.assets.get": lambda call: assets.get(call.path["name"]),
@@ -112,11 +136,15 @@ class Service:
             "projects.operations.list": self._operations,
             "projects.operations.get": self._operation,
             "projects.operations.cancel": self._cancel,
+            "projects.operations.delete": self._delete,
             "projects.maps.create": lambda call: self._store("maps", call),
             "projects.maps.tiles.get": self._tile,
             "projects.thumbnails.create": lambda call: self._store("thumbnails", call),
             "projects.thumbnails.getPixels": self._thumbnail,
+            "projects.tables.create": self._store_table,
+            "projects.tables.getFeatures": self._table_file,
         }
+        self.tasks.resume(self._work_again)
 
     def answer(self, route: discovery.Route, call: Call) -> Answer:
         """The answer to a request.
@@ -126,12 +154,23 @@ class Service:
         """
         answer = self._answers.get(route.id)
         if answer is None:
-            raise Refusal(400, f"The local engine does not answer {route.id.removeprefix('projects.')} yet.")
-        GO_ON.set(self._go_on)
+            raise Refusal(400, f"The local engine does not make what {route.id.removeprefix('projects.')} asks for: "
+                               "pictures and tables, no videos, map exports or saved classifiers.")
+        end = time.monotonic() + self._limits.seconds
+
+        def go_on() -> None:
+            if self._closing.is_set():
+                raise Cancelled
+            if time.monotonic() > end:
+                raise TimedOut
+
+        GO_ON.set(go_on)
         try:
             return answer(replace(call, query=checked(call.query), body=checked(call.body)))
         except Cancelled as error:
             raise Refusal(400, "The local engine was stopped.") from error
+        except TimedOut as error:
+            raise Refusal(400, "Computation timed out.") from error
         except AgrispecError as error:
             raise refusal_of(error) from error
         except KeyError as error:
@@ -140,13 +179,10 @@ class Service:
             raise Refusal(400, "User memory limit exceeded.") from error
 
     def close(self) -> None:
-        """Stop what is under way: tasks and answers, at their next array."""
+        """Stop what is under way, tasks and answers, at their next array; then let the folder go."""
         self._closing.set()
         self.tasks.close()
-
-    def _go_on(self) -> None:
-        if self._closing.is_set():
-            raise Cancelled
+        self.journal.close()
 
     # -- computing
 
@@ -154,7 +190,7 @@ class Service:
         return evaluate(expression, self._catalog)
 
     def _value(self, call: Call) -> Answer:
-        return {"result": encode(self._evaluate(call.body["expression"]))}
+        return {"result": encode(self._evaluate(call.body["expression"]), self._limits.elements)}
 
     def _pixels(self, call: Call) -> Answer:
         return self._rendered(as_image(self._evaluate(call.body["expression"])), call.body)
@@ -171,7 +207,7 @@ class Service:
         """Pixels in the file format of a request."""
         bands = chosen(image, body.get("bandIds") or ())
         grid = grid_of(body["grid"]) if body.get("grid") else default or output_grid(image)
-        check_size(bands, grid)
+        check_size(bands, grid, self._limits)
         file_format = body.get("fileFormat", "AUTO_JPEG_PNG")
         pixels = compute(bands, grid)
         if body.get("visualizationOptions") or file_format in ("PNG", "AUTO_JPEG_PNG", "JPEG"):
@@ -208,7 +244,7 @@ class Service:
 
     def _images_of(self, call: Call) -> Answer:
         found, start, stop, token = self._paged(call)
-        return {"images": [encode(image) for image in found[start:stop]],
+        return {"images": [encode(image, self._limits.elements) for image in found[start:stop]],
                 **({"nextPageToken": token} if token else {})}
 
     # -- maps and thumbnails
@@ -223,13 +259,35 @@ class Service:
     def _kept(self, name: str) -> tuple[Image, Mapping[str, Any]]:
         body = self._stored.get(name)
         if body is None:
-            raise Refusal(404, f"'{name}' not found: the local engine keeps the {_STORED} maps and thumbnails that "
-                               "were used last.")
+            raise _forgotten(name)
         image = self._images.get(name)
         if image is None:
             image = as_image(self._evaluate(body["expression"]))
             self._images.put(name, image)
         return image, body
+
+    def _store_table(self, call: Call) -> Answer:
+        file_format = call.body.get("fileFormat", "CSV")
+        if file_format not in ("CSV", "GEO_JSON"):
+            raise Refusal(400, f"The local engine downloads tables as CSV and GeoJSON, not {file_format}.")
+        self._features_of(call.body)
+        name = f"{call.path['parent']}/tables/{secrets.token_hex(16)}"
+        self._stored.put(name, call.body)
+        return {"name": name}
+
+    def _features_of(self, body: Mapping[str, Any]) -> list[Feature]:
+        return as_features(self._evaluate(body["expression"]))
+
+    def _table_file(self, call: Call) -> Answer:
+        body = self._stored.get(call.path["name"])
+        if body is None:
+            raise _forgotten(call.path["name"])
+        features, selectors = self._features_of(body), list(body.get("selectors") or ())
+        name = body.get("filename") or "table"
+        if body.get("fileFormat", "CSV") == "CSV":
+            return File(content=csv_text(features, selectors).encode(), media_type="text/csv", name=f"{name}.csv")
+        return File(content=geojson_text(features, selectors).encode(), media_type="application/geo+json",
+                    name=f"{name}.geojson")
 
     def _tile(self, call: Call) -> Answer:
         image, body = self._kept(call.path["parent"])
@@ -255,15 +313,72 @@ class Service:
         return self._assets.list(call.path["parent"], page_size=int(call.query.get("pageSize") or 0),
                                  page_token=call.query.get("pageToken", ""), condition=call.query.get("filter", ""))
 
-    def _submit(self, kind: str, call: Call, work_of: Callable[[Mapping[str, Any]], Any]) -> Answer:
+    def _list_features(self, call: Call) -> Answer:
+        """Rows of a table asset, those that touch a region and fulfil a condition, a page at a time."""
+        features = self._catalog.table(call.path["asset"]).items
+        region, condition = call.query.get("region", ""), asset_filter.parse(call.query.get("filter", ""))
+        outline = asset_filter.region(region) if region else None
+        found = [feature for feature in as_features(Collection(tuple(features)))
+                 if condition(partial(_field, feature), partial(_shape, feature))
+                 and (outline is None or outline.intersects(_shape(feature)))]
+        start = offset(call.query.get("pageToken", ""))
+        stop = start + min(int(call.query.get("pageSize") or _PAGE), _PAGE)
+        rows = [as_geojson(feature, [name for name in feature.properties if name != SYSTEM_INDEX])
+                for feature in found[start:stop]]
+        return {"type": "FeatureCollection", "features": rows,
+                **({"nextPageToken": str(stop)} if stop < len(found) else {})}
+
+    def _import_external(self, call: Call) -> Answer:
+        """An image asset of GeoTIFFs in a bucket, at once.
+
+        Its pixels are copied, where the service goes on reading the bucket: what is written there later is not seen.
+        """
+        body = call.body
+        uris = [uri for tileset in (body.get("imageManifest") or {}).get("tilesets") or ()
+                for source in tileset.get("sources") or () for uri in source.get("uris") or ()]
+        for uri in uris:
+            if not uri.lower().endswith((".tif", ".tiff")):
+                raise Refusal(400, f"An external image is made of cloud optimized GeoTIFFs, not of {uri}.")
+        name, = ingestion.image_work(body, self.tree, self._assets)(Progress())
+        return self._assets.get(name)
+
+    def _config(self, call: Call) -> Answer:
+        return {"name": call.path["name"], "maxConcurrentExports": self.tasks.most_at_once}
+
+    def _configure(self, call: Call) -> Answer:
+        mask = call.query.get("updateMask", "")
+        if mask.strip("*") and set(mask.split(",")) - {"max_concurrent_exports", "maxConcurrentExports"}:
+            raise Refusal(400, f"Invalid update mask: '{mask}'; only max_concurrent_exports can be updated.")
+        most = int(call.body.get("maxConcurrentExports", call.body.get("max_concurrent_exports", 0)))
+        if not 1 <= most <= self._limits.concurrent_tasks:
+            raise Refusal(400, f"max_concurrent_exports must be between 1 and {self._limits.concurrent_tasks}, "
+                               f"not {most}.")
+        self.tasks.most_at_once = most
+        return self._config(call)
+
+    def _submit(self, kind: str, call: Call) -> Answer:
         body = call.body
         known = self.tasks.submitted(body.get("requestId", ""))
         if known is not None:
             return known
         manifest = body.get("imageManifest") or body.get("tableManifest") or {}
         description = body.get("description") or (f"Ingest: \"{manifest['name']}\"" if manifest else kind)
-        return self.tasks.submit(kind, description, work_of(body), request_id=body.get("requestId", ""),
+        return self.tasks.submit(kind, description, self._works[kind](body), request=body,
                                  priority=int((body.get("priority") or {}).get("value", DEFAULT_PRIORITY)))
+
+    def _work_again(self, task: Task, request: Mapping[str, Any]) -> Work:
+        """The work of a task that an earlier server was asked for.
+
+        An asset that stands there since the task began is its own, written just before the server was killed: it
+        may be overwritten.
+        """
+        target = _target(request)
+        with suppress(AgrispecError):
+            asset = self.tree.find(target)
+            if task.started is not None and asset is not None and asset.updated \
+                    and datetime.fromisoformat(asset.updated) >= task.started.replace(microsecond=0):
+                request = _overwriting(request)
+        return self._works[task.kind](request)
 
     def _operations(self, call: Call) -> Answer:
         found, start = self.tasks.list(), offset(call.query.get("pageToken", ""))
@@ -280,6 +395,41 @@ class Service:
         if not self.tasks.cancel(call.path["name"]):
             raise _no_operation(call)
         return {}
+
+    def _delete(self, call: Call) -> Answer:
+        if not self.tasks.delete(call.path["name"]):
+            raise _no_operation(call)
+        return {}
+
+
+def _forgotten(name: str) -> Refusal:
+    return Refusal(404, f"'{name}' not found: the local engine keeps the {_STORED} maps and thumbnails that were used "
+                        "last.")
+
+
+def _field(feature: Feature, name: str) -> Any:
+    return feature.properties.get(name.removeprefix("properties."))
+
+
+def _shape(feature: Feature) -> shapely.Geometry:
+    return shapely.Point() if feature.geometry is None else feature.geometry.to("EPSG:4326")
+
+
+def _target(request: Mapping[str, Any]) -> str:
+    """The asset that an export or ingestion writes, "" where it writes none."""
+    for manifest in ("imageManifest", "tableManifest"):
+        if request.get(manifest):
+            return str(request[manifest].get("name", ""))
+    options = request.get("assetExportOptions") or {}
+    return str((options.get("earthEngineDestination") or {}).get("name", ""))
+
+
+def _overwriting(request: Mapping[str, Any]) -> dict[str, Any]:
+    if "assetExportOptions" not in request:
+        return {**request, "overwrite": True}
+    options = request["assetExportOptions"]
+    return {**request, "assetExportOptions": {
+        **options, "earthEngineDestination": {**options["earthEngineDestination"], "overwrite": True}}}
 
 
 def _no_operation(call: Call) -> Refusal:

@@ -254,6 +254,9 @@ class Tasks:
         except AgrispecError as problem:
             task.error = str(problem)
             task.turn(State.FAILED)
+        except (KeyError, ValueError, TypeError) as problem:
+            task.error = f"its request cannot be read again: {problem}; start it again"
+            task.turn(State.FAILED)
         self._record(task)
 
     def submit(self, kind: str, description: str, work: Work, *, request: Mapping[str, Any],

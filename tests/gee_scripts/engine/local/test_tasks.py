@@ -9,14 +9,24 @@ from datetime import datetime
 import pytest
 
 from agrispec.errors import DataError
-from gee_scripts.engine.local.tasks import CONCURRENT_TASKS, Tasks
+from gee_scripts.engine.local.journal import Journal
+from gee_scripts.engine.local.limits import Limits
+from gee_scripts.engine.local.tasks import Tasks
+
+CONCURRENT_TASKS = Limits().concurrent_tasks
 
 
 @pytest.fixture
-def tasks():
-    tasks = Tasks("agrispec-local")
+def tasks(tmp_path):
+    journal = Journal(tmp_path)
+    tasks = Tasks("agrispec-local", Limits(), journal)
     yield tasks
     tasks.close()
+    journal.close()
+
+
+def submit(tasks, kind, description, work, request_id="", **options):
+    return tasks.submit(kind, description, work, request={"requestId": request_id}, **options)
 
 
 def until(tasks, name, *states):
@@ -43,7 +53,7 @@ def work(*written, wait=None, raises=None, log=None):
 
 def test_a_task_passes_from_pending_over_running_to_succeeded(tasks):
     go = threading.Event()
-    name = tasks.submit("EXPORT_IMAGE", "a map", work("gs://b/x.tif", wait=go))["name"]
+    name = submit(tasks, "EXPORT_IMAGE", "a map", work("gs://b/x.tif", wait=go))["name"]
     running = until(tasks, name, "RUNNING")
     assert running["done"] is False
     assert running["metadata"]["progress"] in (0.0, 0.5)
@@ -61,11 +71,11 @@ def test_a_task_passes_from_pending_over_running_to_succeeded(tasks):
 
 def test_two_run_at_once_and_the_rest_wait_by_priority(tasks):
     go, log = threading.Event(), []
-    first = [tasks.submit("EXPORT_IMAGE", "", work(wait=go))["name"] for _ in range(CONCURRENT_TASKS)]
+    first = [submit(tasks, "EXPORT_IMAGE", "", work(wait=go))["name"] for _ in range(CONCURRENT_TASKS)]
     for name in first:
         until(tasks, name, "RUNNING")
-    low = tasks.submit("EXPORT_IMAGE", "", work("low", log=log), priority=1)["name"]
-    high = tasks.submit("EXPORT_IMAGE", "", work("high", log=log), priority=200)["name"]
+    low = submit(tasks, "EXPORT_IMAGE", "", work("low", log=log), priority=1)["name"]
+    high = submit(tasks, "EXPORT_IMAGE", "", work("high", log=log), priority=200)["name"]
     time.sleep(0.05)
     assert {tasks.get(name)["metadata"]["state"] for name in (low, high)} == {"PENDING"}
     # One worker stays busy, so that the other one shows the order.
@@ -76,7 +86,7 @@ def test_two_run_at_once_and_the_rest_wait_by_priority(tasks):
 
 
 def test_a_running_task_stops_at_its_next_check(tasks):
-    name = tasks.submit("EXPORT_IMAGE", "", work(wait=threading.Event()))["name"]
+    name = submit(tasks, "EXPORT_IMAGE", "", work(wait=threading.Event()))["name"]
     until(tasks, name, "RUNNING")
     assert tasks.cancel(name)
     found = until(tasks, name, "CANCELLED")
@@ -86,8 +96,8 @@ def test_a_running_task_stops_at_its_next_check(tasks):
 
 def test_a_pending_task_never_begins_once_cancelled(tasks):
     log, go = [], threading.Event()
-    busy = [tasks.submit("EXPORT_IMAGE", "", work(wait=go))["name"] for _ in range(CONCURRENT_TASKS)]
-    name = tasks.submit("EXPORT_IMAGE", "", work("x", log=log))["name"]
+    busy = [submit(tasks, "EXPORT_IMAGE", "", work(wait=go))["name"] for _ in range(CONCURRENT_TASKS)]
+    name = submit(tasks, "EXPORT_IMAGE", "", work("x", log=log))["name"]
     tasks.cancel(name)
     assert tasks.get(name)["metadata"]["state"] == "CANCELLED"
     go.set()
@@ -97,22 +107,22 @@ def test_a_pending_task_never_begins_once_cancelled(tasks):
 
 
 def test_a_failure_names_what_was_found_and_how_to_mend_it(tasks):
-    name = tasks.submit("INGEST_TABLE", "", work(raises=DataError("line 3 is odd", mend="mend line 3")))["name"]
+    name = submit(tasks, "INGEST_TABLE", "", work(raises=DataError("line 3 is odd", mend="mend line 3")))["name"]
     found = until(tasks, name, "FAILED")
     assert found["error"]["message"] == "line 3 is odd; mend line 3"
 
 
 def test_a_fault_of_ours_fails_the_task_and_not_the_worker(tasks):
     for _ in range(2 * CONCURRENT_TASKS):
-        name = tasks.submit("EXPORT_IMAGE", "", work(raises=ZeroDivisionError("oops")))["name"]
+        name = submit(tasks, "EXPORT_IMAGE", "", work(raises=ZeroDivisionError("oops")))["name"]
         assert "ZeroDivisionError: oops" in until(tasks, name, "FAILED")["error"]["message"]
-    until(tasks, tasks.submit("EXPORT_IMAGE", "", work())["name"], "SUCCEEDED")
+    until(tasks, submit(tasks, "EXPORT_IMAGE", "", work())["name"], "SUCCEEDED")
 
 
 def test_a_request_id_begins_one_task(tasks):
-    first = tasks.submit("EXPORT_IMAGE", "", work(), request_id="r")
-    assert tasks.submit("EXPORT_IMAGE", "", work(), request_id="r")["name"] == first["name"]
-    assert tasks.submit("EXPORT_IMAGE", "", work(), request_id="s")["name"] != first["name"]
+    first = submit(tasks, "EXPORT_IMAGE", "", work(), request_id="r")
+    assert submit(tasks, "EXPORT_IMAGE", "", work(), request_id="r")["name"] == first["name"]
+    assert submit(tasks, "EXPORT_IMAGE", "", work(), request_id="s")["name"] != first["name"]
     assert len(tasks.list()) == 2
 
 
@@ -129,7 +139,7 @@ def test_what_a_task_was_to_do_is_let_go_when_it_is_over(tasks, fails):
             raise DataError("odd", mend="mend it")
         return ()
 
-    over = tasks.submit("EXPORT_IMAGE", "", run)["name"]
+    over = submit(tasks, "EXPORT_IMAGE", "", run)["name"]
     del body, run
     until(tasks, over, "SUCCEEDED", "FAILED")
     end = time.monotonic() + 10
@@ -140,9 +150,10 @@ def test_what_a_task_was_to_do_is_let_go_when_it_is_over(tasks, fails):
     assert tasks.get(over)["done"]
 
 
-def test_closing_leaves_no_thread():
-    before = threading.active_count()
-    tasks = Tasks("agrispec-local")
-    tasks.submit("EXPORT_IMAGE", "", work(wait=threading.Event()))
+def test_closing_leaves_no_thread(tmp_path):
+    before, journal = threading.active_count(), Journal(tmp_path)
+    tasks = Tasks("agrispec-local", Limits(), journal)
+    submit(tasks, "EXPORT_IMAGE", "", work(wait=threading.Event()))
     tasks.close()
+    journal.close()
     assert threading.active_count() == before
