@@ -57,8 +57,10 @@ _BINARY: dict[str, tuple[int, str]] = {
     "||": (2, "or"), "&&": (3, "and"), "|": (4, "bitwiseOr"), "^": (5, "bitwiseXor"), "&": (6, "bitwiseAnd"),
     "==": (7, "eq"), "!=": (7, "neq"), "<": (8, "lt"), "<=": (8, "lte"), ">": (8, "gt"), ">=": (8, "gte"),
     "<<": (9, "leftShift"), ">>": (9, "rightShift"), "+": (10, "add"), "-": (10, "subtract"),
-    "*": (11, "multiply"), "/": (11, "divide"), "%": (11, "mod"), "**": (13, "pow"),
+    "*": (11, "multiply"), "/": (11, "divide"), "%": (11, "mod"), "**": (13, "pow"), "in": (8, "inList"),
 }
+# Filters may be written in words, too.
+_WORDS = {"and": "&&", "or": "||", "in": "in"}
 _UNARY = {"!": "not", "~": "bitwiseNot", "-": "negated", "+": "same"}
 _UNARY_BINDS, _TERNARY_BINDS = 12, 1
 _TOKEN = re.compile(r"""\s*(?:
@@ -112,6 +114,7 @@ class _Parser:
 
     def __init__(self, text: str, pattern: re.Pattern[str]) -> None:
         self.text = text
+        self.words = _WORDS if pattern is _TOKEN_OF_FILTER else {}
         self.tokens: list[tuple[str, str]] = []
         place = 0
         while text[place:].strip():
@@ -155,6 +158,8 @@ class _Parser:
         left = self.operand()
         while True:
             kind, sign = self.next()
+            if kind == "name" and sign in self.words:
+                kind, sign = "sign", self.words[sign]
             if kind != "sign":
                 return left
             if sign == "?" and least <= _TERNARY_BINDS:
@@ -175,6 +180,10 @@ class _Parser:
         self.place += 1
         if kind == "sign" and token in _UNARY:
             return Call(_UNARY[token], (self.term(_UNARY_BINDS),))
+        if self.words and (kind, token) == ("name", "not"):
+            return Call("not", (self.term(_BINARY["&&"][0] + 1),))
+        if self.words and (kind, token) == ("sign", "["):
+            return Call("list", self.listed("]"))
         if kind == "number":
             return self.parts(Literal(int(token) if token.isdigit() else float(token)))
         if kind == "text":

@@ -24,6 +24,41 @@ _SPLIT = re.compile(r"(?P<name>.+?)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>[-+]?(?:\d
 _OPPOSITE = {"<": ">=", ">=": "<", "<=": ">", ">": "<="}
 
 
+def _leaves_step_by_step(samples: NDArray[np.float64], roots: NDArray[np.int32], inputs: NDArray[np.int32],
+                         limits: NDArray[np.float64], inclusive: NDArray[np.bool_], left: NDArray[np.int32],
+                         right: NDArray[np.int32]) -> NDArray[np.int32]:
+    """All samples go one node down at a time."""
+    found = np.tile(roots, (len(samples), 1))
+    rows, columns = np.nonzero(inputs[found] >= 0)
+    while len(rows):
+        nodes = found[rows, columns]
+        values = samples[rows, inputs[nodes]]
+        below = (values < limits[nodes]) | (inclusive[nodes] & (values == limits[nodes]))
+        found[rows, columns] = nodes = np.where(below, left[nodes], right[nodes])
+        on = inputs[nodes] >= 0
+        rows, columns = rows[on], columns[on]
+    return found
+
+
+@compiled(_leaves_step_by_step)
+def leaves(samples: NDArray[np.float64], roots: NDArray[np.int32], inputs: NDArray[np.int32],
+           limits: NDArray[np.float64], inclusive: NDArray[np.bool_], left: NDArray[np.int32],
+           right: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The leaf that every sample comes to in every tree, (N, trees); the arrays are those of `Forest`."""
+    found = np.empty((samples.shape[0], roots.shape[0]), np.int32)
+    for sample in range(samples.shape[0]):
+        for tree in range(roots.shape[0]):
+            node = roots[tree]
+            while inputs[node] >= 0:
+                value = samples[sample, inputs[node]]
+                if value < limits[node] or (inclusive[node] and value == limits[node]):
+                    node = left[node]
+                else:
+                    node = right[node]
+            found[sample, tree] = node
+    return found
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Forest:
     """Trees as arrays; nodes of all trees stand one after the other.
@@ -54,19 +89,18 @@ class Forest:
 
     def predicted(self, samples: NDArray[np.float64]) -> NDArray[np.float64]:
         """The value of every tree: samples (N, inputs) -> (N, trees)."""
-        found = np.empty((len(samples), len(self.roots)), np.float64)
-        _walk(np.ascontiguousarray(samples, np.float64), self.roots, self.inputs, self.limits, self.inclusive,
-              self.left, self.right, self.values, found)
-        return found
+        return self.values[self._leaves(samples)]
 
-    def votes(self, samples: NDArray[np.float64]) -> NDArray[np.int32]:
+    def votes(self, samples: NDArray[np.float64]) -> NDArray[np.int64]:
         """How many trees are for each class: samples (N, inputs) -> (N, classes)."""
         classes = self.classes
-        found = np.zeros((len(samples), len(classes)), np.int32)
-        places = np.searchsorted(classes, self.values).astype(np.int32)
-        _vote(np.ascontiguousarray(samples, np.float64), self.roots, self.inputs, self.limits, self.inclusive,
-              self.left, self.right, places, found)
-        return found
+        places = np.searchsorted(classes, self.values)[self._leaves(samples)]
+        places += np.arange(len(samples))[:, None] * len(classes)
+        return np.bincount(places.ravel(), minlength=len(samples) * len(classes)).reshape(len(samples), len(classes))
+
+    def _leaves(self, samples: NDArray[np.float64]) -> NDArray[np.int32]:
+        return leaves(np.ascontiguousarray(samples, np.float64), self.roots, self.inputs, self.limits,
+                      self.inclusive, self.left, self.right)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,27 +211,3 @@ def _value(text: str, number: int) -> float:
     except ValueError as error:
         raise AlgorithmError(f"the value '{text}' of node {number} is no number",
                              mend="give classes by numbers before the tree is printed") from error
-
-
-@compiled
-def _walk(samples, roots, inputs, limits, inclusive, left, right, values, found):  # type: ignore[no-untyped-def]
-    for sample in range(samples.shape[0]):
-        for tree in range(roots.shape[0]):
-            node = roots[tree]
-            while inputs[node] >= 0:
-                value = samples[sample, inputs[node]]
-                below = value < limits[node] or (inclusive[node] and value == limits[node])
-                node = left[node] if below else right[node]
-            found[sample, tree] = values[node]
-
-
-@compiled
-def _vote(samples, roots, inputs, limits, inclusive, left, right, places, found):  # type: ignore[no-untyped-def]
-    for sample in range(samples.shape[0]):
-        for tree in range(roots.shape[0]):
-            node = roots[tree]
-            while inputs[node] >= 0:
-                value = samples[sample, inputs[node]]
-                below = value < limits[node] or (inclusive[node] and value == limits[node])
-                node = left[node] if below else right[node]
-            found[sample, places[node]] += 1

@@ -8,9 +8,11 @@ from gee_scripts.engine.local.algorithms import (
     arithmetic,
     bands,
     casting,
+    classifiers,
     collections,
     dates,
     elements,
+    expressions,
     filters,
     geometries,
     joins,
@@ -28,6 +30,6 @@ from gee_scripts.engine.local.algorithms import (
     texts,
 )
 
-__all__ = ["aggregates", "arithmetic", "bands", "casting", "collections", "dates", "elements", "filters",
-           "geometries", "joins", "lists", "masks", "neighbourhoods", "numbers", "projections", "recoding",
-           "reducers", "regions", "reprojection", "sampling", "stacks", "texts"]
+__all__ = ["aggregates", "arithmetic", "bands", "casting", "classifiers", "collections", "dates", "elements",
+           "expressions", "filters", "geometries", "joins", "lists", "masks", "neighbourhoods", "numbers",
+           "projections", "recoding", "reducers", "regions", "reprojection", "sampling", "stacks", "texts"]

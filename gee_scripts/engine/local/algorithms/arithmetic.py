@@ -137,7 +137,8 @@ def _call(function: Callable[[Array, Array, DType], Array], dtype: DType, a: Arr
 
 
 def _ufunc(of: Any) -> Callable[[Array, Array, DType], Array]:
-    return lambda a, b, dtype: of(a, b, dtype=dtype)
+    # The type holds every result; a constant's own type may be wider than its value needs.
+    return lambda a, b, dtype: of(a, b, dtype=dtype, casting="unsafe")
 
 
 def divided(a: Array, b: Array, dtype: DType) -> Array:
@@ -193,6 +194,9 @@ def each(image: Image, function: Callable[[Array], Array], kind: Callable[[DType
 def _each(function: Callable[[Array], Array], dtype: DType, values: Array) -> Array:
     if values.dtype.kind == "b":
         values = values.astype(BOOLEAN.dtype)
+    if dtype.kind == "f" and values.dtype.kind != "f":
+        # NumPy would calculate with bytes in half precision.
+        values = values.astype(dtype)
     return np.asarray(function(values)).astype(dtype, copy=False)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import math
 from typing import Any
 
+from gee_scripts.engine.local.algorithms.filters import expression
 from gee_scripts.engine.local.catalog import Catalog
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import (
@@ -58,9 +59,10 @@ def _indexed(elements: list[Any]) -> list[Any]:
 @algorithm("Collection.filter")
 def filtered(collection: Collection, condition: Any) -> Collection:
     """The elements that pass."""
+    if isinstance(condition, str):
+        condition = expression(condition)
     if not isinstance(condition, Filter):
-        raise AlgorithmError("filters written as strings are not implemented by the local engine",
-                             mend="use ee.Filter.eq, ee.Filter.lt and so on")
+        raise AlgorithmError(f"a {type(condition).__name__} is no filter", mend="give an ee.Filter")
     return collection.having(element for element in collection.items if condition.accepts(element, None))
 
 

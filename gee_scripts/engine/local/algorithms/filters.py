@@ -6,9 +6,13 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from gee_scripts.engine.local import times
+from gee_scripts.engine.local.algorithms.geometries import area as area_of
 from gee_scripts.engine.local.algorithms.geometries import distance
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.expressions import Call, Literal, Name, Term, parse
+from gee_scripts.engine.local.registry import IMPLEMENTED, AlgorithmError, algorithm
 from gee_scripts.engine.local.values import (
     TIME_START,
     Collection,
@@ -23,6 +27,20 @@ from gee_scripts.engine.local.values import (
     hashable,
 )
 
+_SIGNS = {"eq": "Filter.equals", "neq": "Filter.notEquals", "lt": "Filter.lessThan", "lte": "Filter.lessThanOrEquals",
+          "gt": "Filter.greaterThan", "gte": "Filter.greaterThanOrEquals"}
+_MIRRORED = {"eq": "eq", "neq": "neq", "lt": "gt", "lte": "gte", "gt": "lt", "gte": "lte"}
+_TYPES: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "float": lambda value: isinstance(value, float), "boolean": lambda value: isinstance(value, bool),
+    "list": lambda value: isinstance(value, list | tuple), "dictionary": lambda value: isinstance(value, dict),
+    "date": lambda value: isinstance(value, Date), "daterange": lambda value: isinstance(value, DateRange),
+    "geometry": lambda value: isinstance(value, Geometry), "image": lambda value: isinstance(value, Image),
+    "feature": lambda value: isinstance(value, Feature), "array": lambda value: isinstance(value, np.ndarray),
+    "element": lambda value: isinstance(value, Feature | Image | Collection), "object": lambda value: True,
+}
 Operand = Callable[[Any, Any], Any]
 
 
@@ -215,3 +233,76 @@ def within_distance(limit: float, left_field: str | None, right_value: Any, righ
         return distance(mine, theirs, None, None, True)
 
     return Filter(accepts=lambda a, b: measure(a, b) <= limit, measure=measure)
+
+
+@algorithm("Filter.hasType", differs="the names of types are those of the client's classes; Object takes all values")
+def has_type(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any) -> Filter:
+    """Whether a value is of a type named by another."""
+    left, right = _operands(left_field, right_value, right_field, left_value)
+    if right_field is None and str(right_value).lower() not in _TYPES:
+        raise AlgorithmError(f"'{right_value}' is no type", mend=f"use one of {', '.join(map(str.title, _TYPES))}")
+
+    def accepts(primary: Any, secondary: Any) -> bool:
+        value, wanted = left(primary, secondary), right(primary, secondary)
+        check = _TYPES.get(str(wanted).lower())
+        return value is not None and check is not None and check(value)
+
+    return Filter(accepts=accepts)
+
+
+@algorithm("Filter.area")
+def area(low: float, high: float, error: Any, selector: str | None) -> Filter:
+    """Whether the geometry's area lies between two limits in square metres, both included."""
+
+    def accepts(primary: Any, secondary: Any) -> bool:
+        shape = geometry_of(primary) if selector in (None, "", ".geo") else get(primary, str(selector))
+        return isinstance(shape, Geometry) and low <= area_of(shape, error, None) <= high
+
+    return Filter(accepts=accepts)
+
+
+@algorithm("Filter.expression")
+def expression(text: str) -> Filter:
+    """The filter a text stands for: comparisons of properties with values, joined by !, && and ||."""
+    return _filter_of(parse(text, of_filter=True), text)
+
+
+def _filter_of(term: Term, text: str) -> Filter:
+    if isinstance(term, Call):
+        if term.function in ("and", "or", "not"):
+            parts = [_filter_of(part, text) for part in term.arguments]
+            return negated(parts[0]) if term.function == "not" else (all_of if term.function == "and" else any_of)(parts)
+        if term.function == "inList" and isinstance(term.arguments[0], Name):
+            listed = term.arguments[1]
+            if isinstance(listed, Call) and listed.function == "list":
+                values = [_literal(item, text) for item in listed.arguments]
+                within: Filter = IMPLEMENTED["Filter.inList"].function(None, None, term.arguments[0].name, values)
+                return within
+        if term.function in _SIGNS:
+            left, right = term.arguments
+            sign = term.function
+            if not isinstance(left, Name):
+                left, right, sign = right, left, _MIRRORED[sign]
+            made = IMPLEMENTED[_SIGNS[sign]].function
+            if isinstance(left, Name) and isinstance(right, Name):
+                # Two properties of one element: the right one is not that of another element.
+                def accepts(primary: Any, secondary: Any, one: str = left.name, other: str = right.name) -> bool:
+                    value = get(primary, other)
+                    found: Filter = made(one, value, None, None)
+                    return value is not None and found.accepts(primary, None)
+
+                return Filter(accepts=accepts)
+            if isinstance(left, Name):
+                made_of: Filter = made(left.name, _literal(right, text), None, None)
+                return made_of
+    raise AlgorithmError(f"'{text}' is no filter", mend="compare properties with values, as in 'cloud < 10 && tile == \"T31\"'")
+
+
+def _literal(term: Term, text: str) -> int | float | str:
+    if isinstance(term, Literal):
+        return term.value
+    if isinstance(term, Call) and term.function in ("negated", "same") and isinstance(term.arguments[0], Literal):
+        value = term.arguments[0].value
+        if not isinstance(value, str):
+            return -value if term.function == "negated" else value
+    raise AlgorithmError(f"'{text}' compares a property with no plain value", mend="compare it with a number or a text")
