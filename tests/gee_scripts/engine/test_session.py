@@ -1,0 +1,49 @@
+"""`ee` over a folder, for a block or for somebody's script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ee
+import pytest
+
+from agrispec.errors import EngineError
+from gee_scripts.engine import embedded, script
+
+
+def test_a_session_yields_an_initialised_client_and_takes_it_away_again(tmp_path: Path) -> None:
+    with embedded.session(tmp_path / "new") as client:
+        assert client is ee
+        assert client.Number(1).add(2).getInfo() == 3
+        assert (tmp_path / "new").is_dir()
+    with pytest.raises(ee.EEException):
+        ee.Number(1).getInfo()
+
+
+def test_initialize_stays_on_the_folder_and_keeps_the_project_it_names(tmp_path: Path) -> None:
+    initialize = ee.Initialize
+    with embedded.session(tmp_path):
+        ee.Authenticate()
+        ee.Initialize(project="my-crop-project", url="https://earthengine.googleapis.com")
+        ee.data.createAsset({"type": "FOLDER"}, "projects/my-crop-project/assets/maps")
+        assert ee.data.getAsset("projects/my-crop-project/assets/maps")["type"] == "FOLDER"
+        ee.Initialize(project="no project id")
+        assert ee.Number(2).getInfo() == 2
+    assert ee.Initialize is initialize
+
+
+def test_a_script_sees_its_arguments_and_its_neighbours_and_its_errors_reach_the_caller(tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("ANSWER = 42\n")
+    (tmp_path / "main.py").write_text("import sys\nimport ee\nfrom beside import ANSWER\nee.Initialize()\n"
+                                      "raise LookupError([ee.Number(ANSWER).getInfo(), *sys.argv[1:]])\n")
+    with embedded.session(tmp_path / "assets"):
+        url = ee.data._get_state().api_base_url
+        with pytest.raises(LookupError) as raised:
+            script.run(tmp_path / "main.py", ["a", "--b"], url, "agrispec-local")
+    assert raised.value.args == ([42, "a", "--b"],)
+
+
+def test_an_address_that_nobody_serves_is_told() -> None:
+    with pytest.raises(EngineError, match="no local engine answers at 'http://127.0.0.1:1'"), \
+            script.redirected("http://127.0.0.1:1", "agrispec-local"):
+        pass
