@@ -18,6 +18,7 @@ import re
 import shutil
 import threading
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ import pyarrow as pa
 
 from agrispec.errors import AssetExists, AssetMissing, DataError
 from agrispec.formats import geotiff, stac
-from agrispec.formats.atomic import storage_error, temporary_name, write_files
+from agrispec.formats.atomic import storage_error, write_files
 from agrispec.formats.geoparquet import TableRows, decode_table, encode_table
 from agrispec.formats.stac import Asset, AssetBand, AssetType, Property
 from agrispec.grid import Grid
@@ -287,10 +288,11 @@ class AssetTree:
             groups.setdefault(policy if cloud_optimised else "", []).append(band)
         if not groups:
             raise DataError(f"image {asset_id!r} has no bands", mend="give at least one band")
+        stem = _new_stem(path)
         contents: dict[Path, bytes | memoryview] = {}
         bands: dict[str, AssetBand] = {}
         for number, (policy, names) in enumerate(groups.items()):
-            file = path.with_name(f"{path.name}.tif" if number == 0 else f"{path.name}.{number}.tif")
+            file = path.with_name(f"{stem}.tif" if number == 0 else f"{stem}.{number}.tif")
             # One file holds one type: the narrowest that holds all bands. The item keeps each band's own type.
             values = np.stack([arrays[name] for name in names], dtype=np.result_type(*(arrays[n] for n in names)))
             contents[file] = geotiff.encode(values, grid, names=names, nodata=nodata, overviews=policy or None,
@@ -320,7 +322,7 @@ class AssetTree:
             StorageError: the disk is full or not writable; nothing has changed.
         """
         path = self._place(asset_id, overwrite)
-        file = path.with_name(f"{path.name}.parquet")
+        file = path.with_name(f"{_new_stem(path)}.parquet")
         content, rows, bounds = encode_table(properties, geometries)
         asset = Asset(id=canonical_id(asset_id), type=AssetType.TABLE, data=file, rows=rows, bounds=bounds,
                       properties=dict(asset_properties or {}))
@@ -385,8 +387,9 @@ class AssetTree:
                 raise DataError(f"asset {asset.id!r} is not empty", mend="copy the images in it one by one")
             return self._create(target)
         path = self._place(target_id, overwrite)
-        moved = {file: path.with_name(path.name + file.name.removeprefix(self._path(source_id).name))
-                 for file in self._data_files(source_id)}
+        stem = _new_stem(path)
+        moved = {file: path.with_name(f"{stem}{'' if number == 0 else f'.{number}'}{file.suffix}")
+                 for number, file in enumerate(sorted(self._data_files(source_id)))}
         target = target.with_changes(bands=tuple(band.with_file(moved[band.file]) for band in asset.bands),
                                      data=moved[asset.data] if asset.data else None)
         return self._publish(target, path, {new: old.read_bytes() for old, new in moved.items()})
@@ -406,13 +409,19 @@ class AssetTree:
         if self.exists(target_id):
             raise _exists(canonical_id(target_id))
         self._make_parents(canonical_id(target_id))
-        part = temporary_name(path)
         try:
-            os.replace(self._path(source_id), part)
-            os.replace(part, path)
+            os.rename(self._path(source_id), path)
         except OSError as error:
             raise storage_error(path, error) from error
         return self.get(target_id)
+
+
+def _new_stem(path: Path) -> str:
+    """What names of an asset's new data files begin with.
+
+    Those of an asset that is replaced stay until its new description stands, whatever happens in between.
+    """
+    return f"{path.name}.{uuid.uuid4().hex[:8]}" if path.with_name(f"{path.name}.json").exists() else path.name
 
 
 def _exists(asset_id: str) -> AssetExists:
