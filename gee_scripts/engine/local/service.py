@@ -166,7 +166,8 @@ class Service:
 
         GO_ON.set(go_on)
         try:
-            return answer(replace(call, query=checked(call.query), body=checked(call.body)))
+            pages = checked({name: value for name, value in call.query.items() if name.startswith("page")})
+            return answer(replace(call, query={**call.query, **pages}, body=checked(call.body)))
         except Cancelled as error:
             raise Refusal(400, "The local engine was stopped.") from error
         except TimedOut as error:
@@ -372,6 +373,7 @@ class Service:
         An asset that stands there since the task began is its own, written just before the server was killed: it
         may be overwritten.
         """
+        request = checked(request)
         target = _target(request)
         with suppress(AgrispecError):
             asset = self.tree.find(target)

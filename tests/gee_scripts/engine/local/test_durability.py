@@ -1,0 +1,282 @@
+"""Killed servers: what they were asked to do, and the folder they leave."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+import rasterio
+
+from agrispec.errors import EngineError
+from agrispec.formats import example, geotiff
+from agrispec.formats.asset_tree import AssetTree
+from agrispec.grid import Grid
+from gee_scripts.engine.local.journal import Journal
+from gee_scripts.engine.local.limits import Limits
+from gee_scripts.engine.local.server import LocalServer
+
+PROJECT = "agrispec-local"
+HOME = f"projects/{PROJECT}/assets"
+GRID = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 500000.0, 0.0, -10.0, 5400000.0), width=600, height=500)
+OLD, NEW = np.full(GRID.shape, 7, np.uint8), np.random.default_rng(5).integers(1, 200, GRID.shape).astype(np.uint8)
+
+SERVE = """
+import sys, time
+from pathlib import Path
+from gee_scripts.engine.local.server import LocalServer
+server = LocalServer(Path(sys.argv[1]), "agrispec-local").start()
+print(server.url, flush=True)
+time.sleep(600)
+"""
+
+
+def node(name, **arguments):
+    return {"functionInvocationValue": {"functionName": name, "arguments": arguments}}
+
+
+def constant(value):
+    return {"constantValue": value}
+
+
+def graph(value):
+    return {"result": "0", "values": {"0": value}}
+
+
+def framed(image):
+    """What the client wraps an exported image in: exactly the pixels of `GRID`."""
+    frame = node("Image.setDefaultProjection", image=image, crs=constant(GRID.crs),
+                 crsTransform=constant(list(GRID.transform)))
+    west, south, east, north = GRID.bounds
+    return node("Image.clipToBoundsAndScale", input=frame, geometry=node(
+        "GeometryConstructors.Rectangle", coordinates=constant([west, south, east, north]),
+        crs=constant(GRID.crs), geodesic=constant(False)))
+
+
+SCENE = node("Image.add", image1=node("Image.load", id=constant(f"{HOME}/scene")), image2=constant(1))
+REQUESTS = {
+    "image:export": [
+        {"expression": graph(framed(SCENE)), "fileExportOptions": {"fileFormat": "GEO_TIFF", "geoTiffOptions": {
+            "tileDimensions": {"width": 256, "height": 256}}, "cloudStorageDestination": {
+            "bucket": "bucket", "filenamePrefix": "out/tiles"}}},
+        {"expression": graph(framed(SCENE)), "fileExportOptions": {"fileFormat": "TF_RECORD_IMAGE", "tfRecordOptions": {
+            "tileDimensions": {"width": 100, "height": 100}, "compress": True}, "cloudStorageDestination": {
+            "bucket": "bucket", "filenamePrefix": "out/patches"}}},
+        {"expression": graph(framed(SCENE)), "assetExportOptions": {"earthEngineDestination": {
+            "name": f"{HOME}/image"}}},
+        {"expression": graph(framed(SCENE)), "assetExportOptions": {"earthEngineDestination": {
+            "name": f"{HOME}/replaced", "overwrite": True}}}],
+    "image:import": [
+        {"imageManifest": {"name": f"{HOME}/ingested", "tilesets": [{"id": "t", "sources": [{
+            "uris": ["gs://bucket/in.tif"]}]}]}}],
+}
+
+
+def ask(url, path, body=None, method=None):
+    request = urllib.request.Request(f"{url}/v1/projects/{PROJECT}{path}", method=method,
+                                     data=None if body is None else json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+class Process:
+    """A server in a process of its own."""
+
+    def __init__(self, root):
+        self.process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", SERVE, str(root)], text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.url = self.process.stdout.readline().strip()
+        assert self.url, self.process.stderr.read()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+
+@pytest.fixture
+def root(tmp_path):
+    tree = AssetTree(tmp_path)
+    tree.write_image(f"{HOME}/scene", arrays={"b": NEW}, grid=GRID)
+    tree.write_image(f"{HOME}/replaced", arrays={"b": OLD}, grid=GRID)
+    source = tree.object_path("gs://bucket/in.tif")
+    source.parent.mkdir(parents=True)
+    source.write_bytes(geotiff.encode(NEW[None], GRID))
+    return tmp_path
+
+
+def whole(root):
+    """Everything under a final name can be read, whatever was happening when the server was killed."""
+    tree = AssetTree(root)
+    for asset in tree.list(HOME):
+        pixels, = tree.pixels(asset, [asset.bands[0].id])
+        expected = {"scene": [NEW], "ingested": [NEW], "image": [NEW + 1], "replaced": [OLD, NEW + 1]}
+        assert any(np.array_equal(pixels, values) for values in expected[asset.index]), asset.id
+    for path in (root / "buckets" / "bucket").rglob("*"):
+        if path.suffix == ".tif":
+            with rasterio.open(path) as source:
+                assert source.read().all()
+        elif path.suffix == ".gz":
+            assert example.read(path)["b"].shape[1] == 100 * 100
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be killed there in the same way")
+@pytest.mark.parametrize("seed", range(5))
+def test_a_server_killed_at_any_four_moments_leaves_a_whole_folder_and_the_fifth_does_its_work(root, seed):
+    chance = random.Random(seed)
+    server = Process(root)
+    names = {ask(server.url, f"/{path}", body)["name"] for path, bodies in REQUESTS.items() for body in bodies}
+    for _ in range(4):
+        time.sleep(chance.uniform(0, 0.3))
+        server.kill()
+        whole(root)
+        server = Process(root)
+        assert {each["name"] for each in ask(server.url, "/operations")["operations"]} == names
+    try:
+        found = finished(server.url)
+    finally:
+        server.kill()
+    assert [each["metadata"]["state"] for each in found] == ["SUCCEEDED"] * 5, found
+    whole(root)
+    tree = AssetTree(root)
+    for target in ("image", "replaced"):
+        np.testing.assert_array_equal(tree.pixels(tree.get(f"{HOME}/{target}"), ["b"])[0], NEW + 1)
+    assert len(list((root / "buckets" / "bucket" / "out").iterdir())) == 6 + 2
+    assert not list(root.rglob(".*.part"))
+
+
+def finished(url):
+    """All operations, done."""
+    end = time.monotonic() + 60
+    while True:
+        found = ask(url, "/operations")["operations"]
+        if all(each["done"] for each in found):
+            return found
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+
+
+def left(root, state, attempt, request):
+    """A journal as a killed server leaves it."""
+    journal = Journal(root)
+    record = {"name": f"projects/{PROJECT}/operations/X", "kind": "EXPORT_IMAGE", "description": "x", "priority": 100,
+              "requestId": "r", "state": state, "created": "2024-05-01T00:00:00+00:00",
+              "started": "2024-05-01T00:00:00+00:00", "updated": "2024-05-01T00:00:00+00:00", "attempt": attempt,
+              "cpuSeconds": 3.0, "error": "", "written": []}
+    journal.accept("X", request, record)
+    os.close(journal._lock)
+
+
+@pytest.mark.parametrize(("state", "attempt", "request_body", "ends", "words"), [
+    ("RUNNING", 5, REQUESTS["image:export"][0], "FAILED", "the server was ended 5 times during this operation; look"),
+    ("CANCELLING", 1, REQUESTS["image:export"][0], "CANCELLED", "Cancelled."),
+    ("RUNNING", 1, {}, "FAILED", "exports to Cloud Storage and to assets only"),
+    ("RUNNING", 1, {"assetExportOptions": {"earthEngineDestination": {"name": f"{HOME}/scene"}}, "expression": {}},
+     "FAILED", "Expression: "),  # the asset may be overwritten: it was written since the operation began
+    ("RUNNING", 1, {"fileExportOptions": 5}, "FAILED", "'fileExportOptions'"),
+    ("PENDING", 0, {"assetExportOptions": {"earthEngineDestination": {"name": f"{HOME}/missing/x"}}},
+     "FAILED", "Parent asset")])
+def test_what_cannot_be_resumed_has_failed_with_a_sentence(root, state, attempt, request_body, ends, words):
+    left(root, state, attempt, request_body)
+    with LocalServer(root, PROJECT) as server:
+        operation, = finished(server.url)
+    assert operation["metadata"]["state"] == ends
+    assert operation["metadata"]["batchEecuUsageSeconds"] >= 3
+    assert re.search(words, operation["error"]["message"]), operation
+
+
+def test_the_next_attempt_is_counted_and_its_time_added(root):
+    left(root, "RUNNING", 2, REQUESTS["image:export"][0])
+    with LocalServer(root, PROJECT) as server:
+        operation, = finished(server.url)
+        known = ask(server.url, "/image:export", REQUESTS["image:export"][0] | {"requestId": "r"})
+    assert operation["metadata"]["state"] == "SUCCEEDED"
+    assert operation["metadata"]["attempt"] == 3
+    assert operation["metadata"]["batchEecuUsageSeconds"] > 3
+    assert known["name"] == operation["name"]
+
+
+def test_a_server_that_stops_leaves_its_work_to_the_next_and_counts_no_attempt(root):
+    with LocalServer(root, PROJECT) as server:
+        names = [ask(server.url, "/image:export", REQUESTS["image:export"][0])["name"] for _ in range(6)]
+    with LocalServer(root, PROJECT) as server:
+        found = finished(server.url)
+    assert {each["name"] for each in found} == set(names)
+    assert {(each["metadata"]["state"], each["metadata"]["attempt"]) for each in found} == {("SUCCEEDED", 1)}
+
+
+def test_leftovers_of_a_killed_server_are_removed_and_nothing_else(root):
+    os.close(Journal(root)._lock)  # never closed
+    rubbish = [root / "buckets" / ".0123.part", root / "assets" / "projects" / ".x.tif.0123.part"]
+    rubbish[0].mkdir()
+    (rubbish[0] / "00000").write_bytes(b"half")
+    rubbish[1].write_bytes(b"half")
+    kept = root / "buckets" / "bucket" / "a.part"
+    kept.write_bytes(b"an object of that name")
+    before = {path for path in root.rglob("*") if ".operations" not in str(path)} - set(rubbish)
+    with LocalServer(root, PROJECT):
+        pass
+    assert {path for path in root.rglob("*") if ".operations" not in str(path)} == before - {rubbish[0] / "00000"}
+
+
+def test_one_server_serves_a_folder_and_the_second_is_told_where(root):
+    with LocalServer(root, PROJECT) as first, \
+            pytest.raises(EngineError, match=f"is served already, by process {os.getpid()} at {first.url}; use that"):
+        LocalServer(root, PROJECT).start()
+    with LocalServer(root, PROJECT) as again:
+        assert ask(again.url, ":listAssets")["assets"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be killed there in the same way")
+def test_the_lock_of_a_killed_server_holds_nobody_up_and_its_port_can_be_taken_again(root):
+    process = Process(root)
+    with pytest.raises(EngineError, match=f"process {process.process.pid} at {process.url}"):
+        LocalServer(root, PROJECT).start()
+    process.kill()
+    port = int(process.url.rpartition(":")[2])
+    with LocalServer(root, PROJECT, port=port) as server:
+        assert server.url == process.url
+        other = AssetTree(root).root / "other"
+        with pytest.raises(EngineError, match="got no port on 127.0.0.1"):
+            LocalServer(other, PROJECT, port=port).start()
+        with LocalServer(other, PROJECT):
+            pass  # the one that got no port let its folder go
+
+
+def test_a_journal_that_cannot_be_read_stops_nobody(root):
+    (root / ".operations").mkdir()
+    (root / ".operations" / "A.json").write_text("{")
+    (root / ".operations" / "B.json").write_text('{"created": "2024"}')
+    (root / ".operations" / "C.request").write_text("{}")
+    with LocalServer(root, PROJECT) as server:
+        assert ask(server.url, "/operations") == {"operations": []}
+
+
+def test_settings_of_a_project_outlive_the_server(root):
+    with LocalServer(root, PROJECT) as server:
+        assert ask(server.url, "/config")["maxConcurrentExports"] == Limits().concurrent_tasks
+        ask(server.url, "/config?updateMask=max_concurrent_exports", {"maxConcurrentExports": 1}, "PATCH")
+        for wrong in (0, 9):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                ask(server.url, "/config?updateMask=max_concurrent_exports", {"maxConcurrentExports": wrong}, "PATCH")
+            with refused.value as answer:
+                assert answer.code == 400
+                assert b"between 1 and 2" in answer.read()
+    with LocalServer(root, PROJECT) as server:
+        assert ask(server.url, "/config")["maxConcurrentExports"] == 1
+
+
+def test_a_deleted_operation_is_forgotten(root):
+    with LocalServer(root, PROJECT) as server:
+        name = ask(server.url, "/image:import", REQUESTS["image:import"][0])["name"]
+        finished(server.url)
+        ask(server.url, name.removeprefix(f"projects/{PROJECT}"), method="DELETE")
+        assert ask(server.url, "/operations") == {"operations": []}
+    with LocalServer(root, PROJECT) as server:
+        assert ask(server.url, "/operations") == {"operations": []}
