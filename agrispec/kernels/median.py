@@ -240,6 +240,7 @@ def _tabulated_median(values, valid, table, unseen, empty):  # type: ignore[no-u
                 part[i] = middle if count[i] > 0 else empty
         else:
             for i in range(width):
-                middle = half * table[np.uintp(low[i]) & np.uintp(0xFFFF)] + half * table[np.uintp(high[i]) & np.uintp(0xFFFF)]
+                middle = (half * table[np.uintp(low[i]) & np.uintp(0xFFFF)]
+                          + half * table[np.uintp(high[i]) & np.uintp(0xFFFF)])
                 part[i] = middle if count[i] > 0 else empty
     return result

@@ -133,6 +133,11 @@ class ArrayBand(Node):
     values: NDArray[Any]
     grid: Grid
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What its values are."""
+        return self.values.dtype
+
     def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
         """Which pixels to take."""
         return [(picks(self.grid), domain)]

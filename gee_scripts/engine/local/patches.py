@@ -19,6 +19,7 @@ from agrispec.formats.mixer import Mixer
 from agrispec.grid import Grid
 from gee_scripts.engine.local import raster
 from gee_scripts.engine.local.raster import Band
+from gee_scripts.engine.local.rewriting import fused
 from gee_scripts.engine.local.staging import Staging, separated
 from gee_scripts.engine.local.tasks import Progress
 
@@ -115,6 +116,7 @@ def _bytes(batch: Batch) -> int:
 def _batches(bands: Sequence[Band], grid: Grid, options: PatchOptions, rows: int, columns: int,
              progress: Progress) -> Iterator[Batch]:
     """Patches in order, those of a block computed together."""
+    bands = fused(bands)
     high, wide = options.height + options.margin_height, options.width + options.margin_width
     for row, column, down, across in _blocks(rows, columns, _BLOCK_PIXELS // (options.width * options.height)):
         progress.check((row + column / columns) / rows)

@@ -20,6 +20,7 @@ from gee_scripts.engine.local.domains import is_geographic
 from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.raster import Band
 from gee_scripts.engine.local.refusals import Refusal
+from gee_scripts.engine.local.rewriting import fused
 from gee_scripts.engine.local.values import Image
 
 TILE = 256
@@ -66,6 +67,7 @@ def compute(bands: Sequence[Band], grid: Grid, between: Callable[[float], None] 
     """Pixels of bands over a grid, a tile at a time; `between` is called before each with the share done."""
     values = [np.zeros(grid.shape, band.type.dtype) for band in bands]
     valid = [np.ones(grid.shape, np.bool_) for _ in bands]
+    bands = fused(bands)
     for row, column, tile in grid.tiles(TILE):
         between(row / grid.height)
         place = (slice(row, row + tile.height), slice(column, column + tile.width))

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.arithmetic import Rounded
+from gee_scripts.engine.local.nodes import Pixelwise
 from gee_scripts.engine.local.promotion import DTYPES
-from gee_scripts.engine.local.raster import Apply, Band, Constant, PixelType, masked_band
+from gee_scripts.engine.local.raster import Band, Constant, Node, PixelType, masked_band
 from gee_scripts.engine.local.registry import algorithm
 from gee_scripts.engine.local.values import Image
 
@@ -48,7 +49,7 @@ def cast_band(band: Band, dtype: DType) -> Band:
     if isinstance(band.values, Constant):
         return replace(band, type=PixelType(dtype, band.type.dimensions),
                        values=Constant(cast(band.values.value, dtype)))
-    values = Apply(partial(_cast, dtype), (band.values,))
+    values: Node = Pixelwise(partial(_cast, dtype), (band.values,))
     if dtype == np.float32 and isinstance(band.values, Rounded):
         values = band.values.single
     return replace(band, type=PixelType(dtype, band.type.dimensions), values=values)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gee_scripts.engine.local.algorithms.arithmetic import matched, tightest, united, widest
 from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.domains import Domain, centres
+from gee_scripts.engine.local.nodes import Filled
 from gee_scripts.engine.local.promotion import static_mask
 from gee_scripts.engine.local.raster import (
     VALID,
@@ -120,7 +121,7 @@ def unmask(image: Image, value: Image | None, same_footprint: bool) -> Image:
         key = id(band.mask), id(allowed)
         shared = fills.get(key) or fills.setdefault(key, Apply(_filled_mask, (band.mask, allowed)))
         bands.append(replace(band, type=PixelType(dtype, band.type.dimensions), mask=shared,
-                             values=Apply(partial(_filled, dtype), (band.values, band.mask, fill.values))))
+                             values=Filled(partial(_filled, dtype), (band.values, band.mask, fill.values), dtype)))
     footprint = image.footprint if same_footprint else None
     if not same_footprint and image.footprint is not None and other.footprint is not None:
         footprint = image.footprint + other.footprint
