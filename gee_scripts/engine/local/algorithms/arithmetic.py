@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gee_scripts.engine.local.nodes import Pixelwise
 from gee_scripts.engine.local.raster import Apply, Band, Constant, Mask, Node, PixelType, both
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Image
@@ -24,7 +25,7 @@ _FLOAT = np.dtype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rounded(Apply):
+class Rounded(Pixelwise):
     """A sum, difference, product or quotient in double of numbers that are exact in float.
 
     Attributes:
@@ -123,9 +124,9 @@ def combined(first: Image, second: Image, function: Callable[[Array, Array, DTyp
         if undefined is not None:
             mask = Apply(undefined, (one.values, other.values, mask))
         inputs = one.values, other.values
-        values = Apply(partial(_call, function, dtype), inputs)
+        values = Pixelwise(partial(_call, function, dtype), inputs)
         if dtype == np.float64 and function in _ROUNDED and _single(one) and _single(other):
-            values = Rounded(values.function, inputs, Apply(partial(_call, function, _FLOAT), inputs))
+            values = Rounded(values.function, inputs, Pixelwise(partial(_call, function, _FLOAT), inputs))
         lead = other if one.composite and not other.composite else one
         bands.append(Band(name=name, type=PixelType(dtype, max(one.type.dimensions, other.type.dimensions)),
                           projection=lead.projection, composite=lead.composite, values=values, mask=mask))
@@ -187,7 +188,7 @@ def each(image: Image, function: Callable[[Array], Array], kind: Callable[[DType
     """A function of every band's values; masks stay."""
     return image.with_bands(
         replace(band, type=PixelType(kind(band.type.dtype), band.type.dimensions),
-                values=Apply(partial(_each, function, kind(band.type.dtype)), (band.values,)))
+                values=Pixelwise(partial(_each, function, kind(band.type.dtype)), (band.values,)))
         for band in image.bands)
 
 

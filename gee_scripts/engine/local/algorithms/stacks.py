@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.algorithms.reducers import ALWAYS, over_stack, plain, stack_median, stacked_type
 from gee_scripts.engine.local.domains import WGS84
+from gee_scripts.engine.local.nodes import AnyValid, StackMedian
 from gee_scripts.engine.local.raster import (
     MASKED,
     VALID,
@@ -76,7 +77,7 @@ class Stacks:
         if any(band.mask is VALID for band in bands):
             return VALID
         valid = self.valid(bands)
-        return self._any.get(id(valid)) or self._any.setdefault(id(valid), Apply(_any, (valid,)))
+        return self._any.get(id(valid)) or self._any.setdefault(id(valid), AnyValid(_any, (valid,)))
 
 
 def _stack_masks(*masks: Mask) -> Array | None:
@@ -110,8 +111,8 @@ def reduced_band(name: str, part: Part, output: int, bands: Sequence[Band], stac
         values = Constant(np.asarray(len(bands), dtype)) if valid is VALID else Apply(
             partial(_count, len(bands), dtype), (valid,))
     else:
-        values = Apply(partial(_reduced, part, output, dtype),
-                       (stacks.valid(bands), *(band.values for band in bands)))
+        function, inputs = partial(_reduced, part, output, dtype), (stacks.valid(bands), *(b.values for b in bands))
+        values = StackMedian(function, inputs, dtype) if part.kind == "median" else Apply(function, inputs)
     return Band(name=name, type=PixelType(dtype), projection=WGS84, composite=True, values=values, mask=mask)
 
 
