@@ -17,7 +17,8 @@ from gee_scripts.engine.local.graph import (
     ValueNode,
     parse,
 )
-from gee_scripts.engine.local.registry import invoke
+from gee_scripts.engine.local.raster import GO_ON
+from gee_scripts.engine.local.registry import MOST_ITEMS, invoke
 from gee_scripts.engine.local.values import Closure
 
 
@@ -93,12 +94,16 @@ class _Evaluation:
         return Closure(node.names, call)
 
     def called(self, node: Invocation, scope: Mapping[str, Any]) -> Any:
+        GO_ON.get()()
         if node.function == "If":
             holds = truth(self.value(node.arguments.get("condition", Constant(None)), scope))
             return self.value(node.arguments.get("trueCase" if holds else "falseCase", Constant(None)), scope)
         arguments = {name: self.value(item, scope) for name, item in node.arguments.items()}
         if isinstance(node.function, str):
-            return invoke(node.function, arguments, self.catalog)
+            found = invoke(node.function, arguments, self.catalog)
+            if isinstance(found, list | str) and len(found) > MOST_ITEMS:
+                raise EngineError("User memory limit exceeded.", mend="make shorter lists, or map over collections")
+            return found
         function = self.value(node.function, scope)
         if not isinstance(function, Closure):
             raise EngineError("Expression: a value that is no function was called", mend="call a function")

@@ -63,6 +63,10 @@ class RegionPixels:
     central: NDArray[np.bool_]
 
 
+# Pixels of one region stand in memory together, some 100 bytes each.
+_MOST_AT_ONCE = 50_000_000
+
+
 def region_pixels(geometry: Geometry, projection: Projection, most: float | None = None) -> RegionPixels:
     """The pixels of a geometry: of points those that hold them, of lines those they cross, of areas those that
     they cover in part.
@@ -89,6 +93,9 @@ def region_pixels(geometry: Geometry, projection: Projection, most: float | None
     west, south, east, north = unit.bounds
     left, top = math.floor(west + 1e-6), math.floor(south + 1e-6)
     width, height = max(math.ceil(east - 1e-6) - left, 1), max(math.ceil(north - 1e-6) - top, 1)
+    if width * height > _MOST_AT_ONCE and (most is None or width * height <= most):
+        raise EngineError(f"User memory limit exceeded: {width * height} pixels in one region",
+                          mend="use a larger scale or a smaller region, or export an image")
     if most is not None and width * height > most:
         raise EngineError(f"Too many pixels in the region. Found {width * height}, but maxPixels allows only {most:g}",
                           mend="use a larger scale, a smaller region, or a higher maxPixels")

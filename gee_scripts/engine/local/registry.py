@@ -64,6 +64,10 @@ class Argument:
     default: Any
 
 
+MOST_ITEMS = 10_000_000
+"""Length of a list or string beyond which a graph is taken for one that has no end."""
+
+
 def algorithm(*names: str, catalog: bool = False, lacks: str = "", differs: str = "",
               source: str = "") -> Callable[[Implementation], Implementation]:
     """Decorates the implementation of one algorithm, or of several that are synonyms; see `Entry`."""

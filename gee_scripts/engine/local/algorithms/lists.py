@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.registry import MOST_ITEMS, AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Closure, Feature, Filter, hashable
 
 
@@ -25,6 +25,7 @@ def sequence(start: float, end: float | None, step: float, count: int | None) ->
     else:
         # A billionth absorbs steps that binary cannot hold, such as 0.1.
         count = max(math.floor((end - start) / step + 1e-9) + 1, 0)
+    _check_length(count)
     whole = float(start).is_integer() and float(step).is_integer()
     return [int(start) + i * int(step) if whole else start + i * step for i in range(count)]
 
@@ -144,9 +145,15 @@ def removed_all(items: list[Any], other: list[Any]) -> list[Any]:
     return [item for item in items if hashable(item) not in gone]
 
 
+def _check_length(count: int) -> None:
+    if count > MOST_ITEMS:
+        raise AlgorithmError("User memory limit exceeded.", mend=f"a list has at most {MOST_ITEMS} elements here")
+
+
 @algorithm("List.repeat")
 def repeated(value: Any, count: int) -> list[Any]:
     """The value, `count` times."""
+    _check_length(count)
     return [value] * count
 
 
