@@ -97,9 +97,8 @@ def _over(part: Part, columns: Sequence[Array], masks: Sequence[Array], weights:
         return [list(outputs) for outputs in zip(*each, strict=True)]
     if part.kind == "group":
         return [_groups(part, own, shares, weights, central)]
-    known = np.ones(len(weights))
-    for share in shares[:len(shares) - part.optional]:
-        known = np.minimum(known, share)
+    needed = shares[:len(shares) - part.optional]
+    known = np.min(needed, axis=0) if needed else np.ones(len(weights))
     if part.kind == "countEvery":
         return [int((central & (weights > 0)).sum())]
     if part.shares:

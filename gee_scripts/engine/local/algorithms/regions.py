@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gee_scripts.engine.local.algorithms.reducers import over_numbers
+from gee_scripts.engine.local.algorithms.records import over_records
 from gee_scripts.engine.local.domains import Projection
 from gee_scripts.engine.local.frame import RegionPixels, blocks, bounding_grid, projection_for, region_pixels
 from gee_scripts.engine.local.raster import read
@@ -42,15 +42,15 @@ def _pixels(geometry: Geometry | None, projection: Projection, most: float | Non
 
 
 def _title(name: str, output: str, reducer: Reducer, single: bool) -> str:
-    if single:
+    if single or not name:
         return output
     return name if len(reducer.outputs) == 1 else f"{name}_{output}"
 
 
 def _statistics(image: Image, regions: Sequence[RegionPixels], projection: Projection,
                 reducer: Reducer) -> list[dict[tuple[str, str], Any]]:
-    """For each region the value of every (band, output). All pixels of all regions are read together, so that
-    many small parcels cost little more than their pixels."""
+    """For each region the value of every (band, output), or ("", output) where the reducer takes all bands together.
+    All pixels of all regions are read together, so that many small parcels cost little more than their pixels."""
     columns = np.concatenate([region.columns for region in regions] or [np.empty(0, np.int64)])
     rows = np.concatenate([region.rows for region in regions] or [np.empty(0, np.int64)])
     values, masks = gathered(image, projection, columns, rows)
@@ -58,9 +58,14 @@ def _statistics(image: Image, regions: Sequence[RegionPixels], projection: Proje
     results: list[dict[tuple[str, str], Any]] = []
     for region, end in zip(regions, ends, strict=True):
         part = slice(end - len(region.columns), end)
+        columns_here, masks_here = [numbers[part] for numbers in values], [mask[part] for mask in masks]
+        if reducer.width > 1:
+            outputs = over_records(reducer, columns_here, masks_here, region.weights, region.central)
+            results.append({("", output): value for output, value in zip(reducer.outputs, outputs, strict=True)})
+            continue
         found: dict[tuple[str, str], Any] = {}
-        for band, numbers, mask in zip(image.bands, values, masks, strict=True):
-            outputs = over_numbers(reducer, numbers[part], region.weights * mask[part], region.central)
+        for band, numbers, mask in zip(image.bands, columns_here, masks_here, strict=True):
+            outputs = over_records(reducer, [numbers], [mask], region.weights, region.central)
             found |= {(band.name, output): value for output, value in zip(reducer.outputs, outputs, strict=True)}
         results.append(found)
     return results
@@ -96,6 +101,5 @@ def reduce_region(image: Image, reducer: Reducer, geometry: Geometry | None, sca
         while math.prod(bounding_grid(shape, projection).shape) > most:
             projection = projection.at_scale(projection.nominal_scale * 2)
     found, = _statistics(image, [region_pixels(shape, projection, most)], projection, reducer)
-    several = len(reducer.outputs) > 1
-    return {f"{name}_{output}" if several else name: value for (name, output), value in found.items()}
+    return {_title(name, output, reducer, False): value for (name, output), value in found.items()}
 

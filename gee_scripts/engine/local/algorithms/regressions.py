@@ -85,7 +85,7 @@ def _solved(x: Array, y: Array, weight: Array, penalty: float = 0.0) -> Array:
 
 def _spread(x: Array, y: Array, weight: Array, coefficients: Array) -> Array:
     """(…, others): root of the mean square of the residuals."""
-    return np.sqrt((weight * (y - x @ coefficients) ** 2).sum(axis=-2) / weight.sum(axis=-2))
+    return np.asarray(np.sqrt((weight * (y - x @ coefficients) ** 2).sum(axis=-2) / weight.sum(axis=-2)))
 
 
 def _linear_regression(part: Part, columns: Sequence[Array], share: Array) -> tuple[Array, ...]:

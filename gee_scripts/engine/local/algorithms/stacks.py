@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gee_scripts.engine.local.algorithms import tuples
 from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.algorithms.reducers import ALWAYS, over_stack, plain, stack_median, stacked_type
 from gee_scripts.engine.local.domains import WGS84
@@ -138,12 +139,29 @@ def _reduced(part: Part, output: int, dtype: np.dtype[Any], valid: Array | None,
 
 
 def composite(images: Sequence[Image], reducer: Reducer, suffix: bool) -> Image:
-    """Every band of images reduced over them, bands matched by name."""
+    """Every band of images reduced over them, bands matched by name; all bands together where the reducer takes
+    several inputs."""
+    if reducer.width > 1:
+        return _together(images, reducer)
+    if tuples.together(reducer) or any(band.type.dimensions for image in images for band in image.bands):
+        return Image(bands=tuple(band for name, same in columns(images).items()
+                                 for band in tuples.bands(reducer, [same], f"{name}_" if suffix else "")),
+                     footprint=footprint_of(images))
     stacks = Stacks()
     bands = [reduced_band(f"{name}_{title}" if suffix else name, part, place, same, stacks)
              for name, same in columns(images).items()
              for part in reducer.parts for place, title in enumerate(part.outputs)]
     return Image(bands=tuple(bands), footprint=footprint_of(images))
+
+
+def _together(images: Sequence[Image], reducer: Reducer) -> Image:
+    if not images:
+        return Image(bands=())
+    inputs = tuples.aligned([image.bands for image in images])
+    if len(inputs) != reducer.width:
+        raise AlgorithmError(f"Need {reducer.width} input(s) for the reducer, got {len(inputs)}",
+                             mend="select as many bands as the reducer takes inputs")
+    return Image(bands=tuple(tuples.bands(reducer, inputs)), footprint=footprint_of(images))
 
 
 def _named(kind: str) -> Any:
@@ -164,6 +182,13 @@ def reduce_collection(collection: Collection, reducer: Reducer, scale: float) ->
 @algorithm("Image.reduce")
 def reduce_image(image: Image, reducer: Reducer) -> Image:
     """All bands of an image, pixel by pixel; outputs are named as the reducer names them."""
+    if reducer.width > 1:
+        raise AlgorithmError(f"The reducer must have a single input, not {reducer.width}",
+                             mend="use arrayReduce, or ImageCollection.reduce with a band for every input")
+    if not image.bands:
+        return image
+    if tuples.together(reducer) or any(band.type.dimensions for band in image.bands):
+        return image.with_bands(tuples.placed(band, image.bands[0]) for band in tuples.bands(reducer, [image.bands]))
     stacks = Stacks()
     bands = [reduced_band(title, part, place, image.bands, stacks)
              for part in reducer.parts for place, title in enumerate(part.outputs)]
