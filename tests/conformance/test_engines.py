@@ -9,26 +9,11 @@ import ee
 import numpy as np
 import pytest
 
-from agrispec.config import Service
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
-from gee_scripts import engine as engines
 from gee_scripts import export, sampling
 
 GRID = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 613000.0, 0.0, -10.0, 5402000.0), width=6, height=4)
-
-
-@pytest.fixture(scope="module", params=["local", "cloud"])
-def engine(request, tmp_path_factory):
-    project = request.config.getoption("--live")
-    if request.param == "cloud" and not project:
-        pytest.skip("Earth Engine itself is asked with --live PROJECT alone")
-    home = tmp_path_factory.mktemp("conformance")
-    (home / "landscape").mkdir()
-    service = Service(name=request.param, project=project if request.param == "cloud" else "agrispec-local")
-    opened = engines.open(service, home)
-    yield opened
-    opened.close()
 
 
 def value(engine, graph):
