@@ -9,6 +9,14 @@ from agrispec.config import LOCAL_PROJECT, Service
 from gee_scripts import engine as engines
 
 
+def pytest_collection_modifyitems(config, items):
+    """The network is blocked for all but those who ask Earth Engine itself."""
+    for item in items:
+        asks = getattr(item, "callspec", None) and item.callspec.params.get("engine") == "cloud"
+        if asks and config.getoption("--live"):
+            item.add_marker("enable_socket")
+
+
 @pytest.fixture(scope="module", params=["local", "cloud"])
 def engine(request, tmp_path_factory):
     project = request.config.getoption("--live")
