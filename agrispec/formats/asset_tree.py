@@ -39,6 +39,8 @@ __all__ = ["Asset", "AssetBand", "AssetTree", "AssetType", "Property", "TableRow
 # https://developers.google.com/earth-engine/guides/manage_assets ("Asset IDs")
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 _PROJECT = re.compile(r"([\w.-]+:)?[a-z0-9-]+")  # Projects of organisations look like example.com:project.
+# Most file systems take 255 bytes, of which an unfinished file needs some for itself.
+_LONGEST_NAME = 200
 _PREFIX = re.compile(r"projects/earthengine-(public|legacy)/assets/")
 _PROJECT_ROOT = re.compile(r"projects/[^/]+(/assets)?")
 _DESCRIPTIONS = {AssetType.FOLDER: "catalog.json", AssetType.IMAGE_COLLECTION: "collection.json"}
@@ -56,9 +58,10 @@ def canonical_id(name: str) -> str:
     segments = asset_id.split("/")
     project = 1 if segments[0] == "projects" else -1
     for position, segment in enumerate(segments):
-        if not (_PROJECT if position == project else _SEGMENT).fullmatch(segment):
+        if not (_PROJECT if position == project else _SEGMENT).fullmatch(segment) or len(segment) > _LONGEST_NAME:
             raise DataError(f"{name!r} is not an asset id",
-                            mend="use letters, digits, hyphens and underscores, with slashes between folders")
+                            mend=f"use letters, digits, hyphens and underscores, at most {_LONGEST_NAME} in a name, "
+                                 "with slashes between folders")
     return asset_id
 
 
@@ -88,8 +91,9 @@ class AssetTree:
             DataError: not such an address.
         """
         # https://cloud.google.com/storage/docs/buckets#naming
-        found = re.fullmatch(r"gs://([a-z0-9][-_.a-z0-9]{1,220}[a-z0-9])/(.+)", uri)
-        if not found or any(part in ("", ".", "..") for part in found[2].split("/")):
+        found = re.fullmatch(r"gs://([a-z0-9][-_.a-z0-9]{1,220}[a-z0-9])/([^\x00-\x1f\x7f]+)", uri)
+        if not found or any(part in ("", ".", "..") or len(part.encode(errors="replace")) > _LONGEST_NAME
+                            for part in found[2].split("/")):
             raise DataError(f"{uri!r} is not the address of an object",
                             mend="write it as gs://bucket/folder/file; a bucket has 3 or more lower case letters, "
                                  "digits or hyphens")

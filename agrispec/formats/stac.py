@@ -103,9 +103,9 @@ class Asset:
 
     @property
     def size_bytes(self) -> int:
-        """What its data files take on disk."""
+        """What its data files take on disk; those that are gone take nothing."""
         files = {band.file for band in self.bands} | ({self.data} if self.data else set())
-        return sum(file.stat().st_size for file in files)
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def with_changes(self, **changes: Any) -> Asset:
         """The asset with some attributes changed."""

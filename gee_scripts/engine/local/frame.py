@@ -161,8 +161,18 @@ def output_grid(image: Image) -> Grid:
     `Image.clipToBoundsAndScale`; without them, of its footprint.
 
     Raises:
-        EngineError: the image has no limits, or only the default projection of a composite.
+        EngineError: the image has no limits, only the default projection of a composite, or limits that have no
+            place on its grid.
     """
+    try:
+        with np.errstate(all="ignore"):
+            return _output_grid(image)
+    except (ValueError, ArithmeticError, shapely.GEOSException) as error:
+        raise EngineError(f"Unable to place the region of the image on its grid: {error}",
+                          mend="give a region that the projection can hold, of some area") from error
+
+
+def _output_grid(image: Image) -> Grid:
     frame = image.output
     geometry = (frame.geometry if frame else None) or geometry_of(image)
     if geometry is None:

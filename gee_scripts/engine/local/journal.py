@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,8 @@ else:
     import fcntl
 
 _FOLDER = ".operations"
+# As `agrispec.formats.atomic` and `staging` name what is unfinished.
+_PART = re.compile(r"\.(.+\.[0-9a-f]{12}|[0-9a-f]{32})\.part")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,9 +163,9 @@ class Journal:
 
 
 def _parts(folder: Path) -> Iterator[Path]:
-    """Unfinished files and folders, as `agrispec.formats.atomic` and `staging` name them."""
+    """Unfinished files and folders."""
     for place, folders, files in os.walk(folder):
-        unfinished = [name for name in (*folders, *files) if name.startswith(".") and name.endswith(".part")]
+        unfinished = [name for name in (*folders, *files) if _PART.fullmatch(name)]
         folders[:] = [name for name in folders if name not in unfinished]
         yield from (Path(place) / name for name in unfinished)
 

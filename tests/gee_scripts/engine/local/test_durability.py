@@ -213,12 +213,12 @@ def test_a_server_that_stops_leaves_its_work_to_the_next_and_counts_no_attempt(r
 
 def test_leftovers_of_a_killed_server_are_removed_and_nothing_else(root):
     os.close(Journal(root)._lock)  # never closed
-    rubbish = [root / "buckets" / ".0123.part", root / "assets" / "projects" / ".x.tif.0123.part"]
+    rubbish = [root / "buckets" / f".{'0a' * 16}.part", root / "assets" / "projects" / f".x.tif.{'0a' * 6}.part"]
     rubbish[0].mkdir()
     (rubbish[0] / "00000").write_bytes(b"half")
     rubbish[1].write_bytes(b"half")
-    kept = root / "buckets" / "bucket" / "a.part"
-    kept.write_bytes(b"an object of that name")
+    for name in ("a.part", ".a.part"):
+        (root / "buckets" / "bucket" / name).write_bytes(b"an object of that name")
     before = {path for path in root.rglob("*") if ".operations" not in str(path)} - set(rubbish)
     with LocalServer(root, PROJECT):
         pass
