@@ -1,6 +1,7 @@
-"""Pixels to pictures: ranges, gamma and palette to red, green, blue, and those to PNG.
+"""Bands to pictures: red, green, blue and opacity, in PNG or JPEG files.
 
-https://developers.google.com/earth-engine/reference/rest/v1/VisualizationOptions
+Sources: https://developers.google.com/earth-engine/reference/rest/v1/VisualizationOptions and
+https://developers.google.com/earth-engine/reference/rest/v1/ImageFileFormat
 """
 
 from __future__ import annotations
@@ -13,61 +14,89 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
-from gee_scripts.engine.local.pixels import Pixels
+from agrispec.grid import Grid
+from gee_scripts.engine.local.algorithms.pictures import visualize
+from gee_scripts.engine.local.pixels import compute
+from gee_scripts.engine.local.raster import VALID, Apply, Band, Mask, PixelType
 from gee_scripts.engine.local.refusals import Refusal
+from gee_scripts.engine.local.values import Image
+
+FORMATS = ("PNG", "JPEG", "AUTO_JPEG_PNG")
+"""Formats of pictures. AUTO_JPEG_PNG is PNG where anything is transparent."""
+# Per cent; the service does not say which it takes.
+_JPEG_QUALITY = 90
 
 
-def visualise(pixels: Sequence[Pixels], options: Mapping[str, Any]) -> NDArray[np.uint8]:
-    """Red, green, blue and opacity, (4, row, column) uint8.
+def picture(bands: Sequence[Band], grid: Grid, options: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """Red, green, blue and opacity over a grid, (4, row, column) uint8.
 
     Args:
-        pixels: one band, or three.
+        bands: one, or three.
+        grid: bounded by the caller.
         options: VisualizationOptions; without ranges a byte band is taken as it is, others from 0 to 1.
 
     Raises:
-        Refusal: another number of bands, or a gamma that is not positive.
+        Refusal: another number of bands, a gamma that is not positive, or a colour that is none.
+        EngineError: a band cannot be computed.
     """
-    if len(pixels) not in (1, 3):
-        raise Refusal(400, f"Cannot visualize {len(pixels)} bands: select one band or three.")
-    ranges = options.get("ranges") or [{}]
-    palette = options.get("paletteColors")
-    gamma = float((options.get("gamma") or {}).get("value", 1))
+    if len(bands) not in (1, 3):
+        raise Refusal(400, f"Cannot visualize {len(bands)} bands: select one band or three.")
+    palette = options.get("paletteColors") or None
+    ranges = options.get("ranges") or []
+    if palette and len(bands) != 1:
+        raise Refusal(400, "Cannot provide a palette when visualizing more than one band.")
+    if len(ranges) not in (0, 1, len(bands)):
+        raise Refusal(400, f"{len(ranges)} ranges were given for {len(bands)} bands: give one, or one a band.")
+    gamma, opacity = _number(options.get("gamma"), 1.0), _number(options.get("opacity"), 1.0)
     if not gamma > 0:
         raise Refusal(400, f"Gamma must be positive, not {gamma}.")
-    scaled = []
-    for i, (values, _) in enumerate(pixels):
-        limits = ranges[i if i < len(ranges) else -1]
-        low = float(limits.get("min", 0))
-        high = float(limits.get("max", 255 if values.dtype == np.uint8 else 1))
-        share = (values.astype(np.float64) - low) / ((high - low) or 1)
-        scaled.append(np.clip(np.nan_to_num(share), 0, 1) ** (1 / gamma))
-    if palette:
-        colours = np.array([_colour(each) for each in palette], np.float64)
-        position = scaled[0] * (len(colours) - 1)
-        rgb = [np.interp(position, np.arange(len(colours)), colours[:, i]) for i in range(3)]
-    else:
-        rgb = [255 * (scaled[i] if len(scaled) == 3 else scaled[0]) for i in range(3)]
-    opaque = np.ones(scaled[0].shape, np.bool_)
-    for _, valid in pixels:
-        if valid is not None:
-            opaque &= valid
-    return np.stack([*(np.rint(band) for band in rgb), 255 * opaque]).astype(np.uint8)
+    if not 0 <= opacity <= 1:
+        raise Refusal(400, f"Opacity must be from 0 to 1, not {opacity}.")
+    lows = [float(limits.get("min", 0)) for limits in ranges] or None
+    highs = [float(limits.get("max", 1)) for limits in ranges] or None
+    # A palette is spread over the stretched values as they are.
+    seen = visualize(Image(bands=tuple(bands)), None, None, None, lows, highs, None if palette else gamma, opacity,
+                     palette, True).bands
+    shown = Band(name="opacity", type=PixelType.of(np.uint8), values=Apply(_opacity, (seen[0].mask,)), mask=VALID)
+    return np.stack([values for values, _ in compute([*seen, shown], grid)])
 
 
-def _colour(text: str) -> tuple[int, int, int]:
-    digits = text.lstrip("#")
+def _number(field: Any, otherwise: float) -> float:
+    """A number, or the client's {"value": number}."""
+    value = field.get("value") if isinstance(field, Mapping) else field
     try:
-        return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
-    except ValueError as error:
-        raise Refusal(400, f"Invalid color '{text}': the local engine reads colors as RRGGBB.") from error
+        return otherwise if value is None else float(value)
+    except (TypeError, ValueError) as error:
+        raise Refusal(400, f"Invalid value at 'visualizationOptions': {str(value)[:80]!r} is not a number.") from error
 
 
-def png(picture: NDArray[np.uint8]) -> bytes:
-    """A PNG file of (band, row, column)."""
-    bands, height, width = picture.shape
+def _opacity(mask: Mask) -> NDArray[np.uint8]:
+    if mask is None:
+        return np.full((), 255, np.uint8)
+    return np.floor(mask.astype(np.float64) * 255 + 0.5).astype(np.uint8)
+
+
+def encoded(pixels: NDArray[np.uint8], file_format: str) -> tuple[bytes, str]:
+    """A file of a picture (4, row, column), and its media type.
+
+    JPEG has no opacity: what is transparent is as black as it is in the picture.
+
+    Raises:
+        Refusal: the format is none of pictures.
+    """
+    if file_format not in FORMATS:
+        raise Refusal(400, f"The local engine renders pictures as {', '.join(FORMATS)}, not {file_format}.")
+    if file_format == "JPEG" or (file_format == "AUTO_JPEG_PNG" and (pixels[3] == 255).all()):
+        shade = pixels[3].astype(np.float64) / 255
+        return _file(np.rint(pixels[:3] * shade).astype(np.uint8), "JPEG", QUALITY=_JPEG_QUALITY), "image/jpeg"
+    return _file(pixels, "PNG"), "image/png"
+
+
+def _file(pixels: NDArray[np.uint8], driver: str, **options: Any) -> bytes:
+    bands, height, width = pixels.shape
     with MemoryFile() as memory:
-        # A PNG has no place on the ground, which rasterio would warn of.
-        with memory.open(driver="PNG", count=bands, height=height, width=width, dtype="uint8",
-                         transform=Affine(1, 0, 0, 0, -1, 0)) as target:
-            target.write(picture)
+        # A picture has no place on the ground, which rasterio would warn of.
+        with memory.open(driver=driver, count=bands, height=height, width=width, dtype="uint8",
+                         transform=Affine(1, 0, 0, 0, -1, 0), **options) as target:
+            target.write(pixels)
         return bytes(memory.getbuffer())

@@ -210,17 +210,17 @@ class Service:
         grid = grid_of(body["grid"]) if body.get("grid") else default or output_grid(image)
         check_size(bands, grid, self._limits)
         file_format = body.get("fileFormat", "AUTO_JPEG_PNG")
+        if body.get("visualizationOptions") or file_format in rendering.FORMATS:
+            picture = rendering.picture(bands, grid, body.get("visualizationOptions") or {})
+            content, media_type = rendering.encoded(picture, file_format)
+            return File(content=content, media_type=media_type)
         pixels = compute(bands, grid)
-        if body.get("visualizationOptions") or file_format in ("PNG", "AUTO_JPEG_PNG", "JPEG"):
-            if file_format not in ("PNG", "AUTO_JPEG_PNG"):
-                raise Refusal(400, f"The local engine renders pictures as PNG, not {file_format}.")
-            picture = rendering.visualise(pixels, body.get("visualizationOptions") or {})
-            return File(content=rendering.png(picture), media_type="image/png")
         if file_format == "NPY":
             return File(content=npy(bands, pixels), media_type="application/octet-stream")
         if file_format == "GEO_TIFF":
             return File(content=geo_tiff(bands, pixels, grid), media_type="image/tiff")
-        raise Refusal(400, f"The local engine answers pixels as NPY, GEO_TIFF and PNG, not {file_format}.")
+        raise Refusal(400, f"The local engine answers pixels as NPY, GEO_TIFF, PNG and JPEG, not "
+                           f"{file_format}.")
 
     def _paged(self, call: Call) -> tuple[list[Any], int, int, str]:
         """Elements of a collection from `start` to `stop`, and the token of the next page or ""."""
@@ -298,14 +298,13 @@ class Service:
         side = 2 * _WEB_MAP / 2**zoom / _TILE
         grid = Grid(crs="EPSG:3857", width=_TILE, height=_TILE,
                     transform=(side, 0, x * _TILE * side - _WEB_MAP, 0, -side, _WEB_MAP - y * _TILE * side))
-        pixels = compute(chosen(image, body.get("bandIds") or ()), grid)
-        picture = rendering.visualise(pixels, body.get("visualizationOptions") or {})
-        return File(content=rendering.png(picture), media_type="image/png")
+        picture = rendering.picture(chosen(image, body.get("bandIds") or ()), grid,
+                                    body.get("visualizationOptions") or {})
+        content, media_type = rendering.encoded(picture, body.get("fileFormat") or "AUTO_JPEG_PNG")
+        return File(content=content, media_type=media_type)
 
     def _thumbnail(self, call: Call) -> Answer:
         image, body = self._kept(call.path["name"])
-        if body.get("fileFormat") in ("JPEG", "AUTO_JPEG_PNG"):
-            body = {**body, "fileFormat": "PNG"}
         return self._rendered(image, body)
 
     # -- assets and tasks
@@ -362,6 +361,8 @@ class Service:
         known = self.tasks.submitted(body.get("requestId", ""))
         if known is not None:
             return known
+        if kind.startswith("EXPORT") and "expression" not in body:
+            raise KeyError("expression")
         manifest = body.get("imageManifest") or body.get("tableManifest") or {}
         description = body.get("description") or (f"Ingest: \"{manifest['name']}\"" if manifest else kind)
         return self.tasks.submit(kind, description, self._works[kind](body), request=body,

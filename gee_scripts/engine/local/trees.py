@@ -51,10 +51,8 @@ def leaves(samples: NDArray[np.float64], roots: NDArray[np.int32], inputs: NDArr
             node = roots[tree]
             while inputs[node] >= 0:
                 value = samples[sample, inputs[node]]
-                if value < limits[node] or (inclusive[node] and value == limits[node]):
-                    node = left[node]
-                else:
-                    node = right[node]
+                below = value < limits[node] or (inclusive[node] and value == limits[node])
+                node = left[node] if below else right[node]
             found[sample, tree] = node
     return found
 

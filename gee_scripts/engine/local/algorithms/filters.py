@@ -271,7 +271,9 @@ def _filter_of(term: Term, text: str) -> Filter:
     if isinstance(term, Call):
         if term.function in ("and", "or", "not"):
             parts = [_filter_of(part, text) for part in term.arguments]
-            return negated(parts[0]) if term.function == "not" else (all_of if term.function == "and" else any_of)(parts)
+            if term.function == "not":
+                return negated(parts[0])
+            return all_of(parts) if term.function == "and" else any_of(parts)
         if term.function == "inList" and isinstance(term.arguments[0], Name):
             listed = term.arguments[1]
             if isinstance(listed, Call) and listed.function == "list":
@@ -295,7 +297,8 @@ def _filter_of(term: Term, text: str) -> Filter:
             if isinstance(left, Name):
                 made_of: Filter = made(left.name, _literal(right, text), None, None)
                 return made_of
-    raise AlgorithmError(f"'{text}' is no filter", mend="compare properties with values, as in 'cloud < 10 && tile == \"T31\"'")
+    raise AlgorithmError(f"'{text}' is no filter",
+                         mend="compare properties with values, as in 'cloud < 10 && tile == \"T31\"'")
 
 
 def _literal(term: Term, text: str) -> int | float | str:

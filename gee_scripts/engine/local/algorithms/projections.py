@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyproj import CRS
+
 from gee_scripts.engine.local.domains import Projection, is_geographic
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 
@@ -46,6 +48,12 @@ def at_scale(base: Projection, metres: float) -> Projection:
 def crs(base: Projection) -> str:
     """The CRS's code."""
     return base.crs
+
+
+@algorithm("Projection.wkt", differs="the text is that of PROJ, in the first version of WKT")
+def wkt(base: Projection) -> str:
+    """The CRS as well-known text."""
+    return str(CRS.from_user_input(base.crs).to_wkt("WKT1_GDAL", pretty=True))
 
 
 @algorithm("Projection.nominalScale")

@@ -24,14 +24,14 @@ class Reprojected(Node):
 
     def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
         """The source on the same domain where that is of the projection, else on the pixels below the centres."""
-        return [(self.source, domain if _is_of(domain, self.projection) else _pixels(domain, self.projection))]
+        return [(self.source, domain if aligned(domain, self.projection) else pixels_below(domain, self.projection))]
 
     def compute(self, domain: Domain, arrays: Sequence[Any]) -> Any:
         """The source's array in the shape of the domain."""
         array = arrays[0]
-        if _is_of(domain, self.projection) or array is None or np.ndim(array) == 0:
+        if aligned(domain, self.projection) or array is None or np.ndim(array) == 0:
             return array
-        count = len(_pixels(domain, self.projection).columns)
+        count = len(pixels_below(domain, self.projection).columns)
         full = np.broadcast_to(array, (count, *array.shape[1:]))
         return full.reshape(*domain.shape, *array.shape[1:])
 
@@ -50,7 +50,7 @@ def reproject(image: Image, crs: Projection, transform: list[float] | None, scal
         for band in image.bands)
 
 
-def _is_of(domain: Domain, projection: Projection) -> bool:
+def aligned(domain: Domain, projection: Projection) -> bool:
     """Whether the domain's pixels are pixels of the projection, to a millionth of a pixel."""
     if domain.crs != projection.crs:
         return False
@@ -65,7 +65,7 @@ def _is_of(domain: Domain, projection: Projection) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _pixels(domain: Domain, projection: Projection) -> Points:
+def pixels_below(domain: Domain, projection: Projection) -> Points:
     """The pixels of a projection that the centres of a domain lie in; one object a domain, so that bands share
     what is computed there."""
     x, y = coordinates(domain, projection.crs)

@@ -110,12 +110,13 @@ def test_one_tree_of_any_depth(world: Any, planes: np.ndarray) -> None:
 def test_masked_inputs_give_masked_classes_and_unused_bands_do_not_matter(world: Any, planes: np.ndarray) -> None:
     image = ee.Image("scene")
     hidden = image.addBands(image.select("B2").updateMask(image.select("B2").gt(0.1)), None, True)
-    found = world.pixels(hidden.classify(ee.Classifier.decisionTree("1) root 9 0 0\n2) B2<0.5 4 0 1 *\n3) B2>=0.5 5 0 2 *")))
+    made = ee.Classifier.decisionTree("1) root 9 0 0\n2) B2<0.5 4 0 1 *\n3) B2>=0.5 5 0 2 *")
+    found = world.pixels(hidden.classify(made))
     np.testing.assert_array_equal(found["classification"].mask, planes[..., 0] <= 0.1)
     np.testing.assert_array_equal(found["classification"].compressed(),
                                   np.where(planes[..., 0] < 0.5, 1, 2)[planes[..., 0] > 0.1])
     other = image.updateMask(0).select(["B3", "B4"]).addBands(image.select("B2"))
-    found = world.pixels(other.classify(ee.Classifier.decisionTree("1) root 9 0 0\n2) B2<0.5 4 0 1 *\n3) B2>=0.5 5 0 2 *")))
+    found = world.pixels(other.classify(made))
     assert not found["classification"].mask.any()
 
 
@@ -140,7 +141,7 @@ def test_several_trees_of_one_text_vote(world: Any) -> None:
         world.value(ee.Classifier.decisionTree(text).schema())
 
 
-@pytest.mark.parametrize("text, words", [
+@pytest.mark.parametrize(("text", "words"), [
     ("", "there is no tree"), ("n= 5\n", "there is no tree"), ("2) a<1 1 0 1 *", "begins with"),
     ("1) root 2 0 1\n2) a<1 1 0 1 *\n", "one child"), ("1) root 2 0 1\n", "neither a leaf"),
     ("1) root 2 0 1\n2) a<1 1 0 x *\n3) a>=1 1 0 1 *\n", "'x' of node 2"),

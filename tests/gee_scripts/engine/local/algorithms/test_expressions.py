@@ -27,7 +27,7 @@ def image(world: Any) -> ee.Image:
 N, R, F = (plane.astype(float) for plane in (NIR, RED, SMALL))
 
 
-@pytest.mark.parametrize("text, expected", [
+@pytest.mark.parametrize(("text", "expected"), [
     ("(b('B8') - b('B4')) / (b('B8') + b('B4'))", (N - R) / (N + R)),
     ("(b(0) - b(1)) / (b(0) + b(1))", (N - R) / (N + R)),
     ("2.5 * (nir - red) / (nir + 6 * red - 7.5 * img.flag + 1)", 2.5 * (N - R) / (N + 6 * R - 7.5 * F + 1)),
@@ -39,7 +39,8 @@ N, R, F = (plane.astype(float) for plane in (NIR, RED, SMALL))
     ("flag == 0 ? 10 : flag == 1 ? 20 : 30", np.choose(SMALL, [10, 20, 30])),
     ("(nir & 15) | (16 << 1)", (NIR & 15) | 32), ("nir >> 2", NIR >> 2), ("flag > 0 ^ nir > 100", (F > 0) ^ (N > 100)),
     ("sqrt(nir) + max(nir, red)", np.sqrt(N) + np.maximum(N, R)), ("Math.PI * nir", math.pi * N),
-    ("Math.exp(flag)", np.exp(F)), ("img['flag'] * 2", F * 2), ("img[2] * 2", F * 2), ("min(nir, red, 5)", np.minimum(5, np.minimum(N, R))),
+    ("Math.exp(flag)", np.exp(F)), ("img['flag'] * 2", F * 2), ("img[2] * 2", F * 2),
+    ("min(nir, red, 5)", np.minimum(5, np.minimum(N, R))),
     ("1e-4 * nir + .5", 1e-4 * N + 0.5), ("nir != red", N != R), ("nir <= red", N <= R),
 ])
 def test_an_expression_is_what_numpy_makes_of_it(world: Any, image: ee.Image, text: str, expected: np.ndarray) -> None:
@@ -82,7 +83,7 @@ def test_images_of_two_projections_meet_at_the_centres_of_pixels(world: Any, ima
     np.testing.assert_array_equal(found, N - plane.repeat(4, 0).repeat(4, 1))
 
 
-@pytest.mark.parametrize("text, words", [
+@pytest.mark.parametrize(("text", "words"), [
     ("", "it is empty"), ("b(0) +", "the end"), ("(b(0)", r"'\)' is missing"), ("b(0) b(1)", "not expected"),
     ("b(0) # 2", "cannot be read"), ("missing + 1", "Free variable 'missing'"), ("b('B99')", "B99"),
     ("nothing(b(0))", "function 'nothing'"), ("b(0) ? 1", "':' is missing"), ("'text' + 1", "is no number"),
@@ -93,7 +94,7 @@ def test_what_is_no_expression_is_refused_with_its_place(world: Any, image: ee.I
         world.value(image.expression(text))
 
 
-@pytest.mark.parametrize("text, expected", [
+@pytest.mark.parametrize(("text", "expected"), [
     ("1 + 2 * 3", 7), ("(1 + 2) * 3", 9), ("2 ** 10", 1024), ("a.b * 2", 10), ("max(a.b, 8)", 8), ("7 % 4", 3),
     ("Math.PI", math.pi), ("a.b > 3 && x < 2", 1), ("x == 2 ? 1 : -1", -1), ("!x", 0), ("sqrt(x + 3)", 2),
     ("Math.E ** 0", 1), ("1 / 0", 0), ("l[1] + 1", 3), ("round(2.5)", 3),

@@ -23,7 +23,7 @@ def kept(world: Any, collection: ee.FeatureCollection) -> list[int]:
     return [item.properties["k"] for item in world.value(collection).items]
 
 
-@pytest.mark.parametrize("text, expected", [
+@pytest.mark.parametrize(("text", "expected"), [
     ("n > 4", [0, 2]), ("n >= 5 && n <= 7", [0, 2]), ("n < 0", [1]), ("t == 'a'", [0, 2]), ('t != "a"', [1, 3]),
     ("4 < n", [0, 2]), ("!(t == 'a')", [1, 3]), ("t == 'a' && n > 5 || t == 'c'", [2, 3]), ("n == -2.5", [1]),
     ("system:x == 1", [0]), ("t == 'a' and not n > 5", [0]), ("t in ['b', 'c']", [1, 3]), ("n < m", [1]),
@@ -41,7 +41,7 @@ def test_a_text_that_is_no_filter_is_refused(world: Any, table: ee.FeatureCollec
         world.value(table.filter(ee.Filter.expression(text)))
 
 
-@pytest.mark.parametrize("kind, expected", [("String", [0, 1, 2, 3]), ("Number", []), ("Object", [0, 1, 2, 3])])
+@pytest.mark.parametrize(("kind", "expected"), [("String", [0, 1, 2, 3]), ("Number", []), ("Object", [0, 1, 2, 3])])
 def test_types_are_told_apart(world: Any, table: ee.FeatureCollection, kind: str, expected: list[int]) -> None:
     assert kept(world, table.filter(ee.Filter.hasType("t", kind))) == expected
 
