@@ -116,7 +116,9 @@ def _geometry(geometry: Geometry) -> dict[str, Any]:
 def _pixel_type(kind: PixelType) -> dict[str, Any]:
     precision = {"f4": "float", "f8": "double"}.get(kind.dtype.str[1:], "int")
     found: dict[str, Any] = {"type": "PixelType", "precision": precision}
-    if precision == "int":
+    if kind.limits is not None:
+        found |= {"min": kind.limits[0], "max": kind.limits[1]}
+    elif precision == "int":
         limits = np.iinfo(kind.dtype)
         found |= {"min": int(limits.min), "max": int(limits.max)}
     if kind.dimensions:

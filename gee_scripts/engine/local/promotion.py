@@ -254,9 +254,19 @@ def _error_margin(value: Any) -> float:
 def _array(value: Any) -> np.ndarray[Any, Any]:
     if isinstance(value, np.ndarray):
         return value
-    if isinstance(value, list | int | float):
-        return np.asarray(value)
-    raise Mismatch(value)
+    if not isinstance(value, list | int | float | np.generic):
+        raise Mismatch(value)
+    try:
+        array = np.asarray(value)
+    except (ValueError, OverflowError) as error:
+        raise Mismatch(value) from error
+    if array.size == 0 or array.dtype.kind not in "biuf":
+        raise Mismatch(value)
+    if array.dtype.kind in "biu":
+        # The narrowest of the types that hold any integer in play, as for constant images.
+        inside = int(array.min()) >= -2**31 and int(array.max()) < 2**31
+        array = array.astype(np.int32 if inside else np.int64)
+    return array
 
 
 def _pixel_type(value: Any) -> PixelType:

@@ -31,10 +31,12 @@ class PixelType:
     Attributes:
         dtype: NumPy type of a value.
         dimensions: 0 for a number a pixel, otherwise the rank of the array a pixel holds.
+        limits: the least and the greatest value, where the graph gave them; those of the NumPy type otherwise.
     """
 
     dtype: np.dtype[Any]
     dimensions: int = 0
+    limits: tuple[float, float] | None = None
 
     @classmethod
     def of(cls, dtype: Any) -> PixelType:

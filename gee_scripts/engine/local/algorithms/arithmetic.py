@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agrispec.errors import EngineError
+from gee_scripts.engine.local.array_pixels import over_pixels
 from gee_scripts.engine.local.nodes import Pixelwise
 from gee_scripts.engine.local.raster import Apply, Band, Constant, Mask, Node, PixelType, both
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
@@ -114,27 +116,42 @@ def combined(first: Image, second: Image, function: Callable[[Array, Array, DTyp
     bands = []
     for one, other, name in matched(first, second):
         dtype = kind(tightest(one), tightest(other))
-        if one.type.dimensions != other.type.dimensions and not isinstance(
-                (one if one.type.dimensions < other.type.dimensions else other).values, Constant):
-            raise AlgorithmError("an array band with a scalar one that varies is not implemented by the local engine",
-                                 mend="combine the bands before toArray()")
+        ranks = one.type.dimensions, other.type.dimensions
+        if ranks[0] != ranks[1] and 0 not in ranks:
+            raise AlgorithmError(f"Arrays of {ranks[0]} and {ranks[1]} dimensions cannot be combined",
+                                 mend="give arrays of the same shape, or one of numbers")
         # Bands of one scene have one mask; so have the results.
         key = id(one.mask), id(other.mask)
-        mask = masks.setdefault(key, both(one.mask, other.mask))
+        mask = known = masks.setdefault(key, both(one.mask, other.mask))
         if undefined is not None:
             mask = Apply(undefined, (one.values, other.values, mask))
         inputs = one.values, other.values
-        values = Pixelwise(partial(_call, function, dtype), inputs)
-        if dtype == np.float64 and function in _ROUNDED and _single(one) and _single(other):
-            values = Rounded(values.function, inputs, Pixelwise(partial(_call, function, _FLOAT), inputs))
+        call = partial(_call, function, dtype)
+        values: Node = Pixelwise(call, inputs)
+        if any(ranks):
+            values = Apply(partial(over_pixels, partial(_aligned, call, ranks), ranks, 0, max(ranks), dtype),
+                           (known, *inputs))
+        elif dtype == np.float64 and function in _ROUNDED and _single(one) and _single(other):
+            values = Rounded(call, inputs, Pixelwise(partial(_call, function, _FLOAT), inputs))
         lead = other if one.composite and not other.composite else one
-        bands.append(Band(name=name, type=PixelType(dtype, max(one.type.dimensions, other.type.dimensions)),
+        bands.append(Band(name=name, type=PixelType(dtype, max(ranks)),
                           projection=lead.projection, composite=lead.composite, values=values, mask=mask))
     return replace(first, bands=tuple(bands), id=None)
 
 
 def _call(function: Callable[[Array, Array, DType], Array], dtype: DType, a: Array, b: Array) -> Array:
     return function(a, b, dtype)
+
+
+def _aligned(call: Callable[[Array, Array], Array], ranks: tuple[int, int], a: Array, b: Array) -> Array:
+    """Arrays of one shape, or arrays and numbers."""
+    if ranks[0] == ranks[1]:
+        if a.shape[-ranks[0]:] != b.shape[-ranks[0]:]:
+            raise EngineError(f"Arrays must have the same shape. Got {list(a.shape[-ranks[0]:])} and "
+                              f"{list(b.shape[-ranks[0]:])}", mend="slice, pad or repeat one")
+        return call(a, b)
+    wide = max(ranks)
+    return call(a[(..., *(None,) * wide)] if ranks[0] == 0 else a, b[(..., *(None,) * wide)] if ranks[1] == 0 else b)
 
 
 def _ufunc(of: Any) -> Callable[[Array, Array, DType], Array]:
@@ -159,15 +176,14 @@ _ADD, _SUBTRACT, _MULTIPLY = _ufunc(np.add), _ufunc(np.subtract), _ufunc(np.mult
 _ROUNDED = (_ADD, _SUBTRACT, _MULTIPLY, divided)
 """Operations that IEEE 754 rounds correctly."""
 
-_ARITHMETIC: dict[str, tuple[Callable[[Array, Array, DType], Array], Callable[[DType, DType], DType]]] = {
+BINARY: dict[str, tuple[Callable[[Array, Array, DType], Array], Callable[[DType, DType], DType]]] = {
     "add": (_ADD, united), "subtract": (_SUBTRACT, united), "multiply": (_MULTIPLY, product),
     "divide": (divided, quotient),
     "pow": (_ufunc(np.power), quotient), "hypot": (_ufunc(np.hypot), quotient), "atan2": (_ufunc(np.arctan2), quotient),
     "mod": (lambda a, b, dtype: np.where(b == 0, 0, np.fmod(a, np.where(b == 0, 1, b))).astype(dtype), widest),
     "max": (_ufunc(np.maximum), widest), "min": (_ufunc(np.minimum), widest),
-    "bitwiseAnd": (_ufunc(np.bitwise_and), widest), "bitwiseOr": (_ufunc(np.bitwise_or), widest),
-    "bitwiseXor": (_ufunc(np.bitwise_xor), widest), "leftShift": (_ufunc(np.left_shift), united),
-    "rightShift": (_ufunc(np.right_shift), widest),
+    "first": (lambda a, b, dtype: np.broadcast_arrays(a, b)[0], widest),
+    "firstNonZero": (lambda a, b, dtype: np.where(np.asarray(a) != 0, a, b).astype(dtype, copy=False), widest),
     "eq": (_comparison(np.equal), _boolean), "neq": (_comparison(np.not_equal), _boolean),
     "lt": (_comparison(np.less), _boolean), "lte": (_comparison(np.less_equal), _boolean),
     "gt": (_comparison(np.greater), _boolean), "gte": (_comparison(np.greater_equal), _boolean),
@@ -180,16 +196,21 @@ def _binary(function: Callable[[Array, Array, DType], Array],
     return lambda first, second: combined(first, second, function, kind)
 
 
-for _name, (_function, _kind) in _ARITHMETIC.items():
+for _name, (_function, _kind) in BINARY.items():
     algorithm(f"Image.{_name}")(_binary(_function, _kind))
 
 
 def each(image: Image, function: Callable[[Array], Array], kind: Callable[[DType], DType]) -> Image:
     """A function of every band's values; masks stay."""
-    return image.with_bands(
-        replace(band, type=PixelType(kind(band.type.dtype), band.type.dimensions),
-                values=Pixelwise(partial(_each, function, kind(band.type.dtype)), (band.values,)))
-        for band in image.bands)
+    bands = []
+    for band in image.bands:
+        dtype, rank = kind(band.type.dtype), band.type.dimensions
+        call = partial(_each, function, dtype)
+        values: Node = Pixelwise(call, (band.values,))
+        if rank:
+            values = Apply(partial(over_pixels, call, (rank,), 0, rank, dtype), (band.mask, band.values))
+        bands.append(replace(band, type=PixelType(dtype, rank), values=values))
+    return image.with_bands(bands)
 
 
 def _each(function: Callable[[Array], Array], dtype: DType, values: Array) -> Array:
@@ -209,7 +230,7 @@ def _floating(dtype: DType) -> DType:
     return dtype if dtype.kind == "f" else np.dtype(np.float64)
 
 
-_UNARY: dict[str, tuple[Callable[[Array], Array], Callable[[DType], DType]]] = {
+UNARY: dict[str, tuple[Callable[[Array], Array], Callable[[DType], DType]]] = {
     "abs": (np.abs, _same), "signum": (np.sign, _same), "floor": (np.floor, _same), "ceil": (np.ceil, _same),
     "round": (lambda values: np.floor(values + 0.5), _same),
     "sqrt": (np.sqrt, _floating), "exp": (np.exp, _floating), "log": (np.log, _floating),
@@ -225,7 +246,7 @@ def _unary(function: Callable[[Array], Array], kind: Callable[[DType], DType]) -
     return lambda image: each(image, function, kind)
 
 
-for _name, (_one, _of) in _UNARY.items():
+for _name, (_one, _of) in UNARY.items():
     algorithm(f"Image.{_name}")(_unary(_one, _of))
 
 

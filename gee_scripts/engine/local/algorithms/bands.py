@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from gee_scripts.engine.local.algorithms.masks import Within
 from gee_scripts.engine.local.catalog import Catalog
 from gee_scripts.engine.local.domains import Domain, Projection, coordinates
 from gee_scripts.engine.local.promotion import Mismatch, constant_bands
-from gee_scripts.engine.local.raster import Apply, Band, Constant, Mask, PixelType, Place, both, masked_band, seen
+from gee_scripts.engine.local.raster import Apply, Band, PixelType, Place, both, masked_band
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Collection, Geometry, Image, Output, get, hashable
 
@@ -212,58 +211,3 @@ def link_collection(image: Image, collection: Collection, bands: Any, properties
     if match is not None:
         changed |= {name: get(match, name) for name in wanted if get(match, name) is not None}
     return linked.with_properties(changed)
-
-
-@algorithm("Image.toArray")
-def to_array(image: Image, axis: int) -> Image:
-    """The bands as one array a pixel: a vector of numbers; masked where any band is."""
-    if any(band.type.dimensions for band in image.bands) or axis != 0:
-        raise AlgorithmError("bands that hold arrays, and axes other than 0, are not implemented by the local engine",
-                             mend="give scalar bands and axis 0")
-    dtype = np.result_type(*(band.type.dtype for band in image.bands))
-    mask = image.bands[0].mask
-    for band in image.bands[1:]:
-        mask = both(mask, band.mask)
-    values = Apply(partial(_stacked, dtype), tuple(band.values for band in image.bands))
-    return image.with_bands([replace(image.bands[0], name="array", type=PixelType(dtype, 1), values=values,
-                                     mask=mask)])
-
-
-def _stacked(dtype: np.dtype[Any], *values: Array) -> Array:
-    return np.stack(np.broadcast_arrays(*values), axis=-1).astype(dtype, copy=False)
-
-
-@algorithm("Image.arrayGet")
-def array_get(image: Image, position: Image) -> Image:
-    """The numbers at a constant position of array bands; masked where an array is shorter."""
-    if not all(isinstance(band.values, Constant) for band in position.bands):
-        raise AlgorithmError("positions that vary are not implemented by the local engine",
-                             mend="give a constant position")
-    at = tuple(int(n) for band in position.bands for n in np.atleast_1d(band.values.value))  # type: ignore[attr-defined]
-    bands = []
-    for band in image.bands:
-        if len(at) != band.type.dimensions:
-            raise AlgorithmError(f"band '{band.name}' holds arrays of {band.type.dimensions} axes, the position has "
-                                 f"{len(at)}", mend="give one coordinate an axis")
-        bands.append(replace(band, type=PixelType(band.type.dtype), values=Apply(partial(_element, at), (band.values,)),
-                             mask=Apply(partial(_has, at), (band.values, band.mask))))
-    return image.with_bands(bands)
-
-
-def _element(at: tuple[int, ...], values: Array) -> Array:
-    if values.dtype != object:
-        there = all(n < size for n, size in zip(at, values.shape[-len(at):], strict=True))
-        return values[(..., *at)] if there else np.zeros(values.shape[:-len(at)], values.dtype)
-    return np.vectorize(lambda cell: cell[at] if _holds(cell, at) else 0.0, otypes=[np.float64])(values)
-
-
-def _has(at: tuple[int, ...], values: Array, known: Mask) -> Mask:
-    if values.dtype != object:
-        there = all(n < size for n, size in zip(at, values.shape[-len(at):], strict=True))
-        return known if there else np.zeros((), np.bool_)
-    held = np.vectorize(lambda cell: _holds(cell, at), otypes=[np.bool_])(values)
-    return held if known is None else held & np.asarray(seen(known))
-
-
-def _holds(cell: Array, at: tuple[int, ...]) -> bool:
-    return all(n < size for n, size in zip(at, cell.shape, strict=True))

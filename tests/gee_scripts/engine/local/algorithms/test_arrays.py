@@ -1,0 +1,215 @@
+"""Arrays against the examples of their documentation and against NumPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import ee
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from agrispec.errors import EngineError
+
+FEW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+
+CUBE = [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
+LATER = [[[10, 11], [12, 13]], [[14, 15], [16, 17]]]
+
+
+def empty() -> Any:
+    return ee.Array([], ee.PixelType.int8())
+
+
+# https://developers.google.com/earth-engine/apidocs/ee-array and the pages of each function
+EXAMPLES: dict[str, tuple[Callable[[], Any], Any]] = {
+    "empty": (empty, []),
+    "empty rows": (lambda: ee.Array([[], []], ee.PixelType.float()), [[], []]),
+    "of numbers": (lambda: ee.Array([ee.Number(123).toUint8()]), [123]),
+    "of a list": (lambda: ee.Array(ee.List.sequence(0, 10, 2)), [0, 2, 4, 6, 8, 10]),
+    "accum": (lambda: ee.Array([-2, 1, 9]).accum(0), [-2, -1, 8]),
+    "accum 0": (lambda: ee.Array([[1, 3], [5, 7]]).accum(0), [[1, 3], [6, 10]]),
+    "accum 1": (lambda: ee.Array([[1, 3], [5, 7]]).accum(1), [[1, 4], [5, 12]]),
+    "accum max": (lambda: ee.Array([2, -2, 3, 1]).accum(0, ee.Reducer.max()), [2, 2, 3, 3]),
+    "accum mean": (lambda: ee.Array([2, -2, 3, 1]).accum(0, ee.Reducer.mean()), [2, 0, 1, 1]),
+    "accum min": (lambda: ee.Array([2, -2, 3, 1]).accum(0, ee.Reducer.min()), [2, -2, -2, -2]),
+    "accum product": (lambda: ee.Array([2, -2, 3]).accum(0, ee.Reducer.product()), [2, -4, -12]),
+    "argmax of nothing": (lambda: empty().argmax(), None),
+    "argmax": (lambda: ee.Array([[3, 4, 2], [6, 5, 7]]).argmax(), [1, 2]),
+    "first argmax": (lambda: ee.Array([1, 1, 1, 9, 9, 9]).argmax(), [3]),
+    "cat empty": (lambda: ee.Array.cat([empty(), ee.Array([1])]), [1]),
+    "cat 0": (lambda: ee.Array.cat([ee.Array([0, 1, 2]), ee.Array([3, 4, 5])]), [0, 1, 2, 3, 4, 5]),
+    "cat 1": (lambda: ee.Array.cat([ee.Array([0, 1, 2]), ee.Array([3, 4, 5])], 1), [[0, 3], [1, 4], [2, 5]]),
+    "cat 2": (lambda: ee.Array.cat([ee.Array([[0], [1]]), ee.Array([[3], [4]])], 2), [[[0, 3]], [[1, 4]]]),
+    "cat 3": (lambda: ee.Array.cat([ee.Array(CUBE), ee.Array(LATER)], 3),
+              [[[[0, 10], [1, 11]], [[2, 12], [3, 13]]], [[[4, 14], [5, 15]], [[6, 16], [7, 17]]]]),
+    "cut": (lambda: ee.Array([[0, 1, 2], [3, 4, 5]]).cut([-1, 0]), [[0], [3]]),
+    "cut a row": (lambda: ee.Array([[0, 1, 2], [3, 4, 5]]).cut([1, -1]), [[3, 4, 5]]),
+    "get": (lambda: ee.Array([[0, 1, 2], [3, 4, 5]]).get([1, 2]), 5),
+    "slice": (lambda: ee.Array([1, 2, 3, 4, 5, 6]).slice(0, 2), [3, 4, 5, 6]),
+    "slice none": (lambda: ee.Array([1, 2, 3, 4, 5, 6]).slice(0, 6), []),
+    "slice to": (lambda: ee.Array([1, 2, 3, 4, 5, 6]).slice(0, 0, -3), [1, 2, 3]),
+    "slice from": (lambda: ee.Array([1, 2, 3, 4, 5, 6]).slice(0, -2, 6), [5, 6]),
+    "slice by 4": (lambda: ee.Array([1, 2, 3, 4, 5, 6]).slice(0, 0, 6, 4), [1, 5]),
+    "slice rows": (lambda: ee.Array([[1, 2], [3, 4], [5, 6]]).slice(0, 0, 3, 2), [[1, 2], [5, 6]]),
+    "slice columns": (lambda: ee.Array([[1, 2], [3, 4], [5, 6]]).slice(1, 1), [[2], [4], [6]]),
+    "slice nothing": (lambda: empty().slice(), []),
+    "mask": (lambda: ee.Array([0, 1, 2, 3]).mask([0, 4, -1, 1.2]), [1, 2, 3]),
+    "mask columns": (lambda: ee.Array([[1, 2, 3, 4]]).mask([[1, 0, 1, 1]]), [[1, 3, 4]]),
+    "mask all columns": (lambda: ee.Array([[1, 2, 3, 4]]).mask([[0, 0, 0, 0]]), [[]]),
+    "mask rows": (lambda: ee.Array([[1], [2], [3], [4]]).mask([[1], [0], [1], [1]]), [[1], [3], [4]]),
+    "mask nothing": (lambda: empty().mask(empty()), []),
+    "add a number": (lambda: ee.Array([[0, 1, 2], [3, 4, 5]]).add(1), [[1, 2, 3], [4, 5, 6]]),
+    "add nothing": (lambda: empty().add(empty()), []),
+    "divide by 0": (lambda: ee.Array(2).divide(0), 0),
+    "divide a number": (lambda: ee.Array(2).divide([1]), [2]),
+    "divide": (lambda: ee.Array([3, 4]).divide([2, 4]), [1.5, 1]),
+    "mod": (lambda: ee.Array([-1, -7, -8, -9]).mod(ee.Array([8, 8, 8, 8])), [-1, -7, 0, -1]),
+    "mod by negatives": (lambda: ee.Array([8, 8, 8, 8]).mod(ee.Array([-1, -7, -8, -9])), [0, 1, 0, 8]),
+    "mod of fractions": (lambda: ee.Array([2.5]).mod(ee.Array([1.2])), [0.10000000000000009]),
+    "pow": (lambda: ee.Array([10, 10, 10, 10, 10, 10]).pow([-2, -1, 0, 1, 2, 3]),
+            [0.009999999776482582, 0.10000000149011612, 1, 10, 100, 1000]),
+    "dot product": (lambda: ee.Array([1.5, 2.5]).dotProduct(ee.Array([3, 4])), 14.5),
+    "byte": (lambda: ee.Array([-0.1, 0.1, 0.5, 127.1, 255.1, 255.9]).byte(), [0, 0, 1, 127, 255, 255]),
+    "byte of more": (lambda: ee.Array([-1, 255, 256]).byte(), [0, 255, 255]),
+    "bits": (lambda: ee.Array.bitsToArray(5), [1, 0, 1]),
+    "bits of 0": (lambda: ee.Array.bitsToArray(0), [0]),
+    "bits of -1": (lambda: ee.Array.bitsToArray(-1).toInt8(), [1] * 64),
+    "bit count": (lambda: ee.Array([[0, 1], [6, 13]]).bitCount(), [[0, 1], [2, 3]]),
+    "bit count of -2": (lambda: ee.Array([-2], ee.PixelType.int8()).bitCount(), [63]),
+    "bitwise not": (lambda: ee.Array([0, 1, 0xFF, -3]).bitwiseNot(), [-1, -2, -256, 2]),
+    "bitwise and": (lambda: ee.Array([6, 6, -1]).bitwiseAnd(ee.Array([1, 11, 0xFF])), [0, 2, 255]),
+    "identity": (lambda: ee.Array.identity(2), [[1, 0], [0, 1]]),
+    "pad": (lambda: ee.Array([[0, 1, 2], [3, 4, 5]]).pad([3, 5], 9),
+            [[0, 1, 2, 9, 9], [3, 4, 5, 9, 9], [9, 9, 9, 9, 9]]),
+    "pad less": (lambda: ee.Array([1, 2, 3]).pad([2]), [1, 2, 3]),
+    "repeat": (lambda: ee.Array([0, 1, 2]).repeat(1, 3), [[0, 0, 0], [1, 1, 1], [2, 2, 2]]),
+    "sort by keys": (lambda: ee.Array([[0, 10], [4, 7], [2, 9]]).sort(ee.Array([[2], [1], [0]])),
+                     [[2, 9], [4, 7], [0, 10]]),
+    "length": (lambda: ee.Array([[1, 2, 3]]).length(), [1, 3]),
+    "to list": (lambda: ee.Array([[1, 2], [3, 4]]).toList().get(1), [3, 4]),
+    "not": (lambda: ee.Array([0, 2]).Not(), [1, 0]),
+    "gt": (lambda: ee.Array([1, 2, 3]).gt([2, 2, 2]), [0, 0, 1]),
+    "first non-zero": (lambda: ee.Array([0, 1]).firstNonZero([5, 6]), [5, 1]),
+    "reduce rows": (lambda: ee.Array([[0, 1, 2], [3, 4, 5]]).reduce(ee.Reducer.sum(), [0]), [[3, 5, 7]]),
+    "reduce both": (lambda: ee.Array([[0, 1, 2], [3, 4, 5]]).reduce(ee.Reducer.sum(), [0, 1]), [[15]]),
+    "reduce to fields": (lambda: ee.Array([[[0], [1], [2]], [[3], [4], [5]]]).reduce(ee.Reducer.minMax(), [0], 2),
+                         [[[0, 3], [1, 4], [2, 5]]]),
+    "project": (lambda: ee.Array([[0], [1], [2]]).project([0]), [0, 1, 2]),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_arrays_are_as_the_documentation_shows(world: Any, name: str) -> None:
+    make, expected = EXAMPLES[name]
+    assert world.info(make()) == expected
+
+
+SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, max_side=4)
+NUMBERS = SHAPES.flatmap(lambda shape: hnp.arrays(np.int32, shape, elements=st.integers(-9, 9)))
+
+
+@given(values=NUMBERS, start=st.integers(-6, 6), end=st.none() | st.integers(-6, 6), step=st.integers(1, 3),
+       pick=st.randoms(use_true_random=False))
+@FEW
+def test_slices_are_the_multiples_of_the_step_that_the_axis_has(world: Any, values: np.ndarray, start: int,
+                                                               end: int | None, step: int, pick: Any) -> None:
+    axis = pick.randrange(values.ndim)
+    length = values.shape[axis]
+    first = start + length if start < 0 else start
+    last = length if end is None else end + length if end < 0 else end
+    places = [place for place in range(first, last, step) if 0 <= place < length]
+    found = world.value(ee.Array(values.tolist()).slice(axis, start, end, step))
+    np.testing.assert_array_equal(found, np.take(values, places, axis=axis))
+
+
+@given(values=NUMBERS, seed=st.integers(0, 99))
+@FEW
+def test_shapes_change_as_numpys(world: Any, values: np.ndarray, seed: int) -> None:
+    graph, axis = ee.Array(values.tolist()), seed % values.ndim
+    for found, expected in [
+        (graph.transpose(axis, 0), np.swapaxes(values, axis, 0)),
+        (graph.reshape([-1]), values.reshape(-1)),
+        (graph.reshape([values.size, 1, -1]), values.reshape(values.size, 1, 1)),
+        (graph.repeat(axis, 2), np.concatenate([values, values], axis=axis)),
+        (graph.reduce(ee.Reducer.max(), [axis]), values.max(axis=axis, keepdims=True)),
+        (graph.reduce(ee.Reducer.stdDev(), [*range(values.ndim)]), values.std().reshape((1,) * values.ndim)),
+        (graph.accum(axis), np.cumsum(values, axis=axis)),
+        (graph.argmax(), np.unravel_index(values.argmax(), values.shape)),
+        (graph.length(), values.shape), (graph.toFloat(), values.astype(np.float32)),
+        (graph.subtract(graph.multiply(2)), -values), (graph.abs().sqrt(), np.sqrt(np.abs(values))),
+        (graph.gte(0).And(graph.lt(5)), (values >= 0) & (values < 5)),
+    ]:
+        result = np.asarray(world.value(found))
+        assert result.shape == np.shape(expected)
+        np.testing.assert_allclose(result, expected, atol=1e-12)
+
+
+FUNCTIONS = {"sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
+             "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "sqrt": np.sqrt, "exp": np.exp, "log": np.log,
+             "log10": np.log10, "cbrt": np.cbrt, "abs": np.abs, "floor": np.floor, "ceil": np.ceil,
+             "signum": np.sign}
+PAIRS = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "max": np.maximum,
+         "min": np.minimum, "pow": np.power, "hypot": np.hypot, "mod": np.fmod, "eq": np.equal, "neq": np.not_equal,
+         "lt": np.less, "lte": np.less_equal, "gt": np.greater, "gte": np.greater_equal, "and": np.logical_and,
+         "or": np.logical_or, "bitwiseAnd": np.bitwise_and, "bitwiseOr": np.bitwise_or, "bitwiseXor": np.bitwise_xor,
+         "leftShift": np.left_shift, "rightShift": np.right_shift, "atan2": np.arctan2}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_elements_are_numpys(world: Any, name: str) -> None:
+    values = np.array([[0.25, 0.5], [0.75, 1.0]])
+    found = world.value(ee.ApiFunction.call_(f"Array.{name}", ee.Array(values.tolist())))
+    np.testing.assert_allclose(found, FUNCTIONS[name](values), rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_functions_of_pairs_of_elements_are_numpys(world: Any, name: str) -> None:
+    one, other = np.array([[7, 2], [3, 40]]), np.array([[2, 2], [5, 1]])
+    found = world.value(ee.ApiFunction.call_(f"Array.{name}", ee.Array(one.tolist()), ee.Array(other.tolist())))
+    np.testing.assert_allclose(found, PAIRS[name](one, other), rtol=1e-7)
+    number = world.value(ee.ApiFunction.call_(f"Array.{name}", ee.Array(one.tolist()), ee.Array(2)))
+    np.testing.assert_allclose(number, PAIRS[name](one, 2), rtol=1e-7)
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda: ee.Array([]), "'pixelType' is required"),
+    (lambda: ee.Array([[1, 2], [3]]), "is no array"),
+    (lambda: ee.Array(["a"]), "is no array"),
+    (lambda: ee.Array([1, 2]).add([1, 2, 3]), "same shape"),
+    (lambda: ee.Array([1]).get([1]), "must be between 0 and 0"),
+    (lambda: ee.Array([1]).get([0, 0]), "one number an axis"),
+    (lambda: ee.Array([1]).cut([3]), "must be between -1 and 0"),
+    (lambda: ee.Array([1, 2]).slice(1), "Axis must be between 0 and 0"),
+    (lambda: ee.Array([1, 2]).slice(0, 0, 1, 0), "must be positive"),
+    (lambda: ee.Array([[1, 2], [3, 4]]).project([0]), "must be at most length 1"),
+    (lambda: ee.Array([1, 2, 3]).reshape([2, -1]), "cannot have the shape"),
+    (lambda: ee.Array([1, 2, 3]).reshape([-1, -1]), "more than one -1"),
+    (lambda: ee.Array([1, 2, 3]).mask([1, 0]), "does not fit"),
+    (lambda: ee.Array([[1, 2], [3, 4]]).sort(), "one axis only"),
+    (lambda: ee.Array.cat([ee.Array([1]), ee.Array([[1]])]), "same number of dimensions"),
+    (lambda: ee.Array.cat([ee.Array([[1, 2]]), ee.Array([[1]])]), "must match on all axes"),
+    (lambda: ee.Array([1, 2]).reduce(ee.Reducer.minMax(), [0]), "'fieldAxis' is required"),
+    (lambda: ee.Array([1, 2]).repeat(0, -1), "must not be negative"),
+    (lambda: ee.Array([1, 2]).dotProduct([1]), "same length"),
+    (lambda: ee.Array([1.5]).bitwiseAnd([1]), "integer only"),
+    (lambda: ee.Array.identity(0), "must be positive"),
+])
+def test_arrays_that_do_not_fit_are_refused_in_words(world: Any, make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(EngineError, match=message) as refused:
+        world.value(make())
+    assert refused.value.message.startswith("Array")
+    assert refused.value.mend
+
+
+def test_numbers_of_an_array_are_held_by_its_type(world: Any) -> None:
+    assert world.value(ee.Array([1, 2])).dtype == np.int32
+    assert world.value(ee.Array([2**40])).dtype == np.int64
+    assert world.value(ee.Array([1, 2.5])).dtype == np.float64
+    assert world.value(ee.Array([300.0], ee.PixelType.uint8())).tolist() == [255]
+    assert world.value(ee.Array([2**31 - 1]).add(1)).tolist() == [2**31]
+    assert math.isnan(world.value(ee.Array([-1]).sqrt()).item())
