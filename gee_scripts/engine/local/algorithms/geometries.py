@@ -200,9 +200,9 @@ def buffer(geometry: Geometry, distance: float, error: Any, projection: Projecti
 
 @algorithm("Geometry.centroid")
 def centroid(geometry: Geometry, error: Any, projection: Projection | None) -> Geometry:
-    """Its centre of mass."""
-    crs = _local(geometry, projection)
-    return Geometry(Geometry(geometry.to(crs).centroid, crs).to(geometry.crs), geometry.crs)
+    """Its centre of mass, in EPSG:4326 where no projection is given."""
+    crs, wanted = _local(geometry, projection), projection.crs if projection is not None else "EPSG:4326"
+    return Geometry(Geometry(geometry.to(crs).centroid, crs).to(wanted), wanted)
 
 
 @algorithm("Geometry.simplify")

@@ -190,9 +190,18 @@ def test_geometries_are_measured_on_the_globe_and_combined_as_shapely_does(world
     assert world.value(box.intersects(other, 1))
     assert not world.value(box.contains(other, 1))
     assert world.value(box.bounds(1, "EPSG:32631")).shape.equals(shapely.box(500_000, 5_399_000, 501_000, 5_400_000))
-    centre = world.value(box.centroid(1)).shape
-    np.testing.assert_allclose([centre.x, centre.y], [500_500, 5_399_500], atol=0.1)
     assert world.info(ee.Geometry.Point([3, 48]))["coordinates"] == [3, 48]
+
+
+def test_a_centre_is_in_degrees_unless_a_projection_is_given(world: Any) -> None:
+    from pyproj import Transformer
+
+    square = ee.Geometry.Rectangle([500000, 5400000, 500400, 5400200], "EPSG:32631", False)
+    to_degrees = Transformer.from_crs("EPSG:32631", "EPSG:4326", always_xy=True)
+    np.testing.assert_allclose(world.info(square.centroid(1).coordinates()), to_degrees.transform(500200, 5400100),
+                               atol=1e-7)
+    np.testing.assert_allclose(world.info(square.centroid(1, ee.Projection("EPSG:32631")).coordinates()),
+                               (500200, 5400100), atol=1e-3)
 
 
 def test_projections_scale_and_know_metres(world: Any) -> None:
