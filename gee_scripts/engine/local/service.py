@@ -363,6 +363,8 @@ class Service:
             return known
         if kind.startswith("EXPORT") and "expression" not in body:
             raise KeyError("expression")
+        if kind.startswith("EXPORT") and "expression" not in body:
+            raise KeyError("expression")
         manifest = body.get("imageManifest") or body.get("tableManifest") or {}
         description = body.get("description") or (f"Ingest: \"{manifest['name']}\"" if manifest else kind)
         return self.tasks.submit(kind, description, self._works[kind](body), request=body,
