@@ -292,10 +292,12 @@ def _frames(columns: Mapping[str, tuple[Kind, NDArray[Any]]]) -> NDArray[np.uint
         chosen = {name: (kind, values if len(rows) == count else values[rows])
                   for name, (kind, values) in columns.items()}
         record = encode({name: (kind, values[0]) for name, (kind, values) in chosen.items()})
-        layout = parse(record)
-        payloads = np.repeat(np.frombuffer(record, np.uint8)[None], len(rows), axis=0)
-        for name, (_, values) in chosen.items():
-            layout.put(payloads, name, values)
+        payloads = np.frombuffer(record, np.uint8)[None]
+        if len(rows) > 1:
+            layout = parse(record)
+            payloads = np.repeat(payloads, len(rows), axis=0)
+            for name, (_, values) in chosen.items():
+                layout.put(payloads, name, values)
         framed.append(tfrecord.framed_rows(payloads))
     if len(groups) == 1:
         return framed[0].reshape(-1)

@@ -196,6 +196,8 @@ def _most_open() -> int:
 
 
 _USEFUL_FILES = 400
+_CACHED_BYTES = 768 * 2**20
+"""Of decoded blocks that GDAL keeps: a season of scenes of 1024 pixels' width. GDAL's own limit grows with the machine."""
 _open: OrderedDict[tuple[Path, int, int], tuple[Any, threading.Lock]] = OrderedDict()
 _guard = threading.Lock()
 
@@ -212,7 +214,7 @@ def _opened(file: Path) -> Iterator[Any]:
         entry = _open.pop(key, None)
         if entry is None:
             # Otherwise GDAL lists the folder, thousands of scenes, to look for companions of each file.
-            with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+            with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", GDAL_CACHEMAX=_CACHED_BYTES):
                 entry = rasterio.open(file), threading.Lock()
         _open[key] = entry
         while len(_open) > _most_open():
