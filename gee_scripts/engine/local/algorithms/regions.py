@@ -14,6 +14,7 @@ from gee_scripts.engine.local.domains import Projection
 from gee_scripts.engine.local.frame import RegionPixels, blocks, bounding_grid, projection_for, region_pixels
 from gee_scripts.engine.local.raster import read
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rewriting import fused
 from gee_scripts.engine.local.values import Collection, Feature, Geometry, Image, Reducer, geometry_of, put
 
 Array = NDArray[Any]
@@ -76,8 +77,9 @@ def gathered(image: Image, projection: Projection, columns: NDArray[np.int64],
     """Values and masks (float32, 0 … 1) of every band at N pixels: (N,) each; array bands give object arrays."""
     values = [np.empty(len(columns), object if band.type.dimensions else band.type.dtype) for band in image.bands]
     masks = [np.ones(len(columns), np.float32) for _ in image.bands]
+    bands = fused(image.bands)
     for places, points in blocks(projection, columns, rows):
-        for number, (found, mask) in enumerate(read(image.bands, points)):
+        for number, (found, mask) in enumerate(read(bands, points)):
             if image.bands[number].type.dimensions:
                 for place, cell in zip(places, found, strict=True):
                     values[number][place] = cell
