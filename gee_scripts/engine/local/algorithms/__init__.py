@@ -21,6 +21,7 @@ from gee_scripts.engine.local.algorithms import (
     elements,
     expressions,
     extracts,
+    feature_geometries,
     filters,
     geometries,
     joins,
@@ -28,6 +29,7 @@ from gee_scripts.engine.local.algorithms import (
     lists,
     masks,
     matrices,
+    measures,
     naming,
     neighbourhoods,
     numbers,
@@ -49,6 +51,7 @@ from gee_scripts.engine.local.algorithms import (
 
 __all__ = ["aggregates", "arithmetic", "array_images", "array_statistics", "arrays", "bands", "bits", "casting",
            "classifiers", "collections", "columns", "confusion", "dates", "distances", "elements", "expressions",
-           "extracts", "filters", "geometries", "joins", "kernels", "lists", "masks", "matrices", "naming",
-           "neighbourhoods", "numbers", "pictures", "pixel_types", "places", "projections", "recoding", "reducers",
-           "regions", "reprojection", "resampling", "sampling", "special", "stacks", "texts", "vectors"]
+           "extracts", "feature_geometries", "filters", "geometries", "joins", "kernels", "lists", "masks",
+           "matrices", "measures", "naming", "neighbourhoods", "numbers", "pictures", "pixel_types", "places",
+           "projections", "recoding", "reducers", "regions", "reprojection", "resampling", "sampling", "special",
+           "stacks", "texts", "vectors"]

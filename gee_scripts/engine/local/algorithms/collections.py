@@ -6,6 +6,10 @@ import hashlib
 import math
 from typing import Any
 
+import shapely
+
+from gee_scripts.engine.local.algorithms.bands import add_bands
+from gee_scripts.engine.local.algorithms.casting import cast_some
 from gee_scripts.engine.local.algorithms.filters import expression
 from gee_scripts.engine.local.catalog import Catalog
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
@@ -15,11 +19,13 @@ from gee_scripts.engine.local.values import (
     Collection,
     Feature,
     Filter,
+    Geometry,
     Image,
     geometry_of,
     get,
     hashable,
     put,
+    union,
 )
 
 
@@ -184,3 +190,35 @@ def remapped(collection: Collection, lookup: list[Any], out: list[int], name: st
                              for element in collection.items if hashable(get(element, name)) in table)
 
 
+
+
+@algorithm("Collection.union")
+def united(collection: Collection, error: Any) -> Collection:
+    """One feature of all geometries together, named union_result."""
+    shapes = [shape for shape in map(geometry_of, collection.items) if shape is not None]
+    whole = union(shapes) if shapes else Geometry(shapely.GeometryCollection())
+    return Collection((Feature(geometry=whole, properties={SYSTEM_INDEX: "union_result"}),))
+
+
+@algorithm("ImageCollection.cast")
+def cast(collection: Collection, types: dict[str, Any], order: list[str]) -> Collection:
+    """Every image with its bands in these types and this order; bands that are not there are masked."""
+    if set(order) != set(types):
+        raise AlgorithmError("bandOrder does not match the keys of bandTypes", mend="list the same bands in both")
+    for image in collection.items:
+        unknown = [name for name in image.names if name not in types]
+        if unknown:
+            raise AlgorithmError(f"band '{unknown[0]}' is not in bandTypes", mend="name every band of every image")
+    return collection.having(cast_some(image, types, order) for image in collection.items)
+
+
+@algorithm("ImageCollection.combine")
+def combined(primary: Collection, secondary: Collection, overwrite: bool) -> Collection:
+    """The images of the first collection with the bands of the image of the same index in the second."""
+    places = secondary.positions(SYSTEM_INDEX)
+    found = []
+    for image in primary.items:
+        at = places.get(hashable(get(image, SYSTEM_INDEX)))
+        if at:
+            found.append(add_bands(image, secondary.items[at[0]], None, overwrite))
+    return primary.having(found)

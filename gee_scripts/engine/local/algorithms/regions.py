@@ -30,7 +30,7 @@ def reduce_regions(image: Image, collection: Collection, reducer: Reducer, scale
     single = len(image.bands) == 1
     features = []
     for feature, found in zip(collection.items, _statistics(image, regions, projection, reducer), strict=True):
-        outputs = {_title(name, output, reducer, single): value for (name, output), value in found.items()}
+        outputs = {titled(name, output, reducer, single): value for (name, output), value in found.items()}
         features.append(put(feature, outputs) if isinstance(feature, Feature)
                         else Feature(geometry=geometry_of(feature), properties={**feature.properties, **outputs}))
     return Collection(tuple(features), "Feature", collection.properties)
@@ -42,7 +42,8 @@ def _pixels(geometry: Geometry | None, projection: Projection, most: float | Non
     return region_pixels(geometry, projection, most)
 
 
-def _title(name: str, output: str, reducer: Reducer, single: bool) -> str:
+def titled(name: str, output: str, reducer: Reducer, single: bool) -> str:
+    """The name of a reducer's output over a band (no name: over all bands), alone (`single`) or one of several."""
     if single or not name:
         return output
     return name if len(reducer.outputs) == 1 else f"{name}_{output}"
@@ -103,5 +104,5 @@ def reduce_region(image: Image, reducer: Reducer, geometry: Geometry | None, sca
         while math.prod(bounding_grid(shape, projection).shape) > most:
             projection = projection.at_scale(projection.nominal_scale * 2)
     found, = _statistics(image, [region_pixels(shape, projection, most)], projection, reducer)
-    return {_title(name, output, reducer, False): value for (name, output), value in found.items()}
+    return {titled(name, output, reducer, False): value for (name, output), value in found.items()}
 
