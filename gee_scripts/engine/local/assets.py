@@ -137,8 +137,11 @@ class Assets:
     def set_policy(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Replace an asset's policy."""
         asset = self._find(name)
-        with _refusing():
-            return dict(self._tree.update(asset.id, policy=body.get("policy", {})).policy or {})
+        try:
+            with _refusing():
+                return dict(self._tree.update(asset.id, policy=body.get("policy", {})).policy or {})
+        except ValueError as error:
+            raise Refusal(400, f"Invalid value at 'policy': {error}.") from error
 
     def _find(self, name: str) -> Asset:
         with _refusing():

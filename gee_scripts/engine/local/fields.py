@@ -49,7 +49,8 @@ REQUEST: Mapping[str, Any] = {
     "tableManifest": {
         **_MANIFEST,
         "sources": [{"uris": [TEXT], "charset": TEXT, "csvDelimiter": TEXT, "csvQualifier": TEXT, "xColumn": TEXT,
-                     "yColumn": TEXT, "primaryGeometryColumn": TEXT}]},
+                     "yColumn": TEXT, "primaryGeometryColumn": TEXT, "crs": TEXT}],
+        "columnDataTypeOverrides": {"*": TEXT}},
     "asset": _ASSET, "updateMask": {"paths": [TEXT]}, "destinationName": TEXT, "policy": OBJECT,
 }
 """Name -> what it holds: a kind, [what each element holds], or {name: …}, where "*" stands for any name."""

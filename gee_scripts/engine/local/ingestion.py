@@ -68,7 +68,7 @@ def image_work(body: Mapping[str, Any], tree: AssetTree, assets: Assets) -> Work
     properties = dict(manifest.get("properties") or {})
     for key, name in (("startTime", "system:time_start"), ("endTime", "system:time_end")):
         if manifest.get(key):
-            properties[name] = milliseconds(_moment(manifest[key]))
+            properties[name] = milliseconds(moment(manifest[key]))
 
     def work(progress: Progress) -> Sequence[str]:
         read: dict[str, Source] = {}
@@ -91,8 +91,8 @@ def image_work(body: Mapping[str, Any], tree: AssetTree, assets: Assets) -> Work
     return work
 
 
-def _moment(value: Any) -> str:
-    # The manifest page allows {"seconds": …} beside ISO 8601 text.
+def moment(value: Any) -> str:
+    """A time of a manifest as ISO 8601: that, or {"seconds": …}."""
     if isinstance(value, Mapping):
         return str(np.datetime64(int(value.get("seconds", 0)), "s"))
     return str(value)
