@@ -107,7 +107,7 @@ def frobenius_norm(matrix: Array) -> Array:
 
 def diagonal(matrix: Array) -> Array:
     """(…, N, 1) the diagonals as columns."""
-    return np.diagonal(matrix, axis1=-2, axis2=-1)[..., None]
+    return np.asarray(np.diagonal(matrix, axis1=-2, axis2=-1)[..., None])
 
 
 def to_diagonal(column: Array) -> Array:
@@ -115,7 +115,7 @@ def to_diagonal(column: Array) -> Array:
     if column.shape[-1] != 1:
         raise AlgorithmError(f"The matrix must have one column. Got {column.shape[-1]}",
                              mend="give a single column")
-    return column * np.eye(column.shape[-2], dtype=column.dtype)
+    return np.asarray(column * np.eye(column.shape[-2], dtype=column.dtype))
 
 
 def cholesky(matrix: Array) -> tuple[Array]:

@@ -51,7 +51,7 @@ def answered(band: Band) -> Band:
 
 
 def _finite(values: Array) -> Array:
-    return np.isfinite(values)
+    return np.asarray(np.isfinite(values).all(axis=(-2, -1)))
 
 
 def _and(holds: Callable[..., Array], ranks: tuple[int, ...], keyed: int, mask: Mask, *values: Array) -> Mask:

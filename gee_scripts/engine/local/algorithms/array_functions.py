@@ -41,7 +41,8 @@ def sliced(values: Array, rank: int, axis: int, start: int | None, end: int | No
     if first < 0:
         first += -(first // step) * step
     last = min(last, length)
-    return values[(..., slice(first, max(first, last), step), *(slice(None),) * (rank - axis - 1))]
+    taken: tuple[Any, ...] = (..., slice(first, max(first, last), step), *(slice(None),) * (rank - axis - 1))
+    return values[taken]
 
 
 def projected(values: Array, rank: int, axes: Sequence[int]) -> Array:

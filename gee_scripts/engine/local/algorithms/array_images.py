@@ -101,7 +101,8 @@ def _of_shape(rank: int, shape: tuple[int, ...], values: Array) -> Array:
 
 def _element(rank: int, shape: tuple[int, ...], place: tuple[int, ...], values: Array) -> Array:
     # Where all pixels are masked the arrays are of length 1.
-    return np.broadcast_to(values, values.shape[:values.ndim - rank] + shape)[(..., *place)]
+    taken: tuple[Any, ...] = (..., *place)
+    return np.broadcast_to(values, values.shape[:values.ndim - rank] + shape)[taken]
 
 
 @algorithm("Image.arrayGet", differs="a position outside of a pixel's array masks the pixel")
@@ -139,7 +140,7 @@ def _at(rank: int, values: Array, *position: Array) -> Array:
 def _within(rank: int, values: Array, *position: Array) -> Array:
     lengths = array_functions.own(values, rank)
     fits = [(place >= 0) & (place < length) for place, length in zip(position, lengths, strict=True)]
-    return np.logical_and.reduce(fits)
+    return np.asarray(np.logical_and.reduce(fits))
 
 
 @algorithm("Image.arraySlice")
@@ -238,7 +239,7 @@ def mask(image: Image, kept: Image) -> Image:
 
 
 def _nonzero(values: Array) -> Array:
-    return values != 0
+    return np.asarray(values != 0)
 
 
 def _mask(rank: int, values: Array, kept: Array) -> Array:

@@ -24,7 +24,8 @@ _LANCZOS_G = 607 / 128
 def lanczos(x: Array) -> Array:
     """L(x) of Γ(x + 1) = √(2π) · (x + g + ½)^(x + ½) · e^-(x + g + ½) · L(x), with g = 607/128."""
     shifted = x + _LANCZOS_G + 0.5
-    return np.exp(special.gammaln(x + 1) - 0.5 * np.log(2 * np.pi) - (x + 0.5) * np.log(shifted) + shifted)
+    exponent = special.gammaln(x + 1) - 0.5 * np.log(2 * np.pi) - (x + 0.5) * np.log(shifted) + shifted
+    return np.asarray(np.exp(exponent))
 
 
 _UNARY: dict[str, Callable[[Array], Array]] = {
