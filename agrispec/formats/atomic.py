@@ -101,3 +101,21 @@ def whole_folder(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def take_name(part: Path, path: Path) -> None:
+    """Let a whole file stand under `path`, unless something stands there; `part` is gone when it ends well.
+
+    Raises:
+        FileExistsError: something does, and stays as it is.
+        OSError: the file system refuses.
+    """
+    try:
+        os.link(part, path)
+    except OSError as error:
+        # Some file systems know no second name for a file.
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS) or path.exists():
+            raise
+        os.rename(part, path)
+    else:
+        part.unlink()

@@ -30,9 +30,10 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from agrispec.errors import EngineError
-from gee_scripts.engine.local import discovery
+from gee_scripts.engine.local import discovery, storage_api
 from gee_scripts.engine.local.encode import as_json
 from gee_scripts.engine.local.limits import Limits
+from gee_scripts.engine.local.object_store import ObjectStore
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.service import Call, File, Service
 
@@ -158,7 +159,9 @@ def application(service: Service, url: str, computing: ThreadPoolExecutor, quick
         return _response(Refusal(code, f"The local engine has no method for {request.method} "
                                        f"{request.scope['path']}.").body, code)
 
-    return Starlette(routes=[StarletteRoute("/{path:path}", serve, methods=["GET", "POST", "PATCH", "DELETE"])],
+    objects = storage_api.routes(ObjectStore(service.tree), lambda request: _check_origin(request, hosts))
+    return Starlette(routes=[*objects,
+                             StarletteRoute("/{path:path}", serve, methods=["GET", "POST", "PATCH", "DELETE"])],
                      exception_handlers={HTTPException: refuse})
 
 
