@@ -172,7 +172,8 @@ def reduce_to_image(collection: Collection, names: list[str], reducer: Reducer) 
 
 def _burnt(part: Part, shapes: Sequence[Geometry | None], columns: Sequence[Array], masks: Sequence[Array],
            values: list[Array], known: list[Array], grid: Grid) -> tuple[list[Array], Array]:
-    frame = shapely.box(*grid.bounds)
+    # A pixel wider all around, so that what only touches the grid is not cut down to a line in it.
+    frame = shapely.box(*grid.window(-1, -1, grid.height + 2, grid.width + 2).bounds)
     base = Projection(grid.crs, grid.transform)
     pixels, owners = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for place, shape in enumerate(shapes):
