@@ -269,7 +269,7 @@ class Service:
 
     def _store_table(self, call: Call) -> Answer:
         file_format = call.body.get("fileFormat", "CSV")
-        if file_format not in ("CSV", "GEO_JSON"):
+        if file_format not in ("CSV", "JSON", "GEO_JSON"):
             raise Refusal(400, f"The local engine downloads tables as CSV and GeoJSON, not {file_format}.")
         self._features_of(call.body)
         name = f"{call.path['parent']}/tables/{secrets.token_hex(16)}"
@@ -361,8 +361,6 @@ class Service:
         known = self.tasks.submitted(body.get("requestId", ""))
         if known is not None:
             return known
-        if kind.startswith("EXPORT") and "expression" not in body:
-            raise KeyError("expression")
         if kind.startswith("EXPORT") and "expression" not in body:
             raise KeyError("expression")
         manifest = body.get("imageManifest") or body.get("tableManifest") or {}
