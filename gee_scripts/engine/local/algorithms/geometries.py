@@ -10,14 +10,11 @@ from typing import Any
 
 import numpy as np
 import shapely
-from pyproj import Geod
 
 from gee_scripts.engine.local.domains import WGS84, Projection
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry, geometry_of
 from gee_scripts.engine.local.values import union as union_of
-
-_GLOBE = Geod(ellps="WGS84")
 
 
 def _numbers(coordinates: Any) -> list[float]:
@@ -60,6 +57,16 @@ def multi_point(coordinates: list[Any], crs: Projection | None) -> Geometry:
 def line(coordinates: list[Any], crs: Projection | None, geodesic: bool | None, error: Any) -> Geometry:
     """A line through points."""
     return _made(shapely.LineString(_pairs(coordinates)), crs, geodesic)
+
+
+@algorithm("GeometryConstructors.MultiLineString")
+def multi_line(coordinates: list[Any], crs: Projection | None, geodesic: bool | None, error: Any) -> Geometry:
+    """Lines; a single one may stand without a list around it."""
+    first = coordinates[0] if coordinates else None
+    single = isinstance(first, int | float) or (isinstance(first, Geometry) and first.shape.geom_type == "Point") or (
+        isinstance(first, list) and bool(first) and isinstance(first[0], int | float) and len(first) == 2)
+    lines = [coordinates] if single else coordinates
+    return _made(shapely.MultiLineString([_pairs(item) for item in lines]), crs, geodesic)
 
 
 @algorithm("GeometryConstructors.Rectangle")
@@ -153,6 +160,18 @@ def type_(geometry: Geometry) -> str:
     return str(geometry.shape.geom_type)
 
 
+@algorithm("Geometry.isUnbounded")
+def is_unbounded(geometry: Geometry) -> bool:
+    """Whether it has no limits: none that the local engine holds."""
+    return False
+
+
+@algorithm("Geometry.geodesic", "Geometry.edgesAreGeodesics")
+def is_geodesic(geometry: Geometry) -> bool:
+    """Whether its edges are shortest paths on the globe."""
+    return geometry.geodesic
+
+
 @algorithm("Geometry.coordinates")
 def coordinates_of(geometry: Geometry) -> list[Any]:
     """Its coordinates as GeoJSON nests them."""
@@ -166,7 +185,7 @@ def parts(geometry: Geometry) -> list[Geometry]:
     return [Geometry(shape, geometry.crs, geometry.geodesic) for shape in shapely.get_parts(geometry.shape)]
 
 
-def _local(geometry: Geometry, projection: Projection | None) -> str:
+def local_crs(geometry: Geometry, projection: Projection | None) -> str:
     """A CRS in metres that is true at the geometry, unless one is given."""
     if projection is not None:
         return projection.crs
@@ -174,26 +193,10 @@ def _local(geometry: Geometry, projection: Projection | None) -> str:
     return f"+proj=aeqd +lat_0={centre.y:.6f} +lon_0={centre.x:.6f} +datum=WGS84 +units=m"
 
 
-@algorithm("Geometry.area")
-def area(geometry: Geometry, error: Any, projection: Projection | None) -> float:
-    """Square metres on the globe, or square units of a projection."""
-    if projection is not None:
-        return float(geometry.to(projection.crs).area)
-    return abs(float(_GLOBE.geometry_area_perimeter(shapely.segmentize(geometry.to("EPSG:4326"), 0.1))[0]))
-
-
-@algorithm("Geometry.perimeter", "Geometry.length")
-def length(geometry: Geometry, error: Any, projection: Projection | None) -> float:
-    """Metres on the globe, or units of a projection."""
-    if projection is not None:
-        return float(geometry.to(projection.crs).length)
-    return float(_GLOBE.geometry_length(geometry.to("EPSG:4326")))
-
-
 @algorithm("Geometry.buffer")
 def buffer(geometry: Geometry, distance: float, error: Any, projection: Projection | None) -> Geometry:
     """The geometry grown, or shrunk, by metres, or by units of a projection."""
-    crs = _local(geometry, projection)
+    crs = local_crs(geometry, projection)
     grown = Geometry(geometry.to(crs).buffer(distance), crs)
     return Geometry(grown.to(geometry.crs), geometry.crs, geometry.geodesic)
 
@@ -201,14 +204,14 @@ def buffer(geometry: Geometry, distance: float, error: Any, projection: Projecti
 @algorithm("Geometry.centroid")
 def centroid(geometry: Geometry, error: Any, projection: Projection | None) -> Geometry:
     """Its centre of mass, in EPSG:4326 where no projection is given."""
-    crs, wanted = _local(geometry, projection), projection.crs if projection is not None else "EPSG:4326"
+    crs, wanted = local_crs(geometry, projection), projection.crs if projection is not None else "EPSG:4326"
     return Geometry(Geometry(geometry.to(crs).centroid, crs).to(wanted), wanted)
 
 
 @algorithm("Geometry.simplify")
 def simplify(geometry: Geometry, error: float, projection: Projection | None) -> Geometry:
     """The geometry with fewer vertices, within a tolerance in metres."""
-    crs = _local(geometry, projection)
+    crs = local_crs(geometry, projection)
     return Geometry(Geometry(geometry.to(crs).simplify(error), crs).to(geometry.crs), geometry.crs)
 
 
@@ -224,20 +227,9 @@ def dissolve(geometry: Geometry, error: Any, projection: Projection | None) -> G
     return Geometry(shapely.union_all(shapely.get_parts(geometry.shape)), geometry.crs)
 
 
-@algorithm("Geometry.distance")
-def distance(left: Geometry, right: Geometry, error: Any, projection: Projection | None, spherical: bool) -> float:
-    """The shortest way between two geometries in metres, or in units of a projection."""
-    crs = _local(left, projection)
-    return float(left.to(crs).distance(right.to(crs)))
-
-
-@algorithm("Geometry.withinDistance")
-def within_distance(left: Geometry, right: Geometry, limit: float, error: Any, projection: Projection | None) -> bool:
-    """Whether two geometries are no further apart than metres."""
-    return distance(left, right, error, projection, True) <= limit
-
-
 def _predicate(relation: Callable[[Any, Any], bool]) -> Callable[..., bool]:
+    """Whether a relation holds between two geometries."""
+
     def holds(left: Geometry, right: Geometry, error: Any, projection: Projection | None) -> bool:
         crs = projection.crs if projection else left.crs
         return bool(relation(left.to(crs), right.to(crs)))
@@ -260,26 +252,6 @@ for _name, _operation in {"intersection": shapely.intersection, "union": shapely
                           "difference": shapely.difference,
                           "symmetricDifference": shapely.symmetric_difference}.items():
     algorithm(f"Geometry.{_name}")(_combination(_operation))
-
-
-@algorithm("Feature.area")
-def feature_area(feature: Any, error: Any, projection: Projection | None) -> float:
-    """Square metres of a feature's geometry."""
-    return area(feature.geometry, error, projection)
-
-
-def _on_feature(function: Callable[..., Geometry]) -> Callable[..., Feature]:
-    def changed(feature: Feature, *arguments: Any) -> Feature:
-        if feature.geometry is None:
-            return feature
-        return Feature(geometry=function(feature.geometry, *arguments), properties=feature.properties)
-
-    return changed
-
-
-for _name, _change in {"buffer": buffer, "centroid": centroid, "bounds": bounds, "simplify": simplify,
-                       "transform": transformed, "convexHull": convex_hull}.items():
-    algorithm(f"Feature.{_name}")(_on_feature(_change))
 
 
 @algorithm("Collection.geometry")

@@ -34,7 +34,8 @@ def regexp_rename(image: Image, pattern: str, replacement: str, every: bool) -> 
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise AlgorithmError(f"'{pattern}' is no regular expression: {error}", mend="escape special signs by \\\\") from error
+        raise AlgorithmError(f"'{pattern}' is no regular expression: {error}",
+                             mend="escape special signs by a backslash") from error
 
     def written(found: re.Match[str]) -> str:
         """The replacement with $1 and so on filled in; a backslash makes the next sign an ordinary one."""

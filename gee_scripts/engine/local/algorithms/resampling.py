@@ -361,8 +361,8 @@ def _shape_moved(shape: Geometry, source: str, target: str, way: Affine) -> Geom
 
 
 @algorithm("Image.translate",
-           differs="y counts in the direction of the projection's y axis (northwards) in metres, and in that of its rows "
-                   "in pixels")
+           differs="y counts in the direction of the projection's y axis (northwards) in metres, and in that of its "
+                   "rows in pixels")
 def translate(image: Image, x: float, y: float, units: str, projection: Projection | None) -> Image:
     """The image moved."""
     if units not in ("meters", "pixels"):

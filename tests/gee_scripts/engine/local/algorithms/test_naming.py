@@ -29,7 +29,7 @@ def test_images_are_put_side_by_side(world: Any, image: ee.Image) -> None:
     assert pixels["B10"].mask.all()
     assert world.value(ee.ApiFunction.call_("Image.cat", [])).names == []
     with pytest.raises(EngineError, match="no image"):
-        world.value(ee.Image.cat({"a": 1}))
+        world.value(ee.ApiFunction.call_("Image.cat", [{"a": 1}]))
 
 
 @pytest.mark.parametrize(("pattern", "replacement", "every", "names"), [
