@@ -135,17 +135,25 @@ def parse(record: bytes) -> Layout:
 def encode(row: Mapping[str, tuple[Kind, Iterable[Any]]]) -> bytes:
     """One tf.train.Example of the given features in their order, lists packed: name -> kind, values (floats,
     integers of 64 bits, or bytes)."""
-    entries = []
+    # Sizes first, then one join: a patch has megabytes, which spans within spans would copy again and again.
+    pieces: list[bytes] = []
+    size = 0
     for name, (kind, values) in row.items():
+        content, head = b"", b""
         if kind == "bytes":
             content = b"".join(_span(1, value) for value in values)
         elif kind == "float":
-            content = _span(1, np.asarray(values, "<f4").tobytes())
+            content = np.asarray(values, "<f4").tobytes()
+            head = _head(1, len(content))
         else:
-            content = _span(1, b"".join(_varint(int(value) % 2**64) for value in values))
-        feature = _span(_NUMBERS[kind], content)
-        entries.append(_span(1, _span(1, name.encode()) + _span(2, feature)))
-    return _span(1, b"".join(entries))
+            content = b"".join(_varint(int(value) % 2**64) for value in values)
+            head = _head(1, len(content))
+        head = _head(_NUMBERS[kind], len(head) + len(content)) + head
+        head = _span(1, name.encode()) + _head(2, len(head) + len(content)) + head
+        head = _head(1, len(head) + len(content)) + head
+        pieces += head, content
+        size += len(head) + len(content)
+    return b"".join([_head(1, size), *pieces])
 
 
 def varint_sizes(integers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -164,7 +172,12 @@ def _varint(number: int) -> bytes:
 
 
 def _span(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | _SPAN) + _varint(len(content)) + content
+    return _head(number, len(content)) + content
+
+
+def _head(number: int, length: int) -> bytes:
+    """What stands before the content of a message or string."""
+    return _varint(number << 3 | _SPAN) + _varint(length)
 
 
 def _read_varint(record: bytes, start: int, stop: int) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from agrispec.formats import example, mixer
 from agrispec.formats.mixer import Mixer
 from agrispec.grid import Grid
 from gee_scripts.engine.local import raster
+from gee_scripts.engine.local.overlap import ahead
 from gee_scripts.engine.local.raster import Band
 from gee_scripts.engine.local.rewriting import fused
 from gee_scripts.engine.local.staging import Staging, separated
@@ -88,7 +89,22 @@ def write(bands: Sequence[Band], grid: Grid, options: PatchOptions, staging: Sta
         raise EngineError(f"No patch of {options.width}x{options.height} pixels fits into the exported image of "
                           f"{grid.width}x{grid.height}: patches that are not whole are not written",
                           mend="export a larger region, or smaller patches")
-    batches = _batches(bands, grid, options, rows, columns, progress)
+    # A block is computed while the one before it is compressed.
+    with ahead(_batches(bands, grid, options, rows, columns), progress.add) as batches:
+        _write_files(_checked(batches, progress), options, staging, prefix)
+    if options.most_masked >= 1:
+        mixer.write(staging.path(f"{separated(prefix)}mixer.json"),
+                    Mixer(crs=grid.crs, transform=grid.transform, patch_width=options.width,
+                          patch_height=options.height, patches_per_row=columns, total_patches=rows * columns))
+
+
+def _checked(batches: Iterator[tuple[float, Batch]], progress: Progress) -> Iterator[Batch]:
+    for done, batch in batches:
+        progress.check(done)
+        yield batch
+
+
+def _write_files(batches: Iterator[Batch], options: PatchOptions, staging: Staging, prefix: str) -> None:
     held, number = next(batches, None), 0
     while held is not None:
 
@@ -103,23 +119,18 @@ def write(bands: Sequence[Band], grid: Grid, options: PatchOptions, staging: Sta
         suffix = ".tfrecord.gz" if options.compress else ".tfrecord"
         example.write_batches(staging.path(f"{separated(prefix)}{number:05d}{suffix}"), part(), gzip=options.compress)
         number += 1
-    if options.most_masked >= 1:
-        mixer.write(staging.path(f"{separated(prefix)}mixer.json"),
-                    Mixer(crs=grid.crs, transform=grid.transform, patch_width=options.width,
-                          patch_height=options.height, patches_per_row=columns, total_patches=rows * columns))
 
 
 def _bytes(batch: Batch) -> int:
     return sum(values.nbytes for values in batch.values())
 
 
-def _batches(bands: Sequence[Band], grid: Grid, options: PatchOptions, rows: int, columns: int,
-             progress: Progress) -> Iterator[Batch]:
-    """Patches in order, those of a block computed together."""
+def _batches(bands: Sequence[Band], grid: Grid, options: PatchOptions, rows: int,
+             columns: int) -> Iterator[tuple[float, Batch]]:
+    """Patches in order, those of a block computed together, and the share that was done before them."""
     bands = fused(bands)
     high, wide = options.height + options.margin_height, options.width + options.margin_width
     for row, column, down, across in _blocks(rows, columns, _BLOCK_PIXELS // (options.width * options.height)):
-        progress.check((row + column / columns) / rows)
         block = grid.window(row * options.height - options.margin_height // 2,
                             column * options.width - options.margin_width // 2,
                             (down - 1) * options.height + high, (across - 1) * options.width + wide)
@@ -129,7 +140,7 @@ def _batches(bands: Sequence[Band], grid: Grid, options: PatchOptions, rows: int
         for band, (values, mask) in zip(bands, raster.read(bands, block), strict=True):
             seen = raster.seen(mask)
             fill = np.trunc(options.fill) if band.type.dtype.kind in "iub" else options.fill
-            whole = (values if seen is None else np.where(seen, values, fill)).astype(np.float32)
+            whole = (values if seen is None else np.where(seen, values, fill)).astype(np.float32, copy=False)
             batch[band.name] = _cut(whole, corners, high, wide).reshape(len(corners), -1)
             if seen is not None and options.most_masked < 1:
                 valid &= _cut(seen, corners, high, wide)
@@ -138,7 +149,7 @@ def _batches(bands: Sequence[Band], grid: Grid, options: PatchOptions, rows: int
             if not kept.any():
                 continue
             batch = {name: values[kept] for name, values in batch.items()}
-        yield batch
+        yield (row + column / columns) / rows, batch
 
 
 def _blocks(rows: int, columns: int, most: int) -> Iterator[tuple[int, int, int, int]]:

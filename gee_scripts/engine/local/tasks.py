@@ -53,6 +53,7 @@ class Progress:
         self.cpu_seconds = 0.0
         self._stop = threading.Event()
         self._cpu_start = 0.0
+        self._elsewhere = 0.0
 
     def begin(self) -> None:
         """Start the clock, in the thread that does the work."""
@@ -75,7 +76,11 @@ class Progress:
 
     def read_clock(self) -> None:
         """Read the clock, in the thread that did the work."""
-        self.cpu_seconds = time.thread_time() - self._cpu_start
+        self.cpu_seconds = time.thread_time() - self._cpu_start + self._elsewhere
+
+    def add(self, seconds: float) -> None:
+        """Count CPU seconds that one other thread spent on the work."""
+        self._elsewhere += seconds
 
     def stop(self) -> None:
         """Ask the work to end at its next check."""
