@@ -161,7 +161,11 @@ def encode(asset: Asset) -> bytes:
             document["bbox"] = [min(xs), min(ys), max(xs), max(ys)]
     if asset.policy is not None:
         document["gee:policy"] = asset.policy
-    return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
+    try:
+        return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"asset {asset.id!r} cannot be described: {error}",
+                        mend="give finite numbers as its grid and its policy") from error
 
 
 def _data(asset: Asset) -> dict[str, Any]:

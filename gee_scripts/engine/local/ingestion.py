@@ -195,6 +195,9 @@ def _placed(found: Source, tileset: Mapping[str, Any], source: Mapping[str, Any]
     if affine:
         names = ("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY")
         a, b, c, d, e, f = (float(affine.get(name, 0)) for name in names)
+        if not np.isfinite([a, b, c, d, e, f]).all() or a * e == b * d:
+            raise DataError(f"the affineTransform {dict(affine)} maps pixels to no area",
+                            mend="give finite numbers, scaleX and scaleY not 0")
         transform = (a, b, c, d, e, f)
     grid = Grid(crs=crs or found.grid.crs, transform=transform, width=found.grid.width, height=found.grid.height)
     return Source(values=found.values, names=found.names, grid=grid, nodata=found.nodata)
