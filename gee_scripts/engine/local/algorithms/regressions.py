@@ -97,22 +97,27 @@ def _linear_regression(part: Part, columns: Sequence[Array], share: Array) -> tu
 def _robust(part: Part, columns: Sequence[Array], share: Array) -> tuple[Array, ...]:
     x, y, weight = _design(columns, share, int(part.numbers[0]))
     beta = part.numbers[2] if len(part.numbers) > 2 else None
-    kept = weight
+    shape, inputs, others = x.shape[:-2], x.shape[-1], y.shape[-1]
+    x, y, weight = (array.reshape((-1, *array.shape[-2:])) for array in (x, y, weight))
+    kept = weight.copy()
     coefficients = _solved(x, y, kept)
+    # Only fits whose records changed are made again.
+    left = np.arange(len(x))
     for _ in range(ROUNDS):
-        size = np.sqrt(((y - x @ coefficients) ** 2).mean(axis=-1, keepdims=True))
-        limit: Any = beta
-        if beta is None:
-            known = np.where(weight > 0, size, np.nan)
-            limit = TALWAR * _median(known) / 0.6745
-        inside = np.where((size <= limit + 1e-12) & (weight > 0), weight, 0)
+        own, before = weight[left], kept[left]
+        size = np.sqrt(((y[left] - x[left] @ coefficients[left]) ** 2).mean(axis=-1, keepdims=True))
+        limit = beta if beta is not None else TALWAR * _median(np.where(own > 0, size, np.nan)) / 0.6745
+        inside = np.where((size <= limit + 1e-12) & (own > 0), own, 0)
         # A fit that would leave nothing out of which to fit stays as it was.
-        inside = np.where((inside > 0).sum(axis=-2, keepdims=True) >= x.shape[-1], inside, kept)
-        if np.array_equal(inside, kept):
+        inside = np.where((inside > 0).sum(axis=-2, keepdims=True) >= inputs, inside, before)
+        changed = (inside != before).any(axis=(-2, -1))
+        left = left[changed]
+        if not len(left):
             break
-        kept = inside
-        coefficients = _solved(x, y, kept)
-    return coefficients, _spread(x, y, kept, coefficients)
+        kept[left] = inside[changed]
+        coefficients[left] = _solved(x[left], y[left], kept[left])
+    spread = _spread(x, y, kept, coefficients)
+    return coefficients.reshape((*shape, inputs, others)), spread.reshape((*shape, others))
 
 
 def _median(values: Array) -> Array:

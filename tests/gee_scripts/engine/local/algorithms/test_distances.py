@@ -45,14 +45,17 @@ def test_connected_pixels_are_counted_up_to_a_size(world: Any, eight: bool, stru
     np.testing.assert_array_equal(found[VALID], np.minimum(sizes(structure)[1], most)[VALID])
     for row, column, tile in world.grid.tiles(9):
         part = world.pixels(graph, tile)["b"]
-        np.testing.assert_array_equal(part.filled(0), found[row:row + tile.height, column:column + tile.width].filled(0))
+        here = found[row:row + tile.height, column:column + tile.width]
+        np.testing.assert_array_equal(part.filled(0), here.filled(0))
     np.testing.assert_array_equal(world.pixels(graph, PICKED)["b"].filled(0), found[[1, 15], [3, 20]].filled(0))
     with pytest.raises(EngineError, match="maxSize must be between"):
         world.value(image(world).connectedPixelCount(5000))
 
 
-@pytest.mark.parametrize(("kernel", "structure"), [(lambda: ee.Kernel.square(1), EIGHT), (lambda: ee.Kernel.plus(1), FOUR)])
-def test_components_have_one_label_each_and_the_same_in_every_tile(world: Any, kernel: Any, structure: np.ndarray) -> None:
+@pytest.mark.parametrize(("kernel", "structure"), [(lambda: ee.Kernel.square(1), EIGHT),
+                                                   (lambda: ee.Kernel.plus(1), FOUR)])
+def test_components_have_one_label_each_and_the_same_in_every_tile(world: Any, kernel: Any,
+                                                                   structure: np.ndarray) -> None:
     graph = image(world).connectedComponents(kernel(), 12)
     found = world.pixels(graph)
     labels, count = sizes(structure)
@@ -90,13 +93,15 @@ def test_a_fast_distance_transform_is_the_distance_to_the_nearest_pixel(world: A
     np.testing.assert_array_equal(found.mask, np.isinf(expected))
     np.testing.assert_allclose(found.compressed(), expected[np.isfinite(expected)])
     if metric == "squared_euclidean" and reach == 40:
-        np.testing.assert_allclose(np.sqrt(found), ndimage.distance_transform_edt(~(SPARSE.astype(bool) & VALID)), rtol=1e-6)
+        far = ndimage.distance_transform_edt(~(SPARSE.astype(bool) & VALID))
+        np.testing.assert_allclose(np.sqrt(found), far, rtol=1e-6)
 
 
 def test_a_distance_is_in_the_kernels_units_and_masked_out_of_it(world: Any) -> None:
     world.images["s"] = world.make({"b": np.where(VALID, SPARSE, 9).astype(np.uint8)}, nodata=9)
     nonzero = SPARSE.astype(bool) & VALID
-    for kernel, metric, step in [(ee.Kernel.euclidean(4), np.hypot, 1), (ee.Kernel.euclidean(40, "meters"), np.hypot, 10),
+    for kernel, metric, step in [(ee.Kernel.euclidean(4), np.hypot, 1),
+                                 (ee.Kernel.euclidean(40, "meters"), np.hypot, 10),
                                  (ee.Kernel.manhattan(4), METRICS["manhattan"], 1)]:
         expected = brute(nonzero, 4, metric) * step
         found = world.pixels(ee.Image("s").distance(kernel, False))["b"]

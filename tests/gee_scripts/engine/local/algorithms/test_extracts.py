@@ -45,7 +45,8 @@ def test_a_region_is_a_table_of_its_pixels_and_images(world: Any) -> None:
     point = ee.Geometry.Point([500_035, 5_399_965], "EPSG:32631")
     assert len(world.value(images(world).getRegion(point, 10, "EPSG:32631"))) == 4
     degrees = world.value(images(world).getRegion(point, 10))
-    assert len(degrees) == 4 and degrees[0] == header
+    assert len(degrees) == 4
+    assert degrees[0] == header
     assert world.value(images(world).limit(0).getRegion(point, 10)) == [["id", "longitude", "latitude", "time"]]
     large = ee.Geometry.Rectangle([500_000, 5_390_000, 510_000, 5_400_000], "EPSG:32631", False)
     with pytest.raises(EngineError, match="Too many values: "):
@@ -58,7 +59,8 @@ def test_a_rectangle_is_an_array_a_band(world: Any) -> None:
     found = world.value(ee.Image("v").sampleRectangle(region))
     np.testing.assert_array_equal(found.properties["x"], X[0, 2:6, 3:7])
     np.testing.assert_array_equal(found.properties["q"], Q[0, 2:6, 3:7])
-    assert found.properties["cloud"] == 7 and "system:index" not in found.properties
+    assert found.properties["cloud"] == 7
+    assert "system:index" not in found.properties
     assert found.geometry.shape.equals(shapely.box(500_030, 5_399_940, 500_070, 5_399_980))
     whole = world.value(ee.Image("v").sampleRectangle())
     np.testing.assert_array_equal(whole.properties["x"], X[0])
@@ -125,7 +127,8 @@ def test_images_are_cast_and_combined_by_index(world: Any) -> None:
     assert [image.properties["system:index"] for image in both.items] == ["i0", "i1"]
     assert both.items[0].names == ["x", "q", "y"]
     twice = world.value(collection.combine(collection, True)).items
-    assert len(twice) == 4 and twice[0].names == ["x", "q"]
+    assert len(twice) == 4
+    assert twice[0].names == ["x", "q"]
     assert world.value(collection.limit(0).combine(collection)).items == ()
 
 

@@ -85,8 +85,8 @@ def window(function: Any, footprint: np.ndarray) -> np.ndarray:
                                   footprint=footprint, mode="constant", cval=np.nan)
 
 
-@pytest.mark.parametrize("make", [lambda: ee.Kernel.sobel(), lambda: ee.Kernel.gaussian(4, 2), lambda: ee.Kernel.circle(12),
-                                  lambda: ee.Kernel.fixed(2, 1, [[1, 3]], 0, 0)])
+@pytest.mark.parametrize("make", [lambda: ee.Kernel.sobel(), lambda: ee.Kernel.gaussian(4, 2),
+                                  lambda: ee.Kernel.circle(12), lambda: ee.Kernel.fixed(2, 1, [[1, 3]], 0, 0)])
 def test_a_convolution_is_scipys_correlation_of_the_valid_pixels(world: Any, make: Any) -> None:
     weights, x, y = weights_of(world.value(make()), 10.0)
     found = world.pixels(image(world).convolve(make()))["b"]
@@ -141,7 +141,8 @@ def test_kernels_of_any_shape_reduce_their_pixels(world: Any, make: Any, footpri
 
 @pytest.mark.parametrize("wire", ["focal_max", "focalMax"])
 def test_focal_filters_know_the_cross_and_the_octagon(world: Any, wire: str) -> None:
-    for shape, footprint in [("cross", np.eye(3) + np.eye(3)[::-1] > 0), ("octagon", np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]]))]:
+    for shape, footprint in [("cross", np.eye(3) + np.eye(3)[::-1] > 0),
+                             ("octagon", ndimage.generate_binary_structure(2, 1))]:
         found = world.pixels(getattr(image(world), wire)(1, shape))["b"]
         expected = window(np.max, footprint)
         np.testing.assert_array_equal(found.mask, np.isnan(expected))
@@ -180,7 +181,8 @@ def test_a_gradient_counts_metres_to_the_east_and_to_the_north(world: Any) -> No
 
 def test_neighbours_become_bands(world: Any) -> None:
     found = world.pixels(image(world).neighborhoodToBands(ee.Kernel.square(1)))
-    assert list(found)[0] == "b_-1_-1" and len(found) == 9
+    assert next(iter(found)) == "b_-1_-1"
+    assert len(found) == 9
     around, known = np.pad(VALUES, 1), np.pad(VALID, 1)
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
@@ -206,6 +208,7 @@ def test_neighbours_become_arrays(world: Any) -> None:
 
 def test_bad_kernels_are_refused(world: Any) -> None:
     for kernel, text in [(ee.Kernel.fixed(3, 1, [[1, 2], [1]]), "differ in length"),
-                         (ee.Kernel.fixed(3, 1, [[1, 2]]), "1 rows of 2 weights"), (ee.Kernel.gaussian(1, 1, "feet"), "feet")]:
+                         (ee.Kernel.fixed(3, 1, [[1, 2]]), "1 rows of 2 weights"),
+                         (ee.Kernel.gaussian(1, 1, "feet"), "feet")]:
         with pytest.raises(EngineError, match=text):
             world.value(kernel)

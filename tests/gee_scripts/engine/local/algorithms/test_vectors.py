@@ -33,7 +33,7 @@ def image(world: Any) -> ee.Image:
 def segments(structure: np.ndarray | None) -> list[np.ndarray]:
     found = []
     for value in range(1, 4):
-        labels, count = ndimage.label(CLASSES == value, structure)
+        labels, count = ndimage.label(value == CLASSES, structure)
         found += [labels == number for number in range(1, count + 1)]
     return found
 
@@ -57,7 +57,8 @@ def test_segments_become_features_with_statistics_of_the_other_bands(world: Any,
         mine, = (f for f in found if shapely.symmetric_difference(f.geometry.shape, shape).area < 1e-6)
         assert mine.properties["label"] == CLASSES[mask][0]
         assert mine.properties["mean"] == pytest.approx(VALUES[mask].mean())
-    traced = {shapely.geometry.shape(shape).area for shape, _ in features.shapes(CLASSES, CLASSES > 0, 8 if eight else 4)}
+    shapes = features.shapes(CLASSES, CLASSES > 0, 8 if eight else 4)
+    traced = {shapely.geometry.shape(shape).area for shape, _ in shapes}
     assert {f.geometry.shape.area / 100 for f in found} == traced
 
 
@@ -93,7 +94,8 @@ def test_vectors_need_integers_and_few_pixels(world: Any) -> None:
 
 def fields() -> ee.FeatureCollection:
     def feature(shape: shapely.Polygon, **properties: Any) -> ee.Feature:
-        return ee.Feature(ee.Geometry.Polygon([[list(xy) for xy in shape.exterior.coords]], "EPSG:32631", False), properties)
+        ring = [list(xy) for xy in shape.exterior.coords]
+        return ee.Feature(ee.Geometry.Polygon([ring], "EPSG:32631", False), properties)
 
     return ee.FeatureCollection([feature(LEFT, v=2, w=5), feature(RIGHT, v=7, w=1), feature(RIGHT, w=3),
                                  ee.Feature(ee.Geometry.Point([500_235, 5_399_995], "EPSG:32631"), {"v": 40, "w": 0})])
@@ -116,29 +118,35 @@ def test_properties_are_reduced_over_the_features_at_each_pixel(world: Any) -> N
     np.testing.assert_allclose(found["sum"][number > 0], total[number > 0])
     for row, column, tile in world.grid.tiles(7):
         part = world.pixels(graph, tile)["mean"]
-        np.testing.assert_allclose(part.filled(-1), found["mean"][row:row + tile.height, column:column + tile.width].filled(-1))
+        here = found["mean"][row:row + tile.height, column:column + tile.width]
+        np.testing.assert_allclose(part.filled(-1), here.filled(-1))
     at = Points(Projection("EPSG:32631", (10.0, 0.0, 0.0, 0.0, -10.0, 0.0)), np.array([50_005, 50_023]),
                 np.array([-539_995, -540_000]))
     np.testing.assert_allclose(world.pixels(graph, at)["mean"].filled(-1), found["mean"][[5, 0], [5, 23]].filled(-1))
     top = world.pixels(fields().reduceToImage(["w", "v"], ee.Reducer.max(2)))
-    assert top["max1"][5, 5] == 2 and top["max"][5, 5] == 5
+    assert top["max1"][5, 5] == 2
+    assert top["max"][5, 5] == 5
     assert world.pixels(fields().limit(0).reduceToImage(["v"], ee.Reducer.first()))["first"].mask.all()
     with pytest.raises(EngineError, match=r"Need 2 input\(s\)"):
         world.value(fields().reduceToImage(["v"], ee.Reducer.linearFit()))
 
 
-@pytest.mark.parametrize("grid", [None, Grid(crs="EPSG:4326", transform=(1e-3, 0, 2.99, 0, -1e-3, 48.76), width=15, height=12)])
+DEGREES = Grid(crs="EPSG:4326", transform=(1e-3, 0, 2.99, 0, -1e-3, 48.76), width=15, height=12)
+
+
+@pytest.mark.parametrize("grid", [None, DEGREES])
 def test_distances_are_metres_to_the_nearest_boundary(world: Any, grid: Grid | None) -> None:
     grid = grid or world.grid
     found = world.pixels(fields().distance(150), grid)["distance"]
     back = Transformer.from_crs("EPSG:32631", "EPSG:4326", always_xy=True)
     edges = [shapely.transform(shapely.segmentize(shape, 0.5), lambda xy: np.column_stack(back.transform(*xy.T)))
              for shape in (LEFT.exterior, RIGHT.exterior)]
-    vertices = np.concatenate([shapely.get_coordinates(shapely.MultiLineString(edges)), [back.transform(500_235, 5_399_995)]])
+    vertices = np.concatenate([shapely.get_coordinates(shapely.MultiLineString(edges)),
+                               [back.transform(500_235, 5_399_995)]])
     here = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
     sphere = Geod(a=6_371_010, b=6_371_010)
     for row, column in RNG.integers(0, (grid.height, grid.width), (25, 2)):
-        a, b, c, d, e, f = grid.transform
+        a, _b, c, _d, e, f = grid.transform
         x, y = here.transform(a * (column + 0.5) + c, e * (row + 0.5) + f)
         nearest = sphere.inv(np.full(len(vertices), x), np.full(len(vertices), y), *vertices.T)[2].min()
         if abs(nearest - 150) > 1:
