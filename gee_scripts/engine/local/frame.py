@@ -123,7 +123,7 @@ def region_pixels(geometry: Geometry, projection: Projection, most: float | None
                         central=central[kept])
 
 
-BLOCK = 512
+BLOCK = 1024
 """Side of the blocks points are read in, pixels: neighbourhoods and files are read around a block at a time."""
 
 
@@ -132,7 +132,8 @@ def blocks(projection: Projection, columns: NDArray[np.int64],
     """Pixels grouped by block: (places in the arguments, the points there)."""
     if not len(columns):
         return []
-    key = (rows // BLOCK) * 2**32 + columns // BLOCK
+    # Counted from the first pixel: points of one area are in one block, wherever the projection's origin is.
+    key = ((rows - rows.min()) // BLOCK) * 2**32 + (columns - columns.min()) // BLOCK
     order = np.argsort(key, kind="stable")
     edges = np.flatnonzero(np.diff(key[order])) + 1
     return [(places, Points(projection, columns[places], rows[places])) for places in np.split(order, edges)]
