@@ -170,17 +170,55 @@ class GeoTiffBand(Node):
         Raises:
             CorruptRecord: the file cannot be read.
         """
-        found: Pick = arrays[0]
-        if found.window is None:
-            return found.taken(None, self.dtype)
-        row, column, height, width = found.window
-        try:
-            with _opened(self.file) as source:
-                block = source.read(self.index + 1, window=Window(column, row, width, height))
-        except RasterioError as error:
-            raise CorruptRecord(f"{self.file} cannot be read as a GeoTIFF: {error}",
-                                mend="write the asset again") from error
-        return found.taken(block.astype(self.dtype, copy=False), self.dtype)
+        return _planes(self.file, (self.index,), arrays[0], (self.dtype,))[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class GeoTiffBands(Node):
+    """Several bands of a GeoTIFF, read at once: its blocks hold all bands, and are then gone through once."""
+
+    file: Path
+    indexes: tuple[int, ...]
+    dtypes: tuple[np.dtype[Any], ...]
+    grid: Grid
+
+    def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
+        """Which pixels to read."""
+        return [(picks(self.grid), domain)]
+
+    def compute(self, domain: Domain, arrays: Sequence[Any]) -> list[NDArray[Any]]:
+        """The pixels of each band under the domain. Raises CorruptRecord: the file cannot be read."""
+        return _planes(self.file, self.indexes, arrays[0], self.dtypes)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class OneOf(Node):
+    """Band number `place` of `GeoTiffBands`."""
+
+    bands: GeoTiffBands
+    place: int
+    dtype: np.dtype[Any]
+
+    def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
+        """All of them."""
+        return [(self.bands, domain)]
+
+    def compute(self, domain: Domain, arrays: Sequence[Any]) -> NDArray[Any]:
+        """The pixels under the domain."""
+        found: NDArray[Any] = arrays[0][self.place]
+        return found
+
+
+def _planes(file: Path, indexes: tuple[int, ...], found: Pick, dtypes: tuple[np.dtype[Any], ...]) -> list[NDArray[Any]]:
+    if found.window is None:
+        return [found.taken(None, dtype) for dtype in dtypes]
+    row, column, height, width = found.window
+    try:
+        with _opened(file) as source:
+            blocks = source.read([index + 1 for index in indexes], window=Window(column, row, width, height))
+    except RasterioError as error:
+        raise CorruptRecord(f"{file} cannot be read as a GeoTIFF: {error}", mend="write the asset again") from error
+    return [found.taken(block.astype(dtype, copy=False), dtype) for block, dtype in zip(blocks, dtypes, strict=True)]
 
 
 def _most_open() -> int:

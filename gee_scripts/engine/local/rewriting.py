@@ -1,4 +1,4 @@
-"""Graphs of arrays to graphs that do the same in fewer passes over memory. Two rules, for any graph they fit:
+"""Graphs of arrays to graphs that do the same in fewer passes over memory. Three rules, for any graph they fit:
 
 1. The median over images of one increasing function of a stored band of small integers, such as reflectances made
    from DN, sorts the integers and looks the function up for the middle ones alone.
@@ -8,8 +8,9 @@
    - f is computed for all values of the type: it is finite and never decreases. That is tested, not assumed.
 2. What replaces the pixels that no image saw is written by the median itself.
    `Filled(TabulatedMedian(valid, …), AnyValid(valid), constant)` -> `TabulatedMedian` that is `empty` with it.
+3. Bands of one file are read at once. `GeoTiffBand`s of one file and grid -> one `GeoTiffBands` and `OneOf` each.
 
-Both give the plain graph's numbers to the last bit: an increasing function changes no order, and the middle
+All give the plain graph's numbers to the last bit: an increasing function changes no order, and the middle
 values pass through f's own nodes. What a masked pixel holds may differ: it holds anything. No rule knows a graph,
 a collection or a band by its name.
 """
@@ -19,13 +20,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agrispec.grid import Grid
 from agrispec.kernels.median import tabulated_median
 from gee_scripts.engine.local.domains import Domain
+from gee_scripts.engine.local.loading import GeoTiffBand, GeoTiffBands, OneOf
 from gee_scripts.engine.local.nodes import AnyValid, Filled, Pixelwise, StackMedian
 from gee_scripts.engine.local.raster import Apply, Band, Constant, Node
 
@@ -80,8 +84,8 @@ def fused(bands: Iterable[Band]) -> tuple[Band, ...]:
     """
     known = tuple(bands)
     rewriting = _Rewriting()
-    return tuple(band if (found := rewriting.of(band.values)) is band.values else replace(band, values=found)
-                 for band in known)
+    rewriting.together([node for band in known for node in (band.values, band.mask)])
+    return tuple(replace(band, values=rewriting.of(band.values), mask=rewriting.of(band.mask)) for band in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,27 @@ class _Rewriting:
         self._numbers: dict[Any, int] = {}
         self._calls: dict[int, Call] = {}
         self._tables: dict[tuple[int, np.dtype[Any]], NDArray[np.float32] | None] = {}
+
+    def together(self, roots: Sequence[Node]) -> None:
+        """Rule 3, for all that the roots need."""
+        files: dict[tuple[Path, Grid], list[GeoTiffBand]] = {}
+        met: set[int] = set()
+        pending = list(roots)
+        while pending:
+            node = pending.pop()
+            if id(node) in met:
+                continue
+            met.add(id(node))
+            if isinstance(node, GeoTiffBand):
+                files.setdefault((node.file, node.grid), []).append(node)
+            elif isinstance(node, Apply):
+                pending.extend(node.inputs)
+        for (file, grid), bands in files.items():
+            if len(bands) > 1:
+                source = GeoTiffBands(file=file, indexes=tuple(band.index for band in bands), grid=grid,
+                                      dtypes=tuple(band.dtype for band in bands))
+                for place, band in enumerate(bands):
+                    self._done[id(band)] = band, OneOf(bands=source, place=place, dtype=band.dtype)
 
     def of(self, root: Node) -> Node:
         """What a node becomes: inputs first, through nodes that apply a function; others are left as they are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import ee
@@ -12,8 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agrispec.formats.asset_tree import AssetTree
 from agrispec.grid import Grid
+from gee_scripts.engine.local.catalog import TreeCatalog
 from gee_scripts.engine.local.domains import Points, Projection
+from gee_scripts.engine.local.loading import GeoTiffBand, OneOf
 from gee_scripts.engine.local.nodes import Pixelwise
 from gee_scripts.engine.local.raster import Band, Constant, Mask, read, seen
 from gee_scripts.engine.local.rewriting import TabulatedMedian, fused
@@ -145,3 +149,34 @@ def test_chains_of_any_length_are_rewritten_in_no_time(world: Any) -> None:
         values = Pixelwise(partial(np.maximum, dtype=np.float32), (values, values))
     values = Pixelwise(np.add, (values, Constant(np.float32(1))))
     assert fused([replace(band, values=values)])[0].values is values
+
+
+@pytest.mark.parametrize("nodata", [None, 3.0])
+def test_bands_of_one_file_are_read_at_once_and_are_what_each_is_alone(world: Any, tmp_path: Path,
+                                                                       nodata: float | None) -> None:
+    rng = np.random.default_rng(0)
+    planes = {"a": rng.integers(0, 9, GRID.shape).astype(np.uint8),
+              "b": rng.integers(-9, 9, GRID.shape).astype(np.int16),
+              "c": rng.integers(0, 9, GRID.shape).astype(np.float32)}
+    tree = AssetTree(tmp_path)
+    tree.write_image("file", arrays=planes, grid=GRID, nodata=nodata)
+    world.images["file"] = TreeCatalog(tree).image("file")
+    stored = ee.Image("file")
+    made = stored.addBands(stored.select("a").add(stored.select("c")).rename("s")).updateMask(stored.select("b").gt(-5))
+    bands = world.value(made).bands
+    rewritten = fused(bands)
+    sources = {id(band.values.bands) for band in rewritten[:3] if isinstance(band.values, OneOf)}
+    assert len(sources) == 1
+    assert all(isinstance(band.values, OneOf) for band in rewritten[:3])
+    outside = GRID.window(100, 100, 4, 4)
+    points = Points(Projection(GRID.crs, GRID.transform), rng.integers(-3, 27, 40), rng.integers(-3, 23, 40))
+    for domain in (GRID, GRID.window(-4, 5, 9, 30), outside, points):
+        same(read(rewritten, domain), read(bands, domain))
+
+
+def test_a_band_alone_is_read_alone(world: Any, tmp_path: Path) -> None:
+    tree = AssetTree(tmp_path)
+    tree.write_image("file", arrays={name: np.zeros(GRID.shape, np.uint8) for name in "ab"}, grid=GRID)
+    world.images["file"] = TreeCatalog(tree).image("file")
+    band, = fused(world.value(ee.Image("file").select("b")).bands)
+    assert isinstance(band.values, GeoTiffBand)
