@@ -13,6 +13,7 @@ from agrispec.errors import EngineError
 from gee_scripts.engine.local.domains import Projection
 from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.raster import Band, PixelType
+from gee_scripts.engine.local.registry import MOST_ITEMS
 from gee_scripts.engine.local.values import (
     SYSTEM_INDEX,
     Closure,
@@ -31,6 +32,28 @@ from gee_scripts.engine.local.values import (
 )
 
 MOST_ELEMENTS = Limits().elements
+
+
+def check_length(value: Any) -> None:
+    """Whether nested lists and dictionaries, of which one may stand in many places, can be written out.
+
+    Raises:
+        EngineError: they cannot, or are nested too deeply.
+    """
+    known: dict[int, int] = {}
+
+    def length(item: Any) -> int:
+        if not isinstance(item, list | tuple | dict):
+            return 1
+        if id(item) not in known:
+            known[id(item)] = 1 + sum(map(length, item.values() if isinstance(item, dict) else item))
+        return known[id(item)]
+
+    try:
+        if length(value) > MOST_ITEMS:
+            raise EngineError("User memory limit exceeded.", mend="ask for less at once")
+    except RecursionError as error:
+        raise EngineError("The value is nested too deeply to be sent", mend="ask for a part of it") from error
 
 
 def encode(value: Any, most: int = MOST_ELEMENTS) -> Any:

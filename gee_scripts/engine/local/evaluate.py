@@ -60,23 +60,26 @@ class _Evaluation:
         self.known: dict[tuple[int, ...], tuple[Any, list[Any]]] = {}
 
     def value(self, node: ValueNode, scope: Mapping[str, Any]) -> Any:
-        if isinstance(node, Invocation):
+        if isinstance(node, Invocation | ArrayNode | DictNode):
             free = [self.argument(name, scope) for name in node.free]
             key = (id(node), *map(id, free))
             found = self.known.get(key)
             if found is None:
-                found = self.called(node, scope), free
+                found = self.made(node, scope), free
                 self.known[key] = found
             return found[0]
         if isinstance(node, Constant):
             return node.value
         if isinstance(node, ArgRef):
             return self.argument(node.name, scope)
+        return self.closure(node, scope)
+
+    def made(self, node: Invocation | ArrayNode | DictNode, scope: Mapping[str, Any]) -> Any:
         if isinstance(node, ArrayNode):
             return [self.value(item, scope) for item in node.items]
         if isinstance(node, DictNode):
             return {name: self.value(item, scope) for name, item in node.items.items()}
-        return self.closure(node, scope)
+        return self.called(node, scope)
 
     def argument(self, name: str, scope: Mapping[str, Any]) -> Any:
         if name not in scope:

@@ -7,7 +7,7 @@ Source: https://developers.google.com/earth-engine/reference/rest/v1/Expression
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ class ArrayNode:
     """A list of nodes."""
 
     items: tuple[ValueNode, ...]
+    free: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +34,7 @@ class DictNode:
     """A dictionary of nodes."""
 
     items: Mapping[str, ValueNode]
+    free: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,9 +124,11 @@ class _Parser:
             case "argumentReference":
                 return ArgRef(_name(content))
             case "arrayValue":
-                return ArrayNode(tuple(self.node(item) for item in content.get("values", ())))
+                items = tuple(self.node(item) for item in content.get("values", ()))
+                return ArrayNode(items, _free_of(items))
             case "dictionaryValue":
-                return DictNode({name: self.node(item) for name, item in content.get("values", {}).items()})
+                named = {name: self.node(item) for name, item in content.get("values", {}).items()}
+                return DictNode(named, _free_of(named.values()))
             case "functionDefinitionValue":
                 names, body = tuple(map(_name, content["argumentNames"])), self.at(content["body"])
                 return FunctionDef(names, body, tuple(name for name in _free(body) if name not in names))
@@ -137,8 +141,7 @@ class _Parser:
                 else:
                     function = self.at(content["functionReference"])
                     depends = [*arguments.values(), function]
-                return Invocation(function, arguments,
-                                  tuple(sorted({name for node in depends for name in _free(node)})))
+                return Invocation(function, arguments, _free_of(depends))
         raise _malformed(f"{kind!r} is no kind of value")
 
 
@@ -152,13 +155,13 @@ def _free(node: ValueNode) -> tuple[str, ...]:
     match node:
         case ArgRef(name):
             return (name,)
-        case Invocation() | FunctionDef():
+        case Invocation() | FunctionDef() | ArrayNode() | DictNode():
             return node.free
-        case ArrayNode(items):
-            return tuple(name for item in items for name in _free(item))
-        case DictNode(items):
-            return tuple(name for item in items.values() for name in _free(item))
     return ()
+
+
+def _free_of(nodes: Iterable[ValueNode]) -> tuple[str, ...]:
+    return tuple(sorted({name for node in nodes for name in _free(node)}))
 
 
 def _malformed(what: str) -> EngineError:

@@ -23,7 +23,7 @@ from agrispec.grid import Grid
 from gee_scripts.engine.local import asset_filter, discovery, exporting, ingestion, rendering, table_ingestion
 from gee_scripts.engine.local.assets import Assets, offset
 from gee_scripts.engine.local.catalog import TreeCatalog
-from gee_scripts.engine.local.encode import encode
+from gee_scripts.engine.local.encode import check_length, encode
 from gee_scripts.engine.local.evaluate import evaluate
 from gee_scripts.engine.local.feature_files import as_features, as_geojson, csv_text, geojson_text
 from gee_scripts.engine.local.fields import checked
@@ -191,7 +191,9 @@ class Service:
         return evaluate(expression, self._catalog)
 
     def _value(self, call: Call) -> Answer:
-        return {"result": encode(self._evaluate(call.body["expression"]), self._limits.elements)}
+        value = self._evaluate(call.body["expression"])
+        check_length(value)
+        return {"result": encode(value, self._limits.elements)}
 
     def _pixels(self, call: Call) -> Answer:
         return self._rendered(as_image(self._evaluate(call.body["expression"])), call.body)

@@ -18,9 +18,26 @@ def _divided(left: float, right: float) -> float:
     return left / right if right else 0
 
 
+# Integers have 64 bits; beyond them, numbers are doubles.
+_MOST_BITS = 63
+
+
+def _product(left: float, right: float) -> float:
+    found = left * right
+    return float(found) if isinstance(found, int) and found.bit_length() > _MOST_BITS else found
+
+
+def _power(left: float, right: float) -> float:
+    if isinstance(left, int) and isinstance(right, int) and right >= 0 and \
+            (abs(left) < 2 or left.bit_length() * right <= _MOST_BITS):
+        return int(left**right)
+    with np.errstate(all="ignore"):
+        return float(np.float_power(left, right))
+
+
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "add": operator.add, "subtract": operator.sub, "multiply": operator.mul, "divide": _divided,
-    "max": max, "min": min, "pow": operator.pow, "hypot": math.hypot, "atan2": math.atan2,
+    "add": operator.add, "subtract": operator.sub, "multiply": _product, "divide": _divided,
+    "max": max, "min": min, "pow": _power, "hypot": math.hypot, "atan2": math.atan2,
     "mod": lambda left, right: math.fmod(left, right) if right else 0,
     "and": lambda left, right: int(bool(left) and bool(right)),
     "or": lambda left, right: int(bool(left) or bool(right)),
@@ -71,7 +88,7 @@ def unit_scale(number: float, low: float, high: float) -> float:
 def formatted(number: float, pattern: str) -> str:
     """The number by a printf pattern of one conversion; `%d` takes whole numbers only."""
     found = re.fullmatch(r"[^%]*%[#\-+ 0,(.\d]*([sdoxXeEfgGaA])[^%]*", pattern)
-    if not found:
+    if not found or re.search(r"\d{4}", pattern):
         raise AlgorithmError(f"'{pattern}' is not a valid format pattern", mend="write one such as %03d or %.2f")
     if found[1] in "doxX":
         if number != int(number):

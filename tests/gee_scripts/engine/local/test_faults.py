@@ -113,12 +113,20 @@ def ended(url, name):
     return operation
 
 
-def loop(times, body):
+STEP = {"functionDefinitionValue": {"argumentNames": ["x", "y"], "body": "1"}}
+
+
+def loop(times, body, first=(1,)):
     """`body` iterated over a sequence; it sees the element `x` and its own last value `y`."""
     return {"expression": {"result": "0", "values": {
         "0": node("List.iterate", list=node("List.sequence", start=constant(1), end=constant(times)),
-                  function={"functionDefinitionValue": {"argumentNames": ["x", "y"], "body": "1"}}, first=constant([1])),
-        "1": body}}}
+                  function=STEP, first=constant(first)), "1": body}}}
+
+
+def doubled(twice):
+    """Sixty values, each of which holds the next one twice."""
+    return {"expression": {"result": "0", "values": {"60": constant(1)} | {
+        str(i): twice({"valueReference": str(i + 1)}) for i in range(60)}}}
 
 
 X, Y = {"argumentReference": "x"}, {"argumentReference": "y"}
@@ -126,7 +134,8 @@ X, Y = {"argumentReference": "x"}, {"argumentReference": "y"}
 
 @pytest.mark.parametrize(("expression", "words"), [
     (loop(1e15, X), "User memory limit exceeded"),
-    (loop(5e6, node("List.slice", list=node("List.add", list=Y, element=X), start=constant(-1))), "Computation timed out."),
+    (loop(5e6, node("List.slice", list=node("List.add", list=Y, element=X), start=constant(-1))),
+     "Computation timed out."),
     (loop(100, node("List.cat", list=Y, other=Y)), "User memory limit exceeded"),
     (graph(node("List.repeat", value=constant(1), count=constant(2**31 - 1))), "User memory limit exceeded"),
     (graph({"valueReference": "0"}), "refers to itself"),
@@ -136,11 +145,25 @@ X, Y = {"argumentReference": "x"}, {"argumentReference": "y"}
     (graph({"valueReference": "2"}), "is referred to and not there"),
     ({"expression": {"result": "0", "values": {str(i): {"valueReference": str(i + 1)} for i in range(4000)}}},
      "nested too deeply"),
+    (doubled(lambda below: {"arrayValue": {"values": [below, below]}}), "User memory limit exceeded"),
+    (doubled(lambda below: {"dictionaryValue": {"values": {"a": below, "b": below}}}), "User memory limit exceeded"),
+    (loop(3000, {"arrayValue": {"values": [Y]}}), "nested too deeply"),
+    (loop(60, node("List.add", list=node("List.add", list=constant([]), element=Y), element=Y)),
+     "User memory limit exceeded"),
+    (graph(node("Number.format", number=constant(1), pattern=constant("%999999999d"))),
+     "is not a valid format pattern"),
 ])
 def test_a_graph_without_an_end_ends(server, expression, words):
     start = time.monotonic()
     assert words in refused(server.url, "/value:compute", expression)
     assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize(("function", "first"), [("multiply", 10), ("pow", 9), ("multiply", 3e9)])
+def test_numbers_without_an_end_become_infinite(server, function, first):
+    body = loop(200, node(f"Number.{function}", left=Y, right=Y), first)
+    # JSON has no infinite numbers.
+    assert asked(server.url, f"/v1/projects/{PROJECT}/value:compute", body) == (200, {"result": None})
 
 
 def area(*coordinates):
@@ -187,8 +210,8 @@ def test_absurd_grids_are_answered_or_refused(server, grid):
         assert status == 200 or (status == 400 and "Internal" not in answer["error"]["message"]), answer
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1", "", "[", "localhost.:80",
-                                  "169.254.169.254"])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1", "", "[",
+                                  "localhost.:80", "169.254.169.254"])
 def test_a_foreign_host_is_refused(server, host):
     status, answer = asked(server.url, "/$discovery/rest", headers={"Host": host})
     assert status == 403
@@ -233,7 +256,8 @@ def test_no_name_leads_out_of_the_folder(server, name):
         ("/value:compute", graph(node("Image.load", id=constant(f"{HOME}/{name}"))), "POST")]:
         words = refused(server.url, path, body, method=method)
         assert str(server.root) not in words
-    status, answer = asked(server.url, f"/v1/projects/{PROJECT}/table:export", graph(ONE) | {"fileExportOptions": bucket})
+    status, answer = asked(server.url, f"/v1/projects/{PROJECT}/table:export",
+                           graph(ONE) | {"fileExportOptions": bucket})
     if status == 200:
         ended(server.url, answer["name"])
     assert {path for path in outside.rglob("*") if server.root not in path.parents} == before
@@ -267,10 +291,8 @@ def test_broken_files_fail_what_reads_them_and_nothing_else(server):
 
 
 def test_the_queue_has_an_end(server):
-    slow = graph(node("List.iterate", list=node("List.sequence", start=constant(1), end=constant(5e6)), first=constant(0),
-                      function={"functionDefinitionValue": {"argumentNames": ["x", "y"], "body": "1"}}), **{
-        "1": node("Number.add", left=X, right=Y)}) | {"fileExportOptions": {
-            "fileFormat": "CSV", "cloudStorageDestination": {"bucket": "bucket", "filenamePrefix": "slow"}}}
+    slow = loop(5e6, node("Number.add", left=X, right=Y), 0) | {"fileExportOptions": {
+        "fileFormat": "CSV", "cloudStorageDestination": {"bucket": "bucket", "filenamePrefix": "slow"}}}
     names, words = [], ""
     for _ in range(20):
         status, answer = asked(server.url, f"/v1/projects/{PROJECT}/table:export", slow)
