@@ -17,20 +17,24 @@ from gee_scripts.engine.local.raster import read
 RNG = np.random.default_rng(11)
 N = 9
 X, Y = RNG.normal(3, 2, (N, 20, 24)), RNG.normal(-1, 1, (N, 20, 24))
-X[:, 0, 0] = np.round(X[:, 0, 0])
+X[:, 0, 0], Y[:, 0, 0] = np.round(X[:, 0, 0]), np.round(Y[:, 0, 0])
+X[:, 7, 11], Y[:, 7, 11] = np.round(X[:, 7, 11]), np.round(Y[:, 7, 11])
 VALID = RNG.random((N, 20, 24)) < 0.8
 VALID[:, 1, 1] = False
+VALID_Y = VALID | (RNG.random((N, 20, 24)) < 0.4)
+VALID &= RNG.random((N, 20, 24)) < 0.9
+VALID_Y &= RNG.random((N, 20, 24)) < 0.9
+VALID_Y[:, 1, 1] = False
+BOTH = VALID & VALID_Y
 PIXELS = [(0, 0), (3, 4), (7, 11), (19, 23)]
 WHOLE = [500_000, 5_399_800, 500_240, 5_400_000]
 
 
 def images(world: Any, hidden: bool = True) -> ee.ImageCollection:
-    """N images of bands x and y, masked where VALID says."""
-    made = []
-    for number in range(N):
-        known = VALID[number] if hidden else np.ones((20, 24), bool)
-        made.append(world.make({"x": np.where(known, X[number], -9e9), "y": np.where(known, Y[number], -9e9)},
-                               {"system:index": str(number)}, nodata=-9e9))
+    """N images of bands x and y, masked where VALID and VALID_Y say."""
+    made = [world.make({"x": np.where(VALID[number] | (not hidden), X[number], -9e9),
+                        "y": np.where(VALID_Y[number] | (not hidden), Y[number], -9e9)},
+                       {"system:index": str(number)}, nodata=-9e9) for number in range(N)]
     world.add_collection("stack", made)
     return ee.ImageCollection("stack")
 
@@ -117,6 +121,12 @@ DOUBLE: dict[str, tuple[Any, Any]] = {
 }
 
 
+def pairs(name: str, *at: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The x and y that are there: of the same records, or each on its own where the reducer is several."""
+    own = name in ("combine", "repeat", "forEach")
+    return X[at][(VALID if own else BOTH)[at]], Y[at][(VALID_Y if own else BOTH)[at]]
+
+
 @pytest.mark.parametrize("name", DOUBLE)
 def test_a_reducer_of_pairs_gives_the_same_everywhere(world: Any, name: str) -> None:
     make, expected = DOUBLE[name]
@@ -133,32 +143,28 @@ def test_a_reducer_of_pairs_gives_the_same_everywhere(world: Any, name: str) -> 
     check(listed.values() if isinstance(listed, dict) else [listed], x, y)
     planes = raw(world, images(world).reduce(reducer))
     for pixel in PIXELS:
-        there = VALID[:, *pixel]
-        check([values[pixel] for values, _ in planes.values()], X[:, *pixel][there], Y[:, *pixel][there])
+        check([values[pixel] for values, _ in planes.values()], *pairs(name, slice(None), *pixel))
     assert all(mask[1, 1] == 0 and mask[3, 4] == 1 for _, mask in planes.values())
     picked = Points(Projection("EPSG:32631", (10.0, 0.0, 0.0, 0.0, -10.0, 0.0)), np.array([50_004]),
                     np.array([-539_997]))
-    there = VALID[:, 3, 4]
-    check([v[0] for v, _ in raw(world, images(world).reduce(reducer), picked).values()], X[:, 3, 4][there],
-          Y[:, 3, 4][there])
+    check([v[0] for v, _ in raw(world, images(world).reduce(reducer), picked).values()], *pairs(name, slice(None), 3, 4))
     region = ee.Geometry.Rectangle(WHOLE, "EPSG:32631", False)
     first = ee.Image(images(world).first())
     found = world.value(first.reduceRegion(reducer, region, 10))
-    check(found.values(), X[0][VALID[0]], Y[0][VALID[0]])
+    check(found.values(), *pairs(name, 0))
     feature, = world.value(first.reduceRegions(ee.FeatureCollection([ee.Feature(region)]), reducer, 10)).items
-    check([feature.properties[key] for key in found], X[0][VALID[0]], Y[0][VALID[0]])
+    check([feature.properties[key] for key in found], *pairs(name, 0))
 
 
 @pytest.mark.parametrize("name", ["linearFit", "pearsonsCorrelation", "max", "repeat", "linearRegression"])
 def test_a_reducer_of_pairs_over_a_neighbourhood(world: Any, name: str) -> None:
     make, expected = DOUBLE[name]
     planes = raw(world, ee.Image(images(world).first()).reduceNeighborhood(make(), ee.Kernel.square(2)))
-    row, column = next((r, c) for r in range(5, 10) for c in range(5, 10) if VALID[0, r, c])
-    there = VALID[0, row - 2:row + 3, column - 2:column + 3]
-    x, y = (plane[0, row - 2:row + 3, column - 2:column + 3][there] for plane in (X, Y))
+    row, column = next((r, c) for r in range(5, 10) for c in range(5, 10) if BOTH[0, r, c])
+    x, y = pairs(name, 0, slice(row - 2, row + 3), slice(column - 2, column + 3))
     for (values, mask), want in zip(planes.values(), expected(x, y), strict=True):
         np.testing.assert_allclose(values[row, column], want, rtol=1e-6)
-        np.testing.assert_array_equal(mask > 0, VALID[0])
+        np.testing.assert_array_equal(mask > 0, BOTH[0])
 
 
 def test_outputs_have_the_documented_names(world: Any) -> None:
@@ -309,17 +315,17 @@ def test_arrays_are_reduced_to_covariances_and_place_by_place(world: Any) -> Non
     arrays = images(world).map(lambda image: image.toArray())
     planes, mask = raw(world, arrays.reduce(ee.Reducer.covariance()))["array_covariance"]
     for pixel in PIXELS:
-        there = VALID[:, *pixel]
+        there = BOTH[:, *pixel]
         np.testing.assert_allclose(planes[pixel], np.cov(X[:, *pixel][there], Y[:, *pixel][there], bias=True))
     each, _ = raw(world, arrays.reduce(ee.Reducer.max().forEachElement()))["array_max"]
-    there = VALID[:, 3, 4]
+    there = BOTH[:, 3, 4]
     np.testing.assert_allclose(each[3, 4], [X[:, 3, 4][there].max(), Y[:, 3, 4][there].max()])
     assert mask[1, 1] == 0
 
 
 def test_lists_of_every_pixel_leave_masked_images_out(world: Any) -> None:
     cells, mask = raw(world, images(world).reduce(ee.Reducer.toList(2)))["list"]
-    there = VALID[:, 3, 4]
+    there = BOTH[:, 3, 4]
     np.testing.assert_array_equal(cells[3, 4], np.column_stack([X[:, 3, 4][there], Y[:, 3, 4][there]]))
     assert mask[1, 1] == 0
 
