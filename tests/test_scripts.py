@@ -178,7 +178,7 @@ def test_joins_of_two_collections(tiny, world, tmp_path):
 def test_a_harmonic_fit(tiny, world, tmp_path):
     run(world, "harmonic_fit.py", tmp_path / "fit.npy")
     found = np.load(tmp_path / "fit.npy")
-    year = 365 * 86400000
+    year = 365.25 * 86400000
     years = np.array([(millis(day) - datetime(2023, 1, 1, tzinfo=UTC).timestamp() * 1000) / year for day in tiny.days])
     terms = np.stack([np.ones_like(years), years, np.cos(2 * np.pi * years), np.sin(2 * np.pi * years)], axis=1)
     series = ndvi(tiny)

@@ -13,7 +13,7 @@ START = ee.Date("2023-01-01")
 
 
 def prepared(scene):
-    years = scene.date().difference(START, "year")
+    years = scene.date().difference(START, "day").divide(365.25)
     angle = ee.Image.constant(years.multiply(2 * math.pi)).toDouble()
     clear = scene.select("SCL").gte(4).And(scene.select("SCL").lte(7))
     terms = ee.Image.cat(ee.Image.constant(1).toDouble(), ee.Image.constant(years).toDouble(), angle.cos(), angle.sin())
