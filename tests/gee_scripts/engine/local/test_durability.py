@@ -280,3 +280,70 @@ def test_a_deleted_operation_is_forgotten(root):
         assert ask(server.url, "/operations") == {"operations": []}
     with LocalServer(root, PROJECT) as server:
         assert ask(server.url, "/operations") == {"operations": []}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the limit of a file's size stands for a full disk")
+def test_on_a_full_disk_nothing_is_taken_on_and_nothing_is_left(root):
+    script = """
+import json, resource, signal, sys, time, urllib.error, urllib.request
+from pathlib import Path
+from gee_scripts.engine.local.server import LocalServer
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+requests = json.loads(sys.argv[2])
+with LocalServer(Path(sys.argv[1]), "agrispec-local") as server:
+    def ask(path, body=None):
+        request = urllib.request.Request(f"{server.url}/v1/{path}", json.dumps(body).encode() if body else None)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+    for most, taken in ((10, False), (3000, True)):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+        for path, body in requests:
+            status, answer = ask(f"projects/agrispec-local/{path}", body)
+            assert (status == 200) == taken, answer
+            if not taken:
+                assert status == 400 and "could not be written: File too large" in answer["error"]["message"], answer
+                continue
+            while not (found := ask(answer["name"])[1])["done"]:
+                time.sleep(0.01)
+            assert found["metadata"]["state"] == "FAILED", found
+            assert "free space on that disk" in found["error"]["message"], found
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+"""
+    before = {path for path in root.rglob("*") if ".operations" not in str(path)}
+    requests = [(path, body) for path, bodies in REQUESTS.items() for body in bodies]
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script, str(root), json.dumps(requests)],
+                          capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = {path for path in root.rglob("*") if ".operations" not in str(path)}
+    assert {path for path in after - before if path.is_file()} == set()
+    whole(root)
+
+
+CLIENT = """
+import sys, time
+import ee
+from google.auth.credentials import AnonymousCredentials
+ee.Initialize(credentials=AnonymousCredentials(), url=sys.argv[1], project="agrispec-local")
+name = "projects/agrispec-local/assets/" + sys.argv[2]
+scene = ee.Image("projects/agrispec-local/assets/scene")
+task = ee.batch.Export.image.toAsset(scene.add(int(sys.argv[3])), assetId=name)
+task.start()
+while task.active():
+    time.sleep(0.02)
+print(task.status()["state"], ee.Image(name).bandNames().getInfo())
+"""
+
+
+def test_several_programs_share_one_server(root):
+    with LocalServer(root, PROJECT) as server:
+        programs = [subprocess.Popen([sys.executable, "-W", "ignore", "-c", CLIENT, server.url, f"a{n}", str(n)],
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for n in range(3)]
+        said = [program.communicate(timeout=60) for program in programs]
+    assert [out for out, _ in said] == ["COMPLETED ['b']\n"] * 3, said
+    tree = AssetTree(root)
+    for number in range(3):
+        np.testing.assert_array_equal(tree.pixels(tree.get(f"{HOME}/a{number}"), ["b"])[0], NEW.astype(int) + number)
