@@ -3,6 +3,7 @@ pixels of a shape at once."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,8 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gee_scripts.engine.local.raster import Mask, seen
+from gee_scripts.engine.local.registry import MOST_ITEMS, AlgorithmError
 
 Array = NDArray[Any]
+
+_MOST_TOGETHER = 2**28
+"""Elements of the arrays of all pixels of a tile: 2 GiB of doubles."""
+
+
+def check_room(pixels: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    """Whether arrays of a shape may be made for so many pixels.
+
+    Raises:
+        AlgorithmError: they would not fit into memory.
+    """
+    size = math.prod(shape)
+    if size > MOST_ITEMS or size * math.prod(pixels) > _MOST_TOGETHER:
+        raise AlgorithmError("User memory limit exceeded.",
+                             mend=f"an array has at most {MOST_ITEMS} elements here, those of a tile together "
+                                  f"{_MOST_TOGETHER}")
 
 
 def over_pixels(function: Callable[..., Array], ranks: Sequence[int], keyed: int, rank: int, dtype: np.dtype[Any],

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from gee_scripts.engine.local.array_pixels import check_room
 from gee_scripts.engine.local.registry import AlgorithmError
 
 Array = NDArray[Any]
@@ -55,6 +56,7 @@ def multiply(left: Array, right: Array) -> Array:
         raise AlgorithmError(f"Matrices of {' by '.join(map(str, left.shape[-2:]))} and "
                              f"{' by '.join(map(str, right.shape[-2:]))} cannot be multiplied",
                              mend="give as many columns of the first as rows of the second")
+    check_room(left.shape[:-2], (left.shape[-2], right.shape[-1]))
     return np.asarray(left @ right)
 
 
@@ -102,7 +104,7 @@ def trace(matrix: Array) -> Array:
 
 def frobenius_norm(matrix: Array) -> Array:
     """(…) roots of the sums of squares."""
-    return np.sqrt((_double(matrix) ** 2).sum(axis=(-2, -1)))
+    return np.asarray(np.sqrt((_double(matrix) ** 2).sum(axis=(-2, -1))))
 
 
 def diagonal(matrix: Array) -> Array:
@@ -115,6 +117,7 @@ def to_diagonal(column: Array) -> Array:
     if column.shape[-1] != 1:
         raise AlgorithmError(f"The matrix must have one column. Got {column.shape[-1]}",
                              mend="give a single column")
+    check_room(column.shape[:-2], (column.shape[-2],) * 2)
     return np.asarray(column * np.eye(column.shape[-2], dtype=column.dtype))
 
 
@@ -131,6 +134,7 @@ def cholesky(matrix: Array) -> tuple[Array]:
 
 def orthogonal_triangular(matrix: Array) -> tuple[Array, Array]:
     """Q, square and orthogonal, and R, upper triangular, of Q · R."""
+    check_room(matrix.shape[:-2], (matrix.shape[-2],) * 2)
     fine = _finite(_double(matrix))
     q, r = np.linalg.qr(_harmless(_double(matrix), fine), mode="complete")
     return _only(fine, q), _only(fine, r)
@@ -146,6 +150,7 @@ def lower_upper(matrix: Array) -> tuple[Array, Array, Array]:
 
 def singular_values(matrix: Array) -> tuple[Array, Array, Array]:
     """U and V, square and orthogonal, and the diagonal S of U · S · V', largest first."""
+    check_room(matrix.shape[:-2], (max(matrix.shape[-2:]),) * 2)
     fine = _finite(_double(matrix))
     u, values, v = np.linalg.svd(_harmless(_double(matrix), fine))
     s = values[..., None] * np.eye(values.shape[-1])

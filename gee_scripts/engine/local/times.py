@@ -28,6 +28,8 @@ def milliseconds(value: Any, zone: str | None = None) -> int:
         return int(value)
     if not isinstance(value, str):
         raise TypeError(value)
+    # The service takes months and days of one digit: https://developers.google.com/earth-engine/apidocs/ee-date-update
+    value = re.sub(r"(?<=-)(\d)(?=-|T|$)", r"0\1", value)
     ordinal = re.fullmatch(r"(\d{4})-(\d{3})", value)
     if ordinal:
         moment = datetime(int(ordinal[1]), 1, 1) + timedelta(days=int(ordinal[2]) - 1)
@@ -94,10 +96,15 @@ def milliseconds_of(when: datetime) -> int:
 
 def difference(end: int, start: int, of: str) -> float:
     """Units from `start` to `end`; months and years in their mean length of the Gregorian calendar."""
+    return (end - start) / length(of)
+
+
+def length(of: str) -> float:
+    """Milliseconds of a unit; of months and years in their mean length of the Gregorian calendar."""
     plain = unit(of)
     # 146,097 days are 400 years.
     year = 146_097 / 400 * UNITS["day"]
-    return (end - start) / (UNITS.get(plain) or (year if plain == "year" else year / 12))
+    return UNITS.get(plain) or (year if plain == "year" else year / 12)
 
 
 def day_of_year(when: date) -> int:

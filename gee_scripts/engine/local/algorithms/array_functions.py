@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.reductions import over_stack
+from gee_scripts.engine.local.array_pixels import check_room
 from gee_scripts.engine.local.registry import AlgorithmError
 from gee_scripts.engine.local.values import Part, Reducer
 
@@ -30,6 +31,9 @@ def concatenated(arrays: Sequence[Array], rank: int, axis: int) -> Array:
         lengths = " and ".join(str(list(own(array, rank))) for array in arrays)
         raise AlgorithmError(f"Array lengths must match on all axes but {axis}. Got {lengths}",
                              mend="slice or pad the arrays")
+    first = own(arrays[0], rank)
+    length = sum(own(array, rank)[axis] for array in arrays)
+    check_room(arrays[0].shape[:arrays[0].ndim - rank], (*first[:axis], length, *first[axis + 1:]))
     return np.concatenate(list(arrays), axis=axis - rank)
 
 
@@ -42,7 +46,7 @@ def sliced(values: Array, rank: int, axis: int, start: int | None, end: int | No
         first += -(first // step) * step
     last = min(last, length)
     taken: tuple[Any, ...] = (..., slice(first, max(first, last), step), *(slice(None),) * (rank - axis - 1))
-    return values[taken]
+    return np.asarray(values[taken])
 
 
 def projected(values: Array, rank: int, axes: Sequence[int]) -> Array:
@@ -74,6 +78,7 @@ def repeated(values: Array, rank: int, axis: int, copies: int) -> Array:
     if copies < 0:
         raise AlgorithmError(f"The number of copies must not be negative. Got {copies}",
                              mend="give 0 or more")
+    check_room(values.shape, (copies,))
     times = [1] * values.ndim
     times[axis - rank] = copies
     return np.tile(values, times)
@@ -97,7 +102,9 @@ def reshaped(values: Array, rank: int, lengths: Sequence[int]) -> Array:
 
 def padded(values: Array, rank: int, lengths: Sequence[int], pad: float) -> Array:
     """A value appended along each axis up to its length; longer axes stay."""
-    more = [(0, 0)] * (values.ndim - rank)
+    lead = values.shape[:values.ndim - rank]
+    check_room(lead, tuple(map(max, lengths, own(values, rank))))
+    more = [(0, 0)] * len(lead)
     more += [(0, max(wanted - length, 0)) for wanted, length in zip(lengths, own(values, rank), strict=True)]
     return np.pad(values, more, constant_values=np.asarray(pad).astype(values.dtype))
 

@@ -102,7 +102,7 @@ def _of_shape(rank: int, shape: tuple[int, ...], values: Array) -> Array:
 def _element(rank: int, shape: tuple[int, ...], place: tuple[int, ...], values: Array) -> Array:
     # Where all pixels are masked the arrays are of length 1.
     taken: tuple[Any, ...] = (..., *place)
-    return np.broadcast_to(values, values.shape[:values.ndim - rank] + shape)[taken]
+    return np.broadcast_to(values, values.shape[:values.ndim - rank] + shape)[taken]  # type: ignore[no-any-return]
 
 
 @algorithm("Image.arrayGet", differs="a position outside of a pixel's array masks the pixel")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gee_scripts.engine.local.algorithms import array_functions
 from gee_scripts.engine.local.algorithms.arithmetic import BINARY, UNARY
 from gee_scripts.engine.local.algorithms.casting import cast
+from gee_scripts.engine.local.array_pixels import check_room
 from gee_scripts.engine.local.promotion import DTYPES, Mismatch, promoted
 from gee_scripts.engine.local.raster import PixelType
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
@@ -188,6 +189,12 @@ def cat(arrays: list[Array], axis: int) -> Array:
         np.result_type(*(item.dtype for item in arrays)))
 
 
+def stacked(values: list[Any], axis: int) -> Array:
+    """Numbers as a vector along an axis, or arrays one after the other along it."""
+    arrays = [_of(value) for value in values]
+    return cat([array.reshape(array.shape + (1,) * (axis - array.ndim)) for array in arrays], axis)
+
+
 @algorithm("Array.get")
 def get(values: Array, position: list[int]) -> Any:
     """The number at a position."""
@@ -311,6 +318,7 @@ def identity(size: int) -> Array:
     """The square matrix of that size with ones on its diagonal."""
     if size < 1:
         raise AlgorithmError(f"Size must be positive. Got {size}", mend="give 1 or more")
+    check_room((), (size, size))
     return np.eye(size, dtype=np.int32)
 
 

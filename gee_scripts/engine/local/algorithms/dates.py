@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gee_scripts.engine.local import times
+from gee_scripts.engine.local.date_patterns import read_date
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Date, DateRange
 
@@ -74,6 +76,45 @@ def _shown(moment: datetime) -> int:
     return times.milliseconds_of(moment.replace(tzinfo=UTC))
 
 
+@algorithm("Date.getFraction")
+def get_fraction(when: Date, unit: str, zone: str | None) -> float:
+    """The share of the calendar unit that has passed, from 0 to below 1."""
+    # A second is the finest unit of the calendar here, and of one length.
+    span = get_range(when, unit, zone)
+    return (when.milliseconds - span.start) / (span.end - span.start)
+
+
+@algorithm("Date.unitRatio")
+def unit_ratio(numerator: str, denominator: str) -> float:
+    """How many of the second unit the first one has; months and years in their mean length."""
+    return times.length(numerator) / times.length(denominator)
+
+
+@algorithm("Date.update", differs="the fraction of the second stays, unless a second with one is given")
+def update(when: Date, year: int | None, month: int | None, day: int | None, hour: int | None, minute: int | None,
+           second: float | None, zone: str | None) -> Date:
+    """The date with some fields of the calendar set."""
+    given: dict[str, int] = {name: number for name, number in (
+        ("year", year), ("month", month), ("day", day), ("hour", hour), ("minute", minute)) if number is not None}
+    if second is not None:
+        given["second"] = int(second)
+        if second != int(second):
+            given["microsecond"] = round((second - int(second)) * 1000) * 1000
+    try:
+        changed = times.moment(when.milliseconds, zone).replace(**given)  # type: ignore[arg-type]
+    except (ValueError, OverflowError) as error:
+        raise AlgorithmError(f"The date cannot have {given}: {error}",
+                             mend="give fields that the calendar has") from error
+    return Date(times.milliseconds_of(changed))
+
+
+@algorithm("Date.parse", differs="years of two digits are those from 1946 to 2045",
+           source="https://www.joda.org/joda-time/apidocs/org/joda/time/format/DateTimeFormat.html")
+def parsed(pattern: str, text: str, zone: str | None) -> Date:
+    """The instant of a text that is written by a Joda pattern."""
+    return Date(read_date(pattern, text, zone))
+
+
 @algorithm("Date.getRange")
 def get_range(when: Date, unit: str, zone: str | None) -> DateRange:
     """The calendar unit that holds the date."""
@@ -131,13 +172,58 @@ def date_range(start: Any, end: Any, zone: str | None) -> DateRange:
 @algorithm("DateRange.start")
 def range_start(span: DateRange) -> Date:
     """The first instant."""
-    return Date(int(span.start))
+    return _end_of(span.start, "start")
 
 
 @algorithm("DateRange.end")
 def range_end(span: DateRange) -> Date:
     """The instant after the last."""
-    return Date(int(span.end))
+    return _end_of(span.end, "end")
+
+
+def _end_of(instant: float, name: str) -> Date:
+    if not math.isfinite(instant):
+        raise AlgorithmError(f"The range has no {name}", mend="intersect it with a range first")
+    return Date(int(instant))
+
+
+@algorithm("DateRange.unbounded", differs="its ends are null in what is sent")
+def unbounded() -> DateRange:
+    """The range of all dates."""
+    return DateRange(-math.inf, math.inf)
+
+
+@algorithm("DateRange.isUnbounded")
+def is_unbounded(span: DateRange) -> bool:
+    """Whether all dates are in it."""
+    return span == unbounded()
+
+
+@algorithm("DateRange.isEmpty")
+def is_empty(span: DateRange) -> bool:
+    """Whether no date is in it."""
+    return span.start >= span.end
+
+
+@algorithm("DateRange.intersects")
+def intersects(span: DateRange, other: DateRange) -> bool:
+    """Whether a date is in both."""
+    return not is_empty(intersection(span, other))
+
+
+@algorithm("DateRange.intersection", differs="of ranges without a common date, an empty one at the later start")
+def intersection(span: DateRange, other: DateRange) -> DateRange:
+    """The dates that are in both."""
+    start = max(span.start, other.start)
+    return DateRange(start, max(start, min(span.end, other.end)))
+
+
+@algorithm("DateRange.union", differs="of ranges that do not touch, the dates between are in it too")
+def union(span: DateRange, other: DateRange) -> DateRange:
+    """From the earlier start to the later end; an empty range adds nothing."""
+    if is_empty(span) or is_empty(other):
+        return other if is_empty(span) else span
+    return DateRange(min(span.start, other.start), max(span.end, other.end))
 
 
 @algorithm("DateRange.contains")

@@ -46,6 +46,13 @@ def copy_properties(target: Any, source: Any, names: list[str] | None, exclude: 
     return put(target, {name: value for name, value in found.items() if value is not None})
 
 
+@algorithm("Element.replaceProperties")
+def replace_properties(target: Any, source: Any) -> Any:
+    """The target with the properties of the source in place of its own, or with none."""
+    kept = {} if source is None else source.properties
+    return put(target, {**dict.fromkeys(target.properties), **kept})
+
+
 @algorithm("Element.propertyNames")
 def property_names(element: Any) -> list[str]:
     """Names of all properties."""

@@ -103,7 +103,7 @@ def distinct(items: list[Any]) -> list[Any]:
 @algorithm("List.equals")
 def equals(items: list[Any], other: list[Any]) -> bool:
     """Whether both hold the same, in the same order."""
-    return hashable(items) == hashable(other)
+    return bool(hashable(items) == hashable(other))
 
 
 @algorithm("List.filter")
@@ -161,6 +161,73 @@ def repeated(value: Any, count: int) -> list[Any]:
 def replaced(items: list[Any], old: Any, new: Any) -> list[Any]:
     """The list with `new` for every `old`."""
     return [new if hashable(item) == hashable(old) else item for item in items]
+
+
+@algorithm("List.replace")
+def replaced_once(items: list[Any], old: Any, new: Any) -> list[Any]:
+    """The list with `new` for the first `old`."""
+    place = _find(items, old)
+    return items if place < 0 else [*items[:place], new, *items[place + 1:]]
+
+
+@algorithm("List.insert")
+def inserted(items: list[Any], index: int, element: Any) -> list[Any]:
+    """The list with an element before that of a place; negative places count from the end."""
+    place = _place(items, index, len(items))
+    return [*items[:place], element, *items[place:]]
+
+
+def _place(items: list[Any], index: int, last: int) -> int:
+    place = index + len(items) if index < 0 else index
+    if not 0 <= place <= last:
+        raise AlgorithmError(f"List index must be between {-len(items)} and {last}. Found {index}",
+                             mend="give a place that the list has")
+    return place
+
+
+@algorithm("List.splice", differs="a count beyond the end of the list takes what is there")
+def spliced(items: list[Any], start: int, count: int, other: list[Any] | None) -> list[Any]:
+    """The list with another one in place of `count` elements from `start` on; negative starts count from the end."""
+    if count < 0:
+        raise AlgorithmError(f"'count' must not be negative. Got {count}", mend="give 0 or more")
+    place = _place(items, start, len(items))
+    return [*items[:place], *(other or []), *items[place + count:]]
+
+
+@algorithm("List.swap")
+def swapped(items: list[Any], first: int, second: int) -> list[Any]:
+    """The list with two elements in each other's place; negative places count from the end."""
+    one, other = _place(items, first, len(items) - 1), _place(items, second, len(items) - 1)
+    changed_list = list(items)
+    changed_list[one], changed_list[other] = items[other], items[one]
+    return changed_list
+
+
+@algorithm("List.rotate", differs="the last elements come first where the distance is positive, as in Java",
+           source="https://docs.oracle.com/javase/8/docs/api/java/util/Collections.html")
+def rotated(items: list[Any], distance: int) -> list[Any]:
+    """The list with the element of place i at place i + distance, around its end."""
+    if not items:
+        return items
+    start = -distance % len(items)
+    return items[start:] + items[:start]
+
+
+def _places_of(items: list[Any], target: list[Any]) -> list[int]:
+    keys, wanted = [hashable(item) for item in items], [hashable(item) for item in target]
+    return [place for place in range(len(keys) - len(wanted) + 1) if keys[place:place + len(wanted)] == wanted]
+
+
+@algorithm("List.indexOfSublist")
+def index_of_sublist(items: list[Any], target: list[Any]) -> int:
+    """Where the target begins for the first time, -1 where it does not."""
+    return next(iter(_places_of(items, target)), -1)
+
+
+@algorithm("List.lastIndexOfSubList")
+def last_index_of_sublist(items: list[Any], target: list[Any]) -> int:
+    """Where the target begins for the last time, -1 where it does not."""
+    return next(reversed(_places_of(items, target)), -1)
 
 
 @algorithm("List.reverse")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gee_scripts.engine.local import matrix_functions
 from gee_scripts.engine.local.algorithms.arithmetic import matched, quotient, united
 from gee_scripts.engine.local.algorithms.array_bands import answered, made
+from gee_scripts.engine.local.array_pixels import check_room
 from gee_scripts.engine.local.promotion import constant_bands
 from gee_scripts.engine.local.raster import Band, PixelType
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
@@ -181,4 +182,5 @@ def identity(size: int) -> Image:
     """The square matrix of that size with ones on its diagonal, everywhere."""
     if size < 1:
         raise AlgorithmError(f"Size must be positive. Got {size}", mend="give 1 or more")
+    check_room((), (size, size))
     return Image(bands=constant_bands(np.eye(size, dtype=np.int32)))

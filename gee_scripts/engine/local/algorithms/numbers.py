@@ -6,6 +6,7 @@ import math
 import operator
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,27 +46,48 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "gt": lambda left, right: int(left > right), "gte": lambda left, right: int(left >= right),
     "eq": lambda left, right: int(left == right), "neq": lambda left, right: int(left != right),
     "first": lambda left, right: left, "firstNonZero": lambda left, right: left or right,
+    "first_nonzero": lambda left, right: left or right,
 }
 for _name, _function in _BINARY.items():
     algorithm(f"Number.{_name}")(_function)
 
+def _double(function: Callable[..., Any], number: float) -> float:
+    """A function of doubles, as images have it: NaN where it is not defined, infinite where it has no limit."""
+    with np.errstate(all="ignore"):
+        return float(function(np.float64(number)))
+
+
+def _whole(function: Callable[[float], int], number: float) -> float:
+    return function(number) if math.isfinite(number) else number
+
+
 _UNARY: dict[str, Callable[[Any], Any]] = {
-    "abs": abs, "ceil": math.ceil, "floor": math.floor, "sqrt": math.sqrt, "exp": math.exp, "log": math.log,
-    "log10": math.log10, "cbrt": math.cbrt, "sin": math.sin, "cos": math.cos, "tan": math.tan, "asin": math.asin,
-    "acos": math.acos, "atan": math.atan, "sinh": math.sinh, "cosh": math.cosh, "tanh": math.tanh,
+    "abs": abs, "ceil": partial(_whole, math.ceil), "floor": partial(_whole, math.floor),
     "not": lambda value: int(not value), "signum": lambda value: (value > 0) - (value < 0),
     # Halves are rounded up, as in Java.
-    "round": lambda value: math.floor(value + 0.5),
+    "round": partial(_whole, lambda value: math.floor(value + 0.5)),
 }
 for _name, _unary in _UNARY.items():
     algorithm(f"Number.{_name}")(_unary)
+
+_DOUBLES = {"sqrt": np.sqrt, "exp": np.exp, "log": np.log, "log10": np.log10, "cbrt": np.cbrt, "sin": np.sin,
+            "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh,
+            "cosh": np.cosh, "tanh": np.tanh}
+for _name, _ufunc in _DOUBLES.items():
+    algorithm(f"Number.{_name}", differs="NaN and infinite numbers are null in what is sent")(partial(_double, _ufunc))
 
 
 def _cast(dtype: np.dtype[Any]) -> Callable[[Any], Any]:
     if dtype.kind == "f":
         return lambda value: float(dtype.type(value))
     limits = np.iinfo(dtype)
-    return lambda value: min(max(int(value), int(limits.min)), int(limits.max))
+
+    def cast(value: float) -> int:
+        if not math.isfinite(value):
+            return 0 if math.isnan(value) else int(limits.max if value > 0 else limits.min)
+        return min(max(int(value), int(limits.min)), int(limits.max))
+
+    return cast
 
 
 for _name, _dtype in DTYPES.items():

@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gee_scripts.engine.local.promotion import type_name
+from gee_scripts.engine.local.algorithms.arrays import stacked
+from gee_scripts.engine.local.promotion import Mismatch, constant_bands, type_name
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.values import Closure
+from gee_scripts.engine.local.values import Closure, Image
 
 
 @algorithm("String")
@@ -124,6 +125,37 @@ def removed(items: Mapping[str, Any], selectors: list[str], ignore_missing: bool
     """All but the keys that match a name or a pattern."""
     gone = set(_matching(items, selectors, ignore_missing))
     return {key: value for key, value in items.items() if key not in gone}
+
+
+@algorithm("Dictionary.rename")
+def renamed(items: Mapping[str, Any], old: list[str], new: list[str], overwrite: bool) -> dict[str, Any]:
+    """The dictionary with other names for some keys."""
+    if len(old) != len(new):
+        raise AlgorithmError(f"{len(old)} keys and {len(new)} new names", mend="give as many of one as of the other")
+    values = {name: get(items, key) for key, name in zip(old, new, strict=True)}
+    rest = {key: value for key, value in items.items() if key not in old}
+    taken = sorted(set(rest) & set(values))
+    if len(values) < len(new) or (taken and not overwrite):
+        raise AlgorithmError(f"Two values would have the same key: {', '.join(taken) or 'names are repeated'}",
+                             mend="give other names, or set overwrite")
+    return {**rest, **values}
+
+
+@algorithm("Dictionary.toArray")
+def to_array(items: Mapping[str, Any], keys: list[str] | None, axis: int) -> Any:
+    """The numbers of keys, or of all in alphabetical order, as a vector along an axis; arrays one after the other."""
+    return stacked(values(items, keys), axis)
+
+
+@algorithm("Dictionary.toImage")
+def to_image(items: Mapping[str, Any], names: list[str] | None) -> Image:
+    """A constant image with a band for every name, or for every key in alphabetical order."""
+    names = sorted(items) if names is None else names
+    try:
+        bands = [constant_bands(get(items, name))[0].renamed(name) for name in names]
+    except (Mismatch, IndexError) as error:
+        raise AlgorithmError("The dictionary holds values that are no numbers", mend="name the numbers") from error
+    return Image(bands=tuple(bands))
 
 
 def _matching(items: Mapping[str, Any], selectors: list[str], ignore_missing: bool) -> list[str]:
