@@ -16,6 +16,7 @@ from gee_scripts.engine.local.times import milliseconds
 from gee_scripts.engine.local.values import (
     Closure,
     Collection,
+    ConfusionMatrix,
     Date,
     DateRange,
     Feature,
@@ -299,7 +300,8 @@ _TYPES: Mapping[str, Callable[[Any], Any]] = {
     "Boolean": _boolean, "Date": _date, "DateRange": _date_range, "Dictionary": _dictionary,
     "Geometry": _geometry, "Feature": _feature, "Element": _element, "Projection": _projection,
     "ErrorMargin": _error_margin, "Array": _array, "PixelType": _pixel_type, "Filter": _only(Filter),
-    "Reducer": _only(Reducer), "Kernel": _only(Kernel), "Join": _only(Join), "Algorithm": _only(Closure),
+    "Reducer": _only(Reducer), "Kernel": _only(Kernel), "ConfusionMatrix": _only(ConfusionMatrix),
+    "Join": _only(Join), "Algorithm": _only(Closure),
 }
 
 

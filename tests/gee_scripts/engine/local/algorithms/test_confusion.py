@@ -49,7 +49,7 @@ def test_the_example_of_the_documentation(world: Any) -> None:
     # https://developers.google.com/earth-engine/apidocs/ee-confusionmatrix-accuracy
     counts = [[32, 0, 0, 0, 1, 0], [0, 5, 0, 0, 1, 0], [0, 0, 1, 3, 0, 0], [0, 1, 4, 26, 8, 0], [0, 0, 0, 7, 15, 0],
               [0, 0, 0, 1, 0, 5]]
-    matrix = ee.ConfusionMatrix(ee.List([1]).map(lambda _: counts).get(0))
+    matrix = ee.ConfusionMatrix(ee.Array(counts))
     assert world.value(matrix.accuracy()) == pytest.approx(84 / 110)
 
 
@@ -62,5 +62,9 @@ def test_empty_tables_missing_values_and_bad_matrices(world: Any) -> None:
     assert world.info(gaps.errorMatrix("a", "p")) == [[0, 0], [0, 1]]
     never = table([0, 0], [1, 1]).errorMatrix("a", "p")
     np.testing.assert_array_equal(world.value(never.fscore()), [0, 0])
+    with pytest.raises(EngineError, match="a confusion matrix is square"):
+        world.value(ee.ConfusionMatrix(ee.Array([[1, 2]])).accuracy())
+    with pytest.raises(EngineError, match="3 classes for 1 rows"):
+        world.value(ee.ConfusionMatrix(ee.Array([[1]]), [1, 2, 3]))
     with pytest.raises(EngineError, match="negative"):
         world.value(table([-1], [0]).errorMatrix("a", "p"))

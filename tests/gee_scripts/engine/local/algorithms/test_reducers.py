@@ -7,6 +7,7 @@ from typing import Any
 import ee
 import numpy as np
 import pytest
+import shapely
 from scipy import stats
 from sklearn.linear_model import LinearRegression, Ridge
 
@@ -87,6 +88,55 @@ def test_over_a_region_a_reducer_weighs_no_pixel_when_unweighted(world: Any, nam
     np.testing.assert_allclose(found["x"], SINGLE[name](X[0][VALID[0]]), rtol=1e-9)
 
 
+FIELD = shapely.Polygon([(500_023, 5_399_981), (500_187, 5_399_955), (500_141, 5_399_834), (500_038, 5_399_846)])
+
+
+def shares(grid_metres: float, shape: tuple[int, int]) -> np.ndarray:
+    """Share of each pixel in FIELD, in steps of 1/256."""
+    rows, columns = np.indices(shape)
+    left, top = 500_000 + columns * grid_metres, 5_400_000 - rows * grid_metres
+    inside = shapely.area(shapely.intersection(FIELD, shapely.box(left, top - grid_metres, left + grid_metres, top)))
+    return np.floor(inside / grid_metres**2 * 256 + 1e-6) / 256
+
+
+@pytest.mark.parametrize("metres", [10, 20])
+def test_over_a_region_weighted_reducers_count_shares_of_pixels(world: Any, metres: int) -> None:
+    made = world.make({"x": np.where(VALID[0], X[0], -9e9), "y": np.where(VALID_Y[0], Y[0], -9e9)}, nodata=-9e9)
+    world.images["v"] = made
+    image = ee.Image("v")
+    # Over larger pixels the nearest small one stands for each.
+    pick = np.s_[:, :] if metres == 10 else np.s_[1::2, 1::2]
+    x, y = X[0][pick], Y[0][pick]
+    weights = np.where(VALID[0][pick], shares(metres, x.shape), 0)
+    both = np.where(BOTH[0][pick], shares(metres, x.shape), 0)
+    region = ee.Geometry.Polygon([[list(xy) for xy in FIELD.exterior.coords]], "EPSG:32631", False)
+
+    def over(reducer: ee.Reducer, of: ee.Image) -> Any:
+        found = world.value(of.reduceRegion(reducer, region, None, "EPSG:32631", [metres, 0, 5e5, 0, -metres, 54e5]))
+        return list(found.values()) if len(found) > 1 else next(iter(found.values()))
+
+    np.testing.assert_allclose(over(ee.Reducer.linearFit(), image), np.polyfit(x.ravel(), y.ravel(), 1,
+                                                                               w=np.sqrt(both.ravel())), rtol=1e-6)
+    cov = np.cov(x.ravel(), y.ravel(), aweights=both.ravel())
+    correlation = cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1])
+    np.testing.assert_allclose(over(ee.Reducer.pearsonsCorrelation(), image)[0], correlation)
+    only = image.select("x")
+    np.testing.assert_allclose(over(ee.Reducer.circularMean(), only), np.angle((np.exp(1j * x) * weights).sum()))
+    mean = np.average(x, weights=weights)
+    moments = [np.average((x - mean) ** n, weights=weights) for n in (2, 3, 4)]
+    np.testing.assert_allclose(over(ee.Reducer.skew(), only), moments[1] / moments[0] ** 1.5)
+    np.testing.assert_allclose(over(ee.Reducer.kurtosis(), only), moments[2] / moments[0] ** 2 - 3)
+    counts = np.histogram(x, 5, (-2, 8), weights=weights)[0]
+    np.testing.assert_allclose(over(ee.Reducer.fixedHistogram(-2, 8, 5), only)[:, 1], counts)
+    assert sum(over(ee.Reducer.histogram(), only)["histogram"]) == pytest.approx(weights.sum())
+    np.testing.assert_allclose(over(ee.Reducer.mean().repeat(2), image)[0], mean)
+    assert over(ee.Reducer.countEvery(), only) >= over(ee.Reducer.count(), only)
+    apart = ee.Geometry.Rectangle([600_000, 53e5, 600_050, 5_300_050], "EPSG:32631", False)
+    nothing = world.value(image.reduceRegion(ee.Reducer.linearFit(), apart, 10))
+    assert nothing == {"scale": None, "offset": None}
+    assert world.info(only.reduceRegion(ee.Reducer.histogram(), apart, 10)) == {"x": None}
+
+
 def linear(x: np.ndarray, y: np.ndarray) -> list[Any]:
     fit = LinearRegression().fit(x[:, None], y)
     return [fit.coef_[0], fit.intercept_]
@@ -147,7 +197,8 @@ def test_a_reducer_of_pairs_gives_the_same_everywhere(world: Any, name: str) -> 
     assert all(mask[1, 1] == 0 and mask[3, 4] == 1 for _, mask in planes.values())
     picked = Points(Projection("EPSG:32631", (10.0, 0.0, 0.0, 0.0, -10.0, 0.0)), np.array([50_004]),
                     np.array([-539_997]))
-    check([v[0] for v, _ in raw(world, images(world).reduce(reducer), picked).values()], *pairs(name, slice(None), 3, 4))
+    at_point = raw(world, images(world).reduce(reducer), picked)
+    check([values[0] for values, _ in at_point.values()], *pairs(name, slice(None), 3, 4))
     region = ee.Geometry.Rectangle(WHOLE, "EPSG:32631", False)
     first = ee.Image(images(world).first())
     found = world.value(first.reduceRegion(reducer, region, 10))

@@ -92,6 +92,16 @@ def test_vectors_need_integers_and_few_pixels(world: Any) -> None:
     assert world.value(masked.reduceToVectors(ee.Reducer.mean(), region, 10)).items == ()
 
 
+def test_in_another_projection_segments_cover_the_same_ground(world: Any) -> None:
+    region = ee.Geometry.Rectangle(WHOLE, "EPSG:32631", False)
+    for crs in ("EPSG:32632", "EPSG:3035"):
+        found = world.value(image(world).reduceToVectors(ee.Reducer.mean(), region, 2, crs=crs,
+                                                         geometryInNativeProjection=True)).items
+        assert {f.geometry.crs for f in found} == {crs}
+        area = sum(f.geometry.shape.area for f in found)
+        assert area == pytest.approx((CLASSES > 0).sum() * 100, rel=0.02)
+
+
 def fields() -> ee.FeatureCollection:
     def feature(shape: shapely.Polygon, **properties: Any) -> ee.Feature:
         ring = [list(xy) for xy in shape.exterior.coords]
