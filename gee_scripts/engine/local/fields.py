@@ -29,7 +29,7 @@ REQUEST: Mapping[str, Any] = {
     "grid": {"crsCode": TEXT, "dimensions": _PIXELS, "affineTransform": _AFFINE},
     "visualizationOptions": {"ranges": [{"min": NUMBER, "max": NUMBER}], "paletteColors": [TEXT],
                              "gamma": {"value": NUMBER}},
-    "maxConcurrentExports": SIZE, "max_concurrent_exports": SIZE, "filename": TEXT,
+    "maxConcurrentExports": SIZE, "max_concurrent_exports": SIZE, "filename": TEXT, "filenamePrefix": TEXT,
     "description": TEXT, "requestId": TEXT, "selectors": [TEXT], "priority": {"value": SIZE},
     "maxPixels": {"value": SIZE},
     "fileExportOptions": {

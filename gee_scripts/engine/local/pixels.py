@@ -6,6 +6,7 @@ https://developers.google.com/earth-engine/reference/rest/v1/projects.image/comp
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -142,6 +143,16 @@ def stacked(bands: Sequence[Band], pixels: Sequence[Pixels]) -> NDArray[Any]:
 
 _TYPE_NAMES = {"uint8": "Byte", "uint16": "UInt16", "int16": "Int16", "uint32": "UInt32", "int32": "Int32",
                "float32": "Float32", "float64": "Float64"}
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """A zip file of files by name."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            # The same bytes whenever it is asked for.
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
 
 
 def geo_tiff(bands: Sequence[Band], pixels: Sequence[Pixels], grid: Grid) -> bytes:

@@ -30,7 +30,7 @@ from gee_scripts.engine.local.fields import checked
 from gee_scripts.engine.local.frame import output_grid
 from gee_scripts.engine.local.journal import Journal
 from gee_scripts.engine.local.limits import Limits
-from gee_scripts.engine.local.pixels import as_image, check_size, chosen, compute, geo_tiff, grid_of, npy
+from gee_scripts.engine.local.pixels import as_image, check_size, chosen, compute, geo_tiff, grid_of, npy, zipped
 from gee_scripts.engine.local.raster import GO_ON
 from gee_scripts.engine.local.recent import Recent
 from gee_scripts.engine.local.refusals import Refusal, refusal_of
@@ -221,7 +221,13 @@ class Service:
             return File(content=npy(bands, pixels), media_type="application/octet-stream")
         if file_format == "GEO_TIFF":
             return File(content=geo_tiff(bands, pixels, grid), media_type="image/tiff")
-        raise Refusal(400, f"The local engine answers pixels as NPY, GEO_TIFF, PNG and JPEG, not "
+        if file_format in ("ZIPPED_GEO_TIFF", "ZIPPED_GEO_TIFF_PER_BAND"):
+            name = body.get("filenamePrefix") or "download"
+            files = {f"{name}.tif": geo_tiff(bands, pixels, grid)} if file_format == "ZIPPED_GEO_TIFF" else {
+                f"{name}.{band.name}.tif": geo_tiff((band,), (read,), grid)
+                for band, read in zip(bands, pixels, strict=True)}
+            return File(content=zipped(files), media_type="application/zip", name=f"{name}.zip")
+        raise Refusal(400, f"The local engine answers pixels as NPY, GEO_TIFF (also zipped), PNG and JPEG, not "
                            f"{file_format}.")
 
     def _paged(self, call: Call) -> tuple[list[Any], int, int, str]:

@@ -6,11 +6,13 @@ import io
 import json
 import urllib.error
 import urllib.request
+import zipfile
 from datetime import UTC, datetime
 
 import ee
 import numpy as np
 import pytest
+import rasterio
 import shapely
 
 RNG = np.random.default_rng(11)
@@ -119,6 +121,26 @@ def test_assets_are_listed_by_conditions(running, condition, days):
                                      time_start=datetime(2024, 5, day, tzinfo=UTC))
     found = ee.data.listAssets({"parent": folder, "filter": condition})["assets"]
     assert [asset["id"].rpartition("/")[2] for asset in found] == [f"i{day}" for day in days]
+
+
+@pytest.mark.parametrize(("file_format", "names"), [("ZIPPED_GEO_TIFF", ["two.tif"]),
+                                                      (None, ["two.a.tif", "two.b.tif"])])
+def test_an_image_is_downloaded_as_zipped_geotiffs(running, file_format, names):
+    asset_id = f"{running.home}/zipped"
+    running.tree.write_image(asset_id, arrays={"a": PIXELS[0], "b": PIXELS[1]}, grid=running.grid, overwrite=True)
+    url = ee.Image(asset_id).getDownloadURL({"name": "two", "crs": running.grid.crs,
+                                             "crs_transform": list(running.grid.transform),
+                                             **({"format": file_format} if file_format else {})})
+    packed, headers = content(url)
+    assert headers["Content-Disposition"] == 'attachment; filename="two.zip"'
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        assert archive.namelist() == names
+        found = []
+        for name in names:
+            with rasterio.MemoryFile(archive.read(name)) as memory, memory.open() as source:
+                assert tuple(source.transform)[:6] == running.grid.transform
+                found += [*source.read()]
+    np.testing.assert_array_equal(found, PIXELS)
 
 
 def test_the_settings_of_the_project_are_read_and_changed():
