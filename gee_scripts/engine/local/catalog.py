@@ -10,6 +10,7 @@ import shapely
 from agrispec.errors import AssetMissing, CorruptRecord
 from agrispec.formats.asset_tree import Asset, AssetTree, AssetType, canonical_id
 from gee_scripts.engine.local.loading import GeoTiffBand, asset_bands, footprint
+from gee_scripts.engine.local.pyramids import Pyramid
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry, Image
 
 
@@ -89,7 +90,8 @@ def image_of(asset: Asset) -> Image:
 
     def source(number: int) -> GeoTiffBand:
         band = bands[number]
-        return GeoTiffBand(file=band.file, index=band.index, dtype=np.dtype(band.dtype), grid=grid)
+        return GeoTiffBand(file=band.file, index=band.index, dtype=np.dtype(band.dtype), grid=grid,
+                           pyramid=Pyramid(policy=band.pyramiding))
 
     return Image(bands=asset_bands([(band.id, band.dtype) for band in bands], source, grid, asset.nodata),
                  properties={**asset.properties, SYSTEM_INDEX: asset.index},

@@ -1,4 +1,5 @@
-"""Bands whose pixels stand in arrays or GeoTIFFs: windows where grids are aligned, nearest pixels elsewhere."""
+"""Bands whose pixels stand in arrays or GeoTIFFs: windows where grids are aligned, nearest pixels elsewhere, pixels
+of their pyramids where grids are coarser."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ if sys.platform != "win32":
 from agrispec.errors import CorruptRecord
 from agrispec.grid import Grid
 from gee_scripts.engine.local.domains import Domain, Points, Projection, coordinates
+from gee_scripts.engine.local.pyramids import Pyramid, at_level, block, level_of
 from gee_scripts.engine.local.raster import Apply, Band, Mask, Node, PixelType, Place, smaller
 from gee_scripts.engine.local.values import Geometry
 
@@ -39,6 +41,7 @@ class Pick:
         corner: where the window lies in the domain, (row, column), when domain and grid are aligned.
         rows, columns: otherwise the pixel for every place of the domain, counted from the window's corner.
         inside: which places lie on the grid; None where all do.
+        level: of the pyramid; window, rows and columns count its pixels.
     """
 
     shape: tuple[int, ...]
@@ -47,6 +50,7 @@ class Pick:
     rows: NDArray[np.int64] | None = None
     columns: NDArray[np.int64] | None = None
     inside: NDArray[np.bool_] | None = None
+    level: int = 0
 
     def taken(self, block: NDArray[Any] | None, dtype: np.dtype[Any]) -> NDArray[Any]:
         """The pixels of the window, in the domain's shape; 0 outside of the grid."""
@@ -63,7 +67,12 @@ class Pick:
 
 
 def pick(grid: Grid, domain: Domain) -> Pick:
-    """Which pixels of `grid` lie under the pixel centres of `domain`: the nearest ones."""
+    """Which pixels of an asset on `grid` lie under the pixel centres of `domain`, at the level that is read for it."""
+    level = level_of(grid, domain)
+    return _nearest(grid, domain) if level == 0 else replace(_nearest(at_level(grid, level), domain), level=level)
+
+
+def _nearest(grid: Grid, domain: Domain) -> Pick:
     offset = None if isinstance(domain, Points) else _offset(grid, domain)
     if offset is not None:
         row, column = offset
@@ -132,6 +141,7 @@ class ArrayBand(Node):
 
     values: NDArray[Any]
     grid: Grid
+    pyramid: Pyramid = Pyramid()
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -147,8 +157,12 @@ class ArrayBand(Node):
         found: Pick = arrays[0]
         if found.window is None:
             return found.taken(None, self.values.dtype)
-        row, column, height, width = found.window
-        return found.taken(self.values[row:row + height, column:column + width], self.values.dtype)
+
+        def read(row: int, column: int, height: int, width: int) -> NDArray[Any]:
+            return self.values[row:row + height, column:column + width]
+
+        pixels = block(read, self.grid, found.window, found.level, self.pyramid) if found.level else read(*found.window)
+        return found.taken(pixels, self.values.dtype)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -159,6 +173,7 @@ class GeoTiffBand(Node):
     index: int
     dtype: np.dtype[Any]
     grid: Grid
+    pyramid: Pyramid = Pyramid()
 
     def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
         """Which pixels to read."""
@@ -170,7 +185,7 @@ class GeoTiffBand(Node):
         Raises:
             CorruptRecord: the file cannot be read.
         """
-        return _planes(self.file, (self.index,), arrays[0], (self.dtype,))[0]
+        return _planes(self.file, (self.index,), self.grid, (self.pyramid,), arrays[0], (self.dtype,))[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -180,6 +195,7 @@ class GeoTiffBands(Node):
     file: Path
     indexes: tuple[int, ...]
     dtypes: tuple[np.dtype[Any], ...]
+    pyramids: tuple[Pyramid, ...]
     grid: Grid
 
     def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
@@ -188,7 +204,7 @@ class GeoTiffBands(Node):
 
     def compute(self, domain: Domain, arrays: Sequence[Any]) -> list[NDArray[Any]]:
         """The pixels of each band under the domain. Raises CorruptRecord: the file cannot be read."""
-        return _planes(self.file, self.indexes, arrays[0], self.dtypes)
+        return _planes(self.file, self.indexes, self.grid, self.pyramids, arrays[0], self.dtypes)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -209,16 +225,24 @@ class OneOf(Node):
         return found
 
 
-def _planes(file: Path, indexes: tuple[int, ...], found: Pick, dtypes: tuple[np.dtype[Any], ...]) -> list[NDArray[Any]]:
+def _planes(file: Path, indexes: tuple[int, ...], grid: Grid, pyramids: tuple[Pyramid, ...], found: Pick,
+            dtypes: tuple[np.dtype[Any], ...]) -> list[NDArray[Any]]:
     if found.window is None:
         return [found.taken(None, dtype) for dtype in dtypes]
-    row, column, height, width = found.window
-    try:
+
+    def read(row: int, column: int, height: int, width: int) -> NDArray[Any]:
         with _opened(file) as source:
-            blocks = source.read([index + 1 for index in indexes], window=Window(column, row, width, height))
+            planes: NDArray[Any] = source.read([index + 1 for index in indexes],
+                                               window=Window(column, row, width, height))
+        return planes
+
+    try:
+        blocks = read(*found.window) if found.level == 0 else [
+            block(lambda *window, place=place: read(*window)[place], grid, found.window, found.level, pyramid)
+            for place, pyramid in enumerate(pyramids)]
     except RasterioError as error:
         raise CorruptRecord(f"{file} cannot be read as a GeoTIFF: {error}", mend="write the asset again") from error
-    return [found.taken(block.astype(dtype, copy=False), dtype) for block, dtype in zip(blocks, dtypes, strict=True)]
+    return [found.taken(plane.astype(dtype, copy=False), dtype) for plane, dtype in zip(blocks, dtypes, strict=True)]
 
 
 def _most_open() -> int:
@@ -276,6 +300,8 @@ def asset_bands(bands: Iterable[tuple[str, Any]], source: Callable[[int], Node],
     result = []
     for number, (name, dtype) in enumerate(bands):
         values, kind = source(number), PixelType.of(dtype)
+        if nodata is not None and isinstance(values, ArrayBand | GeoTiffBand):
+            values = replace(values, pyramid=replace(values.pyramid, nodata=nodata))
         mask = on_grid
         if kind.dtype.kind == "f" or nodata is not None:
             mask = Apply(_without(nodata), (values, on_grid))

@@ -129,7 +129,8 @@ class _Rewriting:
         for (file, grid), bands in files.items():
             if len(bands) > 1:
                 source = GeoTiffBands(file=file, indexes=tuple(band.index for band in bands), grid=grid,
-                                      dtypes=tuple(band.dtype for band in bands))
+                                      dtypes=tuple(band.dtype for band in bands),
+                                      pyramids=tuple(band.pyramid for band in bands))
                 for place, band in enumerate(bands):
                     self._done[id(band)] = band, OneOf(bands=source, place=place, dtype=band.dtype)
 

@@ -48,7 +48,8 @@ def test_insides_are_painted_in_the_order_of_the_features(world: Any, image: ee.
     table = ee.FeatureCollection([feature(TRIANGLE, c=7), feature(SQUARE, c=9), ee.Feature(None, {"c": 1})])
     found = world.pixels(image.paint(table, "c"))
     first, second = within(TRIANGLE, world.grid), within(SQUARE, world.grid)
-    for plane, values in ((found["a"], np.arange(480).reshape(20, 24)), (found["b"], 1000 + np.arange(480).reshape(20, 24))):
+    own = np.arange(480).reshape(20, 24)
+    for plane, values in ((found["a"], own), (found["b"], own + 1000)):
         assert plane.dtype == np.int16
         np.testing.assert_array_equal(plane.data[~plane.mask],
                                       np.where(second, 9, np.where(first, 7, values))[~plane.mask])
@@ -81,7 +82,8 @@ def test_what_was_masked_is_painted_and_points_are_pixels(world: Any) -> None:
 
 
 def test_a_painting_is_the_same_in_tiles_at_points_and_in_degrees(world: Any) -> None:
-    graph = ee.Image(0).paint(ee.FeatureCollection([feature(TRIANGLE)]), 1).paint(ee.FeatureCollection([feature(LINE)]), 2, 2)
+    lines = ee.FeatureCollection([feature(LINE)])
+    graph = ee.Image(0).paint(ee.FeatureCollection([feature(TRIANGLE)]), 1).paint(lines, 2, 2)
     whole = world.pixels(graph)["constant"]
     np.testing.assert_array_equal(world.pixels(graph, world.grid.window(4, 6, 9, 11))["constant"], whole[4:13, 6:17])
     points = Points(Projection(UTM, world.grid.transform), np.array([3, 17, 20]), np.array([2, 9, 12]))
