@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import tempfile
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -57,7 +58,7 @@ def publish_image(engine: Engine, bucket: str, image: ImageAsset, season: Season
         StorageError: the file could not be uploaded.
         TaskFailed: the ingestion failed.
     """
-    objects, below = storage.open(engine, bucket), f"uploads/{image.asset_id}/"
+    objects, below = storage.open(engine, bucket), f"uploads/{image.asset_id}/{uuid.uuid4().hex[:8]}/"
     uri = objects.upload(image.file, f"{below}image.tif")
     started = engine.ingest_image({
         "name": image.asset_id, "tilesets": [{"id": "0", "sources": [{"uris": [uri]}]}],
@@ -73,7 +74,7 @@ def publish_table(engine: Engine, bucket: str, rows: Sequence[Mapping[str, Any]]
                   properties: Mapping[str, str | float], season: Season,
                   progress: Callable[[Operation], None]) -> Operation:
     """Upload rows with a GeoJSON `geometry` as a CSV and ingest it as a table; as `publish_image`."""
-    objects, below = storage.open(engine, bucket), f"uploads/{asset_id}/"
+    objects, below = storage.open(engine, bucket), f"uploads/{asset_id}/{uuid.uuid4().hex[:8]}/"
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch, "table.csv")
         file.write_bytes(csv_of(rows))

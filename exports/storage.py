@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import filecmp
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, BinaryIO, Protocol
 
+import google_crc32c
 import requests
 from google.api_core import exceptions as api_exceptions
 from google.auth import exceptions as auth_exceptions
@@ -16,10 +20,19 @@ from google.cloud.storage.exceptions import DataCorruption
 
 from agrispec.engine import Engine
 from agrispec.errors import StorageError
-from agrispec.formats.atomic import storage_error, temporary_name
+from agrispec.formats.atomic import replacing, storage_error, take_name, temporary_name
 
 # What a run does with objects. https://cloud.google.com/storage/docs/access-control/iam-permissions
 _NEEDED = ("storage.objects.create", "storage.objects.delete", "storage.objects.get", "storage.objects.list")
+
+# Of an upload, bytes; memory holds a few. https://cloud.google.com/storage/docs/performing-resumable-uploads
+_PIECE = 8 * 2**20
+_SIGN_IN = ("sign in with: gcloud auth application-default login; or set [engine] service_account_key to a key that is"
+            " in force")
+_GRANT = ("grant it the role Storage Object User (roles/storage.objectUser) on the bucket,"
+          " or set [engine] bucket to one it may write to")
+# The library has no types.
+_new_crc32c: Callable[[], Any] = google_crc32c.Checksum
 
 
 class Storage(Protocol):
@@ -35,7 +48,11 @@ class Storage(Protocol):
         """Fetch an object; the file stands under `path` only when it is whole."""
 
     def upload(self, path: Path, name: str) -> str:
-        """Store a file as an object, replacing what is there; returns its gs:// URI."""
+        """Store a file as a new object; returns its gs:// URI.
+
+        What is there already counts as stored where it is the same, and is left as it is where it is not: a
+        `StorageError`.
+        """
 
     def delete(self, prefix: str) -> int:
         """Delete the objects below `prefix`, which ends in "/" so that no neighbour goes with it; how many."""
@@ -69,11 +86,24 @@ class Folder:
         return sorted(name for path in files if (name := path.relative_to(self._folder).as_posix()).startswith(prefix))
 
     def download(self, name: str, path: Path) -> None:
-        _copy(self._folder / name, path)
+        with replacing(path) as file, (self._folder / name).open("rb") as source:
+            shutil.copyfileobj(source, file)
 
     def upload(self, path: Path, name: str) -> str:
-        _copy(path, self._folder / name)
-        return f"gs://{self._bucket}/{name}"
+        uri, target = f"gs://{self._bucket}/{name}", self._folder / name
+        part = temporary_name(target)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, part)
+            take_name(part, target)
+        except FileExistsError as error:
+            if not (target.is_file() and filecmp.cmp(path, target, shallow=False)):
+                raise _taken(uri) from error
+        except OSError as error:
+            raise storage_error(target, error) from error
+        finally:
+            part.unlink(missing_ok=True)
+        return uri
 
     def delete(self, prefix: str) -> int:
         _need_folder(prefix)
@@ -114,58 +144,81 @@ class CloudStorage:
         lacking = sorted(set(_NEEDED) - set(granted))
         if lacking:
             raise StorageError(f"the account lacks {', '.join(lacking)} on gs://{self._bucket.name}",
-                               mend="grant it the role Storage Object User (roles/storage.objectUser) on the bucket,"
-                                    " or set [engine] bucket to one it may write to")
+                               mend=_GRANT)
 
     def list(self, prefix: str) -> list[str]:
-        with self._refusals(prefix):
-            return sorted(blob.name for blob in self._bucket.list_blobs(prefix=prefix))
+        return sorted(blob.name for blob in self._blobs(prefix))
 
     def download(self, name: str, path: Path) -> None:
-        part = temporary_name(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with self._refusals(name):
-                # The client compares the CRC32C that Cloud Storage keeps with what arrived.
-                self._bucket.blob(name).download_to_filename(part, raw_download=True, checksum="crc32c")
-            part.replace(path)
-        except OSError as error:
-            raise storage_error(path, error) from error
-        finally:
-            part.unlink(missing_ok=True)
+        blob, found = self._bucket.blob(name), _new_crc32c()
+        with replacing(path) as file, self._refusals(name):
+            # From here on it is this version that is meant, however often the connection breaks.
+            blob.reload()
+            blob.download_to_file(_Summed(file, found), raw_download=True, checksum="crc32c")
+            # The client compares nothing where it had to go on in the middle.
+            if base64.b64encode(found.digest()).decode() != blob.crc32c:
+                raise StorageError(f"{self._uri(name)} did not arrive as it was sent (its CRC32C differs)",
+                                   mend="run the command again")
 
     def upload(self, path: Path, name: str) -> str:
-        with self._refusals(name):
-            self._bucket.blob(name).upload_from_filename(path, checksum="crc32c")
-        return f"gs://{self._bucket.name}/{name}"
+        # Beyond 8 MB the client sends pieces of this size, each again until it has arrived.
+        blob = self._bucket.blob(name, chunk_size=_PIECE)
+        try:
+            with self._refusals(name):
+                # Safe to repeat: what is there is never replaced.
+                blob.upload_from_filename(path, if_generation_match=0, checksum="crc32c")
+        except _Taken as error:
+            # Perhaps by this very upload, the answer to which was lost.
+            with self._refusals(name):
+                stored = self._bucket.get_blob(name)
+            if stored is None or stored.crc32c != _crc32c(path) or stored.size != path.stat().st_size:
+                raise _taken(self._uri(name)) from error
+        except OSError as error:
+            raise StorageError(f"{path} could not be read: {error.strerror or error}",
+                               mend="check that it is there and readable") from error
+        return self._uri(name)
 
     def delete(self, prefix: str) -> int:
         _need_folder(prefix)
-        names = self.list(prefix)
+        blobs = self._blobs(prefix)
+        for blob in blobs:
+            # Somebody else, or a request whose answer was lost, may have deleted it in between.
+            with self._refusals(blob.name), suppress(api_exceptions.NotFound):
+                blob.delete(if_generation_match=blob.generation)
+        return len(blobs)
+
+    def _blobs(self, prefix: str) -> tuple[storage.Blob, ...]:
         with self._refusals(prefix):
-            for name in names:
-                # Somebody else may have deleted it in between.
-                with suppress(api_exceptions.NotFound):
-                    self._bucket.blob(name).delete()
-        return len(names)
+            return tuple(self._bucket.list_blobs(prefix=prefix, fields="items(name,generation),nextPageToken"))
+
+    def _uri(self, name: str) -> str:
+        return f"gs://{self._bucket.name}/{name}"
 
     @contextmanager
     def _refusals(self, name: str) -> Iterator[None]:
         """The client's exceptions as ours, and the network's; a local file's `OSError` passes."""
-        uri = f"gs://{self._bucket.name}/{name}"
+        uri = self._uri(name)
         try:
             yield
         except api_exceptions.NotFound as error:
-            raise StorageError(f"{uri} is not there ({error.message})",
+            raise StorageError(f"{uri} is not there ({_words(error)})",
                                mend="check [engine] bucket, or make the bucket") from error
-        except api_exceptions.GoogleAPICallError as error:
-            raise StorageError(f"Cloud Storage refused {uri} ({error.message})",
-                               mend="check [engine] bucket, and that the account may read and write objects in it") \
+        except api_exceptions.PreconditionFailed as error:
+            raise _Taken(f"{uri} was changed by somebody else at the same time", mend="run the command again") \
                 from error
+        except api_exceptions.Unauthorized as error:
+            raise StorageError(f"there are no credentials for {uri}, or they are not accepted ({_words(error)})",
+                               mend=_SIGN_IN) from error
+        except api_exceptions.Forbidden as error:
+            raise StorageError(f"the account may not do this with {uri} ({_words(error)})", mend=_GRANT) from error
+        except (api_exceptions.TooManyRequests, api_exceptions.ServerError) as error:
+            raise StorageError(f"Cloud Storage does not serve {uri} for now ({_words(error)})",
+                               mend="wait a few minutes, then run the command again") from error
+        except api_exceptions.GoogleAPICallError as error:
+            raise StorageError(f"Cloud Storage refused {uri} ({_words(error)})",
+                               mend="check [engine] bucket and the name of the object") from error
         except auth_exceptions.RefreshError as error:
-            raise StorageError(f"the credentials for {uri} are not accepted ({error})",
-                               mend="sign in with: gcloud auth application-default login; or set [engine]"
-                                    " service_account_key to a key that is in force") from error
+            raise StorageError(f"the credentials for {uri} are not accepted ({error})", mend=_SIGN_IN) from error
         except (api_exceptions.RetryError, auth_exceptions.TransportError, requests.RequestException,
                 ConnectionError, TimeoutError) as error:
             raise StorageError(f"Cloud Storage cannot be reached for {uri} ({error})",
@@ -173,6 +226,22 @@ class CloudStorage:
         except DataCorruption as error:
             raise StorageError(f"{uri} did not arrive as it was sent ({error})",
                                mend="run the command again") from error
+
+
+class _Taken(StorageError):
+    """The object is not the version that was meant."""
+
+
+class _Summed:
+    """A file that sums what is written to it."""
+
+    def __init__(self, file: BinaryIO, checksum: Any) -> None:
+        self._file = file
+        self._checksum = checksum
+
+    def write(self, block: bytes) -> int:
+        self._checksum.update(block)
+        return self._file.write(block)
 
 
 def open(engine: Engine, bucket: str) -> Storage:
@@ -187,13 +256,23 @@ def _need_folder(prefix: str) -> None:
         raise ValueError(f"the prefix {prefix!r} of what to delete does not name a folder: end it in '/'")
 
 
-def _copy(source: Path, target: Path) -> None:
-    part = temporary_name(target)
+def _taken(uri: str) -> StorageError:
+    return StorageError(f"{uri} is there already, with another content", mend="delete or rename that object first")
+
+
+def _words(error: api_exceptions.GoogleAPICallError) -> str:
+    """What the service said; the client puts the request before it."""
+    said = getattr(error.response, "text", None)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, part)
-        part.replace(target)
-    except OSError as error:
-        raise storage_error(target, error) from error
-    finally:
-        part.unlink(missing_ok=True)
+        return str(json.loads(said or "")["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return str(said or error.message).strip()
+
+
+def _crc32c(path: Path) -> str:
+    """The CRC32C of a file as Cloud Storage writes it."""
+    found = _new_crc32c()
+    with path.open("rb") as file:
+        while block := file.read(_PIECE):
+            found.update(block)
+    return base64.b64encode(found.digest()).decode()

@@ -19,7 +19,7 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +30,9 @@ import google_crc32c
 from agrispec.errors import DataError, StorageError
 from agrispec.formats.asset_tree import AssetTree
 from agrispec.formats.atomic import take_name, temporary_name, write_files
+
+# The library has no types.
+_new_crc32c: Callable[[], Any] = google_crc32c.Checksum
 
 _BLOCK = 2**20
 _KEPT_SUMS = 10_000
@@ -224,7 +227,7 @@ class ObjectStore:
                 self._sums.move_to_end(key)
                 return self._sums[key]
         file.seek(0)
-        crc, md5 = google_crc32c.Checksum(), hashlib.md5(usedforsecurity=False)
+        crc, md5 = _new_crc32c(), hashlib.md5(usedforsecurity=False)
         while block := file.read(_BLOCK):
             crc.update(block)
             md5.update(block)

@@ -159,7 +159,7 @@ def application(service: Service, url: str, computing: ThreadPoolExecutor, quick
         return _response(Refusal(code, f"The local engine has no method for {request.method} "
                                        f"{request.scope['path']}.").body, code)
 
-    objects = storage_api.routes(ObjectStore(service.tree), lambda request: _check_origin(request, hosts))
+    objects = storage_api.routes(ObjectStore(service.tree), url, lambda request: _check_origin(request, hosts))
     return Starlette(routes=[*objects,
                              StarletteRoute("/{path:path}", serve, methods=["GET", "POST", "PATCH", "DELETE"])],
                      exception_handlers={HTTPException: refuse})

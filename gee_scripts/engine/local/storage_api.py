@@ -40,14 +40,15 @@ _CONDITIONS = {"ifGenerationMatch": "generation", "ifGenerationNotMatch": "not_g
                "ifMetagenerationMatch": "metageneration", "ifMetagenerationNotMatch": "not_metageneration"}
 
 
-def routes(store: ObjectStore, check: Callable[[Request], None]) -> list[Route]:
+def routes(store: ObjectStore, url: str, check: Callable[[Request], None]) -> list[Route]:
     """The routes below /storage, /upload/storage and /download/storage.
 
     Args:
         store: where the objects are.
+        url: of this server, for the links in its answers.
         check: raises for a request that this server does not answer at all.
     """
-    api, uploads = _Api(store), Uploads(store)
+    api, uploads = _Api(store, url), Uploads(store, url)
 
     async def answer(request: Request) -> Response:
         try:
@@ -92,8 +93,9 @@ def preconditions(query: Mapping[str, str], source: bool = False) -> Preconditio
 class _Api:
     """Answers to requests without content."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, url: str) -> None:
         self._store = store
+        self._url = url
         one = r"/b/(?P<bucket>[^/]+)"
         each = rf"{one}/o/(?P<name>[^/]+)"
         target = r"/b/(?P<to_bucket>[^/]+)/o/(?P<to_name>[^/]+)"
@@ -118,15 +120,15 @@ class _Api:
     def _buckets(self, request: Request, path: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
         prefix = request.query_params.get("prefix", "")
         page, token = _page([name for name in self._store.buckets() if name.startswith(prefix)], request)
-        return {"kind": "storage#buckets", "items": [_bucket(name) for name in page], **token}
+        return {"kind": "storage#buckets", "items": [self._described_bucket(name) for name in page], **token}
 
     def _create_bucket(self, request: Request, path: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
         self._store.create_bucket(str(body.get("name", "")))
-        return _bucket(str(body["name"]))
+        return self._described_bucket(str(body["name"]))
 
     def _bucket(self, request: Request, path: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
         self._store.bucket(path["bucket"])
-        return _bucket(path["bucket"])
+        return self._described_bucket(path["bucket"])
 
     def _delete_bucket(self, request: Request, path: Mapping[str, str], body: Mapping[str, Any]) -> Response:
         self._store.delete_bucket(path["bucket"])
@@ -137,6 +139,10 @@ class _Api:
         # Whoever reaches this server may do everything.
         return {"kind": "storage#testIamPermissionsResponse",
                 "permissions": request.query_params.getlist("permissions")}
+
+    def _described_bucket(self, name: str) -> dict[str, Any]:
+        return {"kind": "storage#bucket", "id": name, "name": name, "selfLink": f"{self._url}/storage/v1/b/{name}",
+                "location": "US", "storageClass": "STANDARD", "metageneration": "1", "etag": "CAE="}
 
     # -- objects
 
@@ -178,7 +184,7 @@ class _Api:
             raise
         properties = stored.properties
         headers = {"Content-Length": str(last - first), "Accept-Ranges": "bytes",
-                   "X-Goog-Hash": f"crc32c={sums.crc32c},md5={sums.md5}",
+                   "X-Goog-Hash": f"crc32c={sums.crc32c}" + ("" if stored.components else f",md5={sums.md5}"),
                    "X-Goog-Generation": str(stored.generation), "X-Goog-Metageneration": str(stored.metageneration),
                    "X-Goog-Stored-Content-Length": str(stored.size),
                    "X-Goog-Stored-Content-Encoding": properties.get("contentEncoding", "identity"),
@@ -231,7 +237,8 @@ class _Api:
         created, updated = _time(stored.generation), _time(stored.updated)
         resource: dict[str, Any] = {
             "kind": "storage#object", "id": f"{stored.bucket}/{stored.name}/{stored.generation}",
-            "selfLink": address, "mediaLink": f"/download{address}?generation={stored.generation}&alt=media",
+            "selfLink": self._url + address,
+            "mediaLink": f"{self._url}/download{address}?generation={stored.generation}&alt=media",
             "contentType": "application/octet-stream", **stored.properties,
             "bucket": stored.bucket, "name": stored.name, "size": str(stored.size), "storageClass": "STANDARD",
             "generation": str(stored.generation), "metageneration": str(stored.metageneration),
@@ -314,11 +321,6 @@ def _blocks(file: BinaryIO, first: int, last: int) -> Iterator[bytes]:
         while first < last and (block := file.read(min(_BLOCK, last - first))):
             first += len(block)
             yield block
-
-
-def _bucket(name: str) -> dict[str, Any]:
-    return {"kind": "storage#bucket", "id": name, "name": name, "selfLink": f"/storage/v1/b/{name}", "location": "US",
-            "storageClass": "STANDARD", "metageneration": "1", "etag": "CAE="}
 
 
 def _etag(stored: Stored) -> str:

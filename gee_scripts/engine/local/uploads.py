@@ -48,8 +48,9 @@ class _Session:
 class Uploads:
     """The uploads into a store. Resumable ones live as long as the server."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, url: str) -> None:
         self._store = store
+        self._url = url
         self._sessions: dict[str, _Session] = {}
 
     async def answer(self, request: Request, bucket: str, conditions: Preconditions) -> Response | Stored:
@@ -89,7 +90,7 @@ class Uploads:
         key = uuid.uuid4().hex
         self._sessions[key] = _Session(bucket=bucket, name=name, properties=properties, conditions=conditions,
                                        part=await run_in_threadpool(self._store.part), begun=time.monotonic())
-        where = f"{request.url.scheme}://{request.headers['host']}{request.scope['raw_path'].decode()}"
+        where = f"{self._url}{request.scope['raw_path'].decode()}"
         return Response(status_code=200, headers={"Location": f"{where}?uploadType=resumable&upload_id={key}",
                                                   "X-GUploader-UploadID": key})
 
