@@ -16,6 +16,7 @@ from gee_scripts.engine.local.algorithms import (
     collections,
     columns,
     confusion,
+    convolutions,
     dates,
     distances,
     elements,
@@ -33,7 +34,9 @@ from gee_scripts.engine.local.algorithms import (
     naming,
     neighbourhoods,
     numbers,
+    painting,
     pictures,
+    piles,
     pixel_types,
     places,
     projections,
@@ -50,8 +53,8 @@ from gee_scripts.engine.local.algorithms import (
 )
 
 __all__ = ["aggregates", "arithmetic", "array_images", "array_statistics", "arrays", "bands", "bits", "casting",
-           "classifiers", "collections", "columns", "confusion", "dates", "distances", "elements", "expressions",
-           "extracts", "feature_geometries", "filters", "geometries", "joins", "kernels", "lists", "masks",
-           "matrices", "measures", "naming", "neighbourhoods", "numbers", "pictures", "pixel_types", "places",
-           "projections", "recoding", "reducers", "regions", "reprojection", "resampling", "sampling", "special",
-           "stacks", "texts", "vectors"]
+           "classifiers", "collections", "columns", "confusion", "convolutions", "dates", "distances", "elements",
+           "expressions", "extracts", "feature_geometries", "filters", "geometries", "joins", "kernels", "lists",
+           "masks", "matrices", "measures", "naming", "neighbourhoods", "numbers", "painting", "pictures", "piles",
+           "pixel_types", "places", "projections", "recoding", "reducers", "regions", "reprojection", "resampling",
+           "sampling", "special", "stacks", "texts", "vectors"]
