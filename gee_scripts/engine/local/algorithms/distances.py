@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from agrispec.grid import Grid
-from gee_scripts.engine.local.algorithms.kernels import DISTANCES, Cells, weights_of
-from gee_scripts.engine.local.algorithms.neighbourhoods import Around, scale_of
+from gee_scripts.engine.local.algorithms.around import Around, as_mask, scale_of
+from gee_scripts.engine.local.algorithms.cells import DISTANCES, Cells, weights_of
 from gee_scripts.engine.local.raster import Apply, Band, Mask, PixelType, seen
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Image, Kernel
@@ -87,14 +87,10 @@ def connected_components(image: Image, connectedness: Kernel, most: int) -> Imag
     lead = image.bands[0]
     node = Around(bands=(lead,), reach=lambda grid: reach,
                   function=partial(_labels, tuple(cells.offsets), size, reach))
-    mask = Apply(lambda found: _as_mask(found[1]), (node,))
+    mask = Apply(lambda found: as_mask(found[1]), (node,))
     labels = replace(lead, name="labels", type=PixelType.of(np.int64), size=None, mask=mask,
                      values=Apply(lambda found: found[0], (node,)))
     return image.with_bands([*(replace(band, mask=Apply(_smaller, (band.mask, mask))) for band in image.bands), labels])
-
-
-def _as_mask(found: Array) -> Mask:
-    return None if found.all() else found
 
 
 def _smaller(own: Mask, objects: Mask) -> Mask:
@@ -161,7 +157,7 @@ def fast_distance_transform(image: Image, neighborhood: int, units: str, metric:
 
 def _far(band: Band, name: str, dtype: Any, node: Around) -> Band:
     return replace(band, name=name, type=PixelType.of(dtype), size=None, values=Apply(lambda found: found[0], (node,)),
-                   mask=Apply(lambda found: _as_mask(found[1]), (node,)))
+                   mask=Apply(lambda found: as_mask(found[1]), (node,)))
 
 
 @algorithm("Image.distance", lacks="Needs a kernel.")

@@ -14,14 +14,14 @@ from rasterio.transform import Affine
 
 from agrispec.grid import Grid
 from gee_scripts.engine.local.algorithms import tuples
+from gee_scripts.engine.local.algorithms.around import Around, as_mask
 from gee_scripts.engine.local.algorithms.distances import components
-from gee_scripts.engine.local.algorithms.neighbourhoods import Around
 from gee_scripts.engine.local.algorithms.records import over_records, table
 from gee_scripts.engine.local.algorithms.reducers import plain
 from gee_scripts.engine.local.algorithms.regions import titled
 from gee_scripts.engine.local.domains import Projection, centres, coordinates, transformer
 from gee_scripts.engine.local.frame import bounding_grid, projection_for, region_pixels
-from gee_scripts.engine.local.raster import Apply, Band, Mask, Node, PixelType, read
+from gee_scripts.engine.local.raster import Apply, Band, Node, PixelType, read
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import (
     SYSTEM_INDEX,
@@ -218,11 +218,8 @@ def distance(collection: Collection, radius: float, error: float) -> Image:
             shapes.append(part.boundary if part.geom_type == "Polygon" else part)
     node = Around(bands=(), reach=lambda grid: 0, function=partial(_to_nearest, shapes, radius))
     return Image(bands=(Band(name="distance", type=PixelType.of(np.float64), composite=True,
-                             values=Apply(lambda found: found[0], (node,)), mask=Apply(_known, (node,))),))
-
-
-def _known(found: tuple[Array, Array]) -> Mask:
-    return None if found[1].all() else found[1]
+                             values=Apply(lambda found: found[0], (node,)),
+                             mask=Apply(lambda found: as_mask(found[1]), (node,))),))
 
 
 def _to_nearest(shapes: Sequence[shapely.Geometry], radius: float, values: list[Array], masks: list[Array],

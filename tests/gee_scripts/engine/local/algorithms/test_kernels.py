@@ -11,7 +11,7 @@ from scipy import ndimage, stats
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
-from gee_scripts.engine.local.algorithms.kernels import weights_of
+from gee_scripts.engine.local.algorithms.cells import weights_of
 from gee_scripts.engine.local.domains import Points, Projection
 from gee_scripts.engine.local.raster import read
 
