@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from gee_scripts.engine.local.algorithms.arithmetic import matched, tightest, united, widest
+from gee_scripts.engine.local.algorithms.arithmetic import matched, tightest, widest
 from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.domains import Domain, centres
 from gee_scripts.engine.local.nodes import Filled
@@ -209,26 +209,38 @@ def _replaced(dtype: np.dtype[Any], values: Array, test: Array, test_mask: Mask,
     return np.where(chosen, cast(other, dtype), cast(values, dtype))
 
 
-@algorithm("Image.blend")
+@algorithm("Image.blend",
+           differs="what is under a mask between 0 and 1 shows through by its own mask, as one picture does under "
+                   "another")
 def blend(bottom: Image, top: Image) -> Image:
     """The top image over the bottom one, by its mask."""
+    masks: dict[tuple[int, int], Node] = {}
     bands = []
     for low, high, name in matched(bottom, top):
-        dtype = united(tightest(low), tightest(high)) if low.type != high.type else low.type.dtype
-        values = Apply(partial(_over, dtype), (low.values, high.values, high.mask))
-        bands.append(replace(low, name=name, type=PixelType(dtype), values=values,
-                             mask=Apply(_larger, (low.mask, high.mask))))
-    return bottom.with_bands(bands)
+        dtype = widest(tightest(low), tightest(high))
+        values = Apply(partial(_over, dtype), (low.values, low.mask, high.values, high.mask))
+        mask = masks.setdefault((id(low.mask), id(high.mask)), Apply(_either, (low.mask, high.mask)))
+        bands.append(replace(low, name=name, type=PixelType(dtype), values=values, mask=mask))
+    footprint = None if bottom.footprint is None or top.footprint is None else bottom.footprint + top.footprint
+    return replace(bottom, bands=tuple(bands), footprint=footprint, id=None)
 
 
-def _over(dtype: np.dtype[Any], low: Array, high: Array, weight: Mask) -> Array:
-    if weight is None:
+def _over(dtype: np.dtype[Any], low: Array, low_mask: Mask, high: Array, high_mask: Mask) -> Array:
+    if high_mask is None:
         return cast(high, dtype)
-    share = weight.astype(np.float64)
-    return cast(high * share + low * (1 - share), dtype)
+    if high_mask.dtype == np.bool_:
+        return choose(high_mask, cast(high, dtype), cast(low, dtype))
+    share = high_mask.astype(np.float64)
+    rest = (1 - share) * (1.0 if low_mask is None else low_mask)
+    whole = share + rest
+    mixed = (np.where(share > 0, high, 0) * share + np.where(rest > 0, low, 0) * rest) / np.where(whole > 0, whole, 1)
+    return cast(mixed if dtype.kind == "f" else np.rint(mixed), dtype)
 
 
-def _larger(first: Mask, second: Mask) -> Mask:
-    return None if first is None or second is None else np.maximum(first, second)
-
-
+def _either(low: Mask, high: Mask) -> Mask:
+    if low is None or high is None:
+        return None
+    if low.dtype == np.bool_ and high.dtype == np.bool_:
+        return np.logical_or(low, high)
+    share = high.astype(np.float32)
+    return share + low * (1 - share)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from agrispec.errors import EngineError
+from agrispec.grid import Grid
 from gee_scripts.engine.local.colours import parsed
 from gee_scripts.engine.local.raster import read
 
@@ -124,3 +125,41 @@ def test_colours_are_read_as_css_writes_them(text: str, colour: Any) -> None:
             parsed(text)
     else:
         assert parsed(text) == colour
+
+
+def test_one_image_lies_over_another_by_its_mask(world: Any, image: ee.Image) -> None:
+    over = image.select("a").updateMask(image.select("b").gt(1000))
+    found = world.pixels(image.select("c").blend(over))["c"]
+    top = (A != 0) & (B > 1000)
+    np.testing.assert_array_equal(found.mask, ~top & (C == 0))
+    np.testing.assert_array_equal(found.data[~found.mask], np.where(top, A, C)[~found.mask])
+    assert found.dtype == np.uint16
+
+
+def test_opacities_mix_as_in_one_picture_under_another(world: Any, client: None) -> None:
+    bottom, top = ee.Image(100.0).updateMask(0.5), ee.Image(200.0).updateMask(0.25)
+    (values, mask), = read(world.value(bottom.blend(top)).bands, world.grid)
+    opacity = 0.25 + 0.5 * 0.75
+    np.testing.assert_allclose(mask, opacity)
+    np.testing.assert_allclose(values, (200 * 0.25 + 100 * 0.5 * 0.75) / opacity)
+    nothing = ee.Image(100.0).updateMask(0)
+    (values, mask), = read(world.value(nothing.blend(top)).bands, world.grid)
+    np.testing.assert_allclose(values, 200)
+    np.testing.assert_allclose(mask, 0.25)
+
+
+def test_a_single_band_goes_with_all_of_the_other_image(world: Any, image: ee.Image) -> None:
+    three = image.select(["a", "b", "c"])
+    assert list(world.pixels(three.blend(ee.Image(1)))) == ["a", "b", "c"]
+    found = world.pixels(ee.Image(1).blend(three))
+    assert list(found) == ["a", "b", "c"]
+    np.testing.assert_array_equal(found["b"], np.where(B == 0, 1, B))
+
+
+def test_blended_images_of_two_projections_meet_at_the_centres_of_pixels(world: Any, image: ee.Image) -> None:
+    coarse = Grid(crs="EPSG:32631", transform=(40.0, 0, 500000.0, 0, -40.0, 5400000.0), width=3, height=5)
+    plane = np.arange(1, 16, dtype=np.uint16).reshape(5, 3)
+    world.images["two"] = world.make({"x": plane}, grid=coarse)
+    found = world.pixels(image.select("a").unmask(7).blend(ee.Image("two")))["a"]
+    np.testing.assert_array_equal(found[:, :12], plane.repeat(4, 0).repeat(4, 1))
+    np.testing.assert_array_equal(found[:, 12:], np.where(A == 0, 7, A)[:, 12:])

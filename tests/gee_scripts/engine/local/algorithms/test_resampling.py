@@ -8,11 +8,12 @@ import ee
 import numpy as np
 import pytest
 import rasterio
+from pyproj import Transformer
 from rasterio.warp import Resampling, reproject
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
-from gee_scripts.engine.local.domains import Points, Projection
+from gee_scripts.engine.local.domains import Points, Projection, centres
 
 UTM = "EPSG:32631"
 OWN = Grid(crs=UTM, transform=(30.0, 0.0, 500010.0, 0.0, -30.0, 5399990.0), width=14, height=12)
@@ -154,3 +155,21 @@ def test_a_changed_projection_shows_the_same_pixels_elsewhere(world: Any, plane:
     assert world.pixels(moved, OWN)["a"].mask.all()
     bounds = world.value(moved.geometry()).to(target.crs).bounds
     np.testing.assert_allclose(bounds, target.bounds)
+
+
+@pytest.mark.parametrize("asked", [THREE, FINE, DEGREES])
+def test_a_reprojection_fixes_the_grid_of_what_was_before_it(world: Any, plane: np.ndarray, asked: Grid) -> None:
+    fixed = ["EPSG:32631", list(THREE.transform)]
+    mean = ee.Image("own").reduceResolution(ee.Reducer.mean()).reproject(*fixed)
+    between = ee.Image("own").resample().reproject(*fixed)
+    wide = Grid(crs=UTM, transform=THREE.transform, width=5, height=4)
+    for graph, coarse in ((mean, ee.Image("own").reduceResolution(ee.Reducer.mean())),
+                          (between, ee.Image("own").resample())):
+        expected = world.pixels(coarse, wide)["a"]
+        found = world.pixels(graph, asked)["a"]
+        x, y = centres(asked)
+        if asked.crs != UTM:
+            x, y = Transformer.from_crs(asked.crs, UTM, always_xy=True).transform(x, y)
+        columns, rows = ((x - 500010) // 90).astype(int), ((5399990 - y) // 90).astype(int)
+        np.testing.assert_array_equal(found.filled(0), expected[rows, columns].filled(0))
+        assert not found.mask.all()
