@@ -252,9 +252,11 @@ class ObjectStore:
     def put(self, bucket: str, name: str, part: Path, properties: Mapping[str, Any], conditions: Preconditions,
             components: int = 0) -> Stored:
         """Make a whole file the present version of an object; `part` is gone afterwards, however it ends."""
-        path = self._path(bucket, name)
+        properties = _merged({}, properties)
         try:
+            path = self._path(bucket, name)
             with _disk():
+                conditions.check(self.find(bucket, name))
                 self._compare(part, properties)
                 with self._lock:
                     self.bucket(bucket)
@@ -264,7 +266,7 @@ class ObjectStore:
                     self._newest = max(time.time_ns() // 1000, before + 1)
                     os.utime(part, ns=(self._newest * 1000,) * 2)
                     stored = self._stored(bucket, name, path, part.stat())
-                    stored = replace(stored, properties=dict(properties), components=components,
+                    stored = replace(stored, properties=properties, components=components,
                                      updated=stored.generation)
                     self._describe(stored)
                     self._place(part, path, new=conditions.generation == 0)
@@ -388,6 +390,9 @@ def said(body: Mapping[str, Any]) -> dict[str, Any]:
     if not all(value is None or isinstance(value, str) for value in
                [*flat, *(value for key, value in texts.items() if key != "metadata")]):
         raise Refused(400, "Invalid value in the object resource: texts are expected.")
+    # They become headers of answers.
+    if not all(value.isascii() and value.isprintable() for value in texts.values() if isinstance(value, str)):
+        raise Refused(400, "Invalid value in the object resource: printable ASCII is expected.")
     return texts
 
 

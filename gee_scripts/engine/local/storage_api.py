@@ -176,12 +176,8 @@ class _Api:
         return self._media(request, stored) if query.get("alt") == "media" else self.described(stored)
 
     def _media(self, request: Request, stored: Stored) -> Response:
+        first, last = _range(request.headers.get("range"), stored.size)
         file, sums = self._store.open(stored)
-        try:
-            first, last = _range(request.headers.get("range"), stored.size)
-        except Refused:
-            file.close()
-            raise
         properties = stored.properties
         headers = {"Content-Length": str(last - first), "Accept-Ranges": "bytes",
                    "X-Goog-Hash": f"crc32c={sums.crc32c}" + ("" if stored.components else f",md5={sums.md5}"),
@@ -198,7 +194,7 @@ class _Api:
 
     def _patch(self, request: Request, path: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
         stored = self._store.get(path["bucket"], path["name"], _integer(request.query_params, "generation"))
-        return self.described(self._store.patch(stored, said(body), preconditions(request.query_params)))
+        return self.described(self._store.patch(stored, _unsummed(said(body)), preconditions(request.query_params)))
 
     def _delete(self, request: Request, path: Mapping[str, str], body: Mapping[str, Any]) -> Response:
         query = request.query_params
@@ -213,16 +209,16 @@ class _Api:
             preconditions(wanted if isinstance(wanted, dict) else {}).check(source)
             sources.append(source)
         destination = body.get("destination")
-        return self.described(self._store.compose(
-            path["bucket"], path["name"], sources, said(destination if isinstance(destination, dict) else {}),
-            preconditions(request.query_params)))
+        # A client that appends describes the object by what it was before.
+        properties = _unsummed(said(destination if isinstance(destination, dict) else {}))
+        return self.described(self._store.compose(path["bucket"], path["name"], sources, properties,
+                                                  preconditions(request.query_params)))
 
     def _copy(self, request: Request, path: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
         query = request.query_params
         source = self._store.get(path["bucket"], path["name"], _integer(query, "sourceGeneration"))
         preconditions(query, source=True).check(source)
-        properties = {key: value for key, value in (said(body) or source.properties).items()
-                      if key not in ("crc32c", "md5Hash")}
+        properties = _unsummed(said(body) or source.properties)
         return self.described(self._store.copy(source, path["to_bucket"], path["to_name"], properties,
                                                preconditions(query)))
 
@@ -321,6 +317,10 @@ def _blocks(file: BinaryIO, first: int, last: int) -> Iterator[bytes]:
         while first < last and (block := file.read(min(_BLOCK, last - first))):
             first += len(block)
             yield block
+
+
+def _unsummed(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in properties.items() if key not in ("crc32c", "md5Hash")}
 
 
 def _etag(stored: Stored) -> str:
