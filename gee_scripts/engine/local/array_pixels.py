@@ -57,6 +57,8 @@ def over_pixels(function: Callable[..., Array], ranks: Sequence[int], keyed: int
     free = len(values) - keyed
     if all(item.dtype != object for item in plain) and all(lead == () for lead in leads[free:]):
         lead = np.broadcast_shapes(*leads)
+        for item, own in zip(plain, leads, strict=True):
+            check_room(lead, item.shape[len(own):])
         arrays = [np.broadcast_to(item, lead + item.shape[len(own):]) for item, own in zip(plain, leads, strict=True)]
         return np.asarray(function(*arrays[:free], *plain[free:])).astype(dtype, copy=False)
     lead = np.broadcast_shapes(*leads, () if known is None else known.shape)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from agrispec.errors import EngineError
+from gee_scripts.engine.local.evaluate import evaluate
 
 FEW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 
@@ -213,3 +214,31 @@ def test_numbers_of_an_array_are_held_by_its_type(world: Any) -> None:
     assert world.value(ee.Array([300.0], ee.PixelType.uint8())).tolist() == [255]
     assert world.value(ee.Array([2**31 - 1]).add(1)).tolist() == [2**31]
     assert math.isnan(world.value(ee.Array([-1]).sqrt()).item())
+
+
+@pytest.mark.parametrize("make", [
+    lambda: ee.Array([1, 2]).repeat(0, 10**9), lambda: ee.Array([1]).pad([10**9]), lambda: ee.Array.identity(10**6),
+    lambda: ee.Array([1]).repeat(0, 10**6).repeat(1, 1).matrixToDiag(),
+    lambda: ee.Image(1).toArray().arrayPad([10**6]), lambda: ee.Image(1).toArray().arrayRepeat(0, 10**8),
+    lambda: ee.List.sequence(1, 60).iterate(lambda _, array: ee.Array.cat([array, array]), ee.Array([1])),
+])
+def test_arrays_that_no_memory_holds_are_refused(world: Any, make: Callable[[], Any]) -> None:
+    graph = make()
+    compute = world.value
+    if isinstance(graph, ee.Image):
+        world.images["x"] = world.make({"x": np.ones((20, 24))})
+        compute, graph = world.pixels, graph.add(ee.Image("x"))
+    with pytest.raises(EngineError, match="User memory limit exceeded"):
+        compute(graph)
+
+
+def test_lists_are_arrays_where_a_graph_gives_them_so(world: Any) -> None:
+    """A graph may hold plain lists: the client wraps what it knows to be arrays, and functions need not."""
+    def product(right: list[list[int]]) -> Any:
+        call = {"functionName": "Array.matrixMultiply", "arguments": {
+            "left": {"constantValue": [[1, 2], [3, 4]]}, "right": {"constantValue": right}}}
+        return evaluate({"result": "0", "values": {"0": {"functionInvocationValue": call}}}, world)
+
+    assert product([[1], [1]]).tolist() == [[3], [7]]
+    with pytest.raises(EngineError, match="Expected type: Array. Actual type: List"):
+        product([[1], [1, 2]])
