@@ -13,6 +13,7 @@ from agrispec.grid import Grid
 from gee_scripts.engine.local.algorithms.cells import rows_of
 from gee_scripts.engine.local.domains import Domain, Points, Projection
 from gee_scripts.engine.local.raster import Band, Mask, Node
+from gee_scripts.engine.local.registry import AlgorithmError
 from gee_scripts.engine.local.values import Kernel
 
 Array = NDArray[Any]
@@ -34,6 +35,12 @@ class Around(Node):
     bands: tuple[Band, ...]
     reach: Callable[[Grid], int]
     function: Callable[[list[Array], list[Array], Grid], Any]
+
+    def __post_init__(self) -> None:
+        for band in self.bands:
+            if band.type.dimensions:
+                raise AlgorithmError(f"band '{band.name}' holds arrays",
+                                     mend="give scalar bands: use arrayGet or arrayFlatten first")
 
     def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
         """The input, over the edges too."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from gee_scripts.engine.local.algorithms import histograms
+from gee_scripts.engine.local.registry import AlgorithmError
 from gee_scripts.engine.local.values import Part
 
 Array = NDArray[Any]
@@ -22,6 +23,11 @@ Array = NDArray[Any]
 TALWAR = 2.795
 ROUNDS = 50
 """Reweighted fits at most; Talwar's weights repeat after a few."""
+
+BLOCK = 4_000_000
+"""Numbers, or pairs of them, that are fitted at once."""
+MOST_PAIRS = 30_000_000
+"""Of records of one pixel or region."""
 
 DIMENSIONS = {"linearRegression": (2, 1), "robustLinearRegression": (2, 1), "ridgeRegression": (2, 1, 1),
               "covariance": (2,), "centeredCovariance": (2,), "fixed2DHistogram": (2, 1, 1)}
@@ -53,7 +59,22 @@ def fitted(part: Part, columns: Sequence[Array], share: Array) -> tuple[Array, .
     Returns:
         (…) an output, and the axes of its arrays; anything where fewer than `least` records are there.
     """
-    return FITS[part.kind](part, [np.asarray(column, np.float64) for column in columns], np.asarray(share, np.float64))
+    number, shape = len(share), share.shape[1:]
+    pixels = int(np.prod(shape, dtype=np.int64))
+    cells = number * (number - 1) // 2 if part.kind == "sensSlope" else sum(
+        column.size // max(pixels, 1) for column in columns)
+    if cells > MOST_PAIRS:
+        raise AlgorithmError(f"Reducer.{part.kind} of {number} records compares {cells} pairs",
+                             mend="use a larger scale, or a sample of the records")
+    flat = [np.asarray(column).reshape((number, pixels, *column.shape[share.ndim:])) for column in columns]
+    weights = np.asarray(share).reshape((number, pixels))
+    # A block of pixels at a time: what fits are made of is many times larger than the pixels.
+    block = max(BLOCK // max(cells, 1), 1)
+    blocks = [FITS[part.kind](part, [np.asarray(column[:, place:place + block], np.float64) for column in flat],
+                              np.asarray(weights[:, place:place + block], np.float64))
+              for place in range(0, max(pixels, 1), block)]
+    found = [np.concatenate(outputs) for outputs in zip(*blocks, strict=True)]
+    return tuple(output.reshape((*shape, *output.shape[1:])) for output in found)
 
 
 def _linear_fit(part: Part, columns: Sequence[Array], share: Array) -> tuple[Array, ...]:

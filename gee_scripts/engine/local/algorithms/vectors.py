@@ -19,7 +19,7 @@ from gee_scripts.engine.local.algorithms.distances import components
 from gee_scripts.engine.local.algorithms.records import over_records, table
 from gee_scripts.engine.local.algorithms.reducers import plain
 from gee_scripts.engine.local.algorithms.regions import titled
-from gee_scripts.engine.local.domains import Projection, centres, coordinates, transformer
+from gee_scripts.engine.local.domains import Projection, centres, coordinates, is_geographic, transformer
 from gee_scripts.engine.local.frame import bounding_grid, projection_for, region_pixels
 from gee_scripts.engine.local.raster import Apply, Band, Node, PixelType, read
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
@@ -74,15 +74,28 @@ def reduce_to_vectors(image: Image, reducer: Reducer | None, geometry: Geometry 
     shapes = _outlines(numbers, len(segments[0]), grid, kind)
     first = np.zeros(len(segments[0]), values[0].dtype)
     first[numbers[inside]] = values[0][inside]
+    target = grid.crs if native else "EPSG:4326"
     found = []
-    for place, (outline, outputs) in enumerate(zip(shapes, properties, strict=True)):
+    for place, (outline, outputs) in enumerate(zip(_moved(shapes, grid.crs, target), properties, strict=True)):
         own = {SYSTEM_INDEX: str(place)} | ({} if label is None else {label: first[place].item()})
-        placed = Geometry(outline, grid.crs)
-        if not native:
-            placed = Geometry(placed.to("EPSG:4326"))
-        found.append(Feature(geometry=placed, properties=own | {
+        found.append(Feature(geometry=Geometry(outline, target), properties=own | {
             name: value for name, value in outputs.items() if value is not None}))
     return Collection(tuple(found))
+
+
+def _moved(shapes: list[shapely.Geometry], crs: str, target: str) -> list[shapely.Geometry]:
+    """Shapes in another CRS: long ones one by one, since they need more vertices first, the others at once."""
+    if crs == target or not shapes:
+        return shapes
+    west, south, east, north = shapely.bounds(shapes).T
+    long = np.maximum(east - west, north - south) > (0.02 if is_geographic(crs) else 2000.0)
+    moved = np.empty(len(shapes), object)
+    for place in np.flatnonzero(long):
+        moved[place] = Geometry(shapes[place], crs).to(target)
+    change = transformer(crs, target)
+    rest = np.array(shapes, object)[~long]
+    moved[~long] = shapely.transform(rest, lambda xy: np.column_stack(change.transform(xy[:, 0], xy[:, 1])))
+    return list(moved)
 
 
 def _whole(bands: Sequence[Band], grid: Grid) -> tuple[list[Array], list[Array]]:
@@ -102,15 +115,15 @@ def _over_segments(image: Image, reducer: Reducer, values: Sequence[Array], mask
                    count: int) -> list[dict[str, Any]]:
     bands = list(range(1, len(image.bands)))
     every = all(part.kind == "countEvery" for part in reducer.parts)
-    if not bands and every:
-        # Counting needs no band beside the one of segments.
-        bands = [0]
-    if (reducer.width > 1 and reducer.width != len(bands)) or not bands:
+    # Counting needs no band beside the one of segments.
+    if (reducer.width > 1 and reducer.width != len(bands)) or not (bands or every):
         raise AlgorithmError(f"Need {reducer.width}+1 bands for the reducer, image has {len(image.bands)}",
                              mend="give a band of segments first, then one for every input")
     order = np.argsort(numbers, axis=None, kind="stable")
     order = order[numbers.ravel()[order] >= 0]
     starts = np.searchsorted(numbers.ravel()[order], np.arange(count + 1))
+    if every:
+        return [dict.fromkeys(reducer.outputs, int(size)) for size in np.diff(starts)]
     columns, shares = [v.ravel()[order] for v in values], [m.ravel()[order] for m in masks]
     groups = [bands] if reducer.width > 1 else [[band] for band in bands]
     found = []

@@ -212,3 +212,12 @@ def test_bad_kernels_are_refused(world: Any) -> None:
                          (ee.Kernel.gaussian(1, 1, "feet"), "feet")]:
         with pytest.raises(EngineError, match=text):
             world.value(kernel)
+
+
+def test_bands_of_arrays_have_no_neighbourhoods(world: Any) -> None:
+    arrays = image(world).toArray()
+    square = ee.Kernel.square(1)
+    for graph in (arrays.convolve(square), arrays.reduceNeighborhood(ee.Reducer.mean(), square), arrays.focalMax(1),
+                  arrays.derivative(), arrays.neighborhoodToArray(ee.Kernel.square(1))):
+        with pytest.raises(EngineError, match="band 'array' holds arrays"):
+            world.value(graph)

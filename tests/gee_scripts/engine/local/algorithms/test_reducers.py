@@ -394,3 +394,22 @@ def test_what_has_no_value_per_pixel_or_does_not_fit_is_refused(world: Any) -> N
         world.value(ee.Reducer.mean().combine(ee.Reducer.linearFit(), "", True))
     with pytest.raises(EngineError, match="groupField"):
         world.value(ee.Reducer.mean().group(5))
+
+
+def test_blocks_of_pixels_do_not_show(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gee_scripts.engine.local.algorithms import regressions
+
+    collection = images(world)
+    graphs = [collection.reduce(make()) for make, _ in DOUBLE.values()]
+    whole = [raw(world, graph) for graph in graphs]
+    monkeypatch.setattr(regressions, "BLOCK", 200)
+    for graph, expected in zip(graphs, whole, strict=True):
+        for name, (values, mask) in raw(world, graph).items():
+            known = np.ones((20, 24), bool) if mask is None else mask > 0
+            np.testing.assert_allclose(values[known], expected[name][0][known], atol=1e-9)
+
+
+def test_slopes_of_too_many_pairs_are_refused(world: Any) -> None:
+    many = ee.List.sequence(1, 9000).map(lambda n: [n, n])
+    with pytest.raises(EngineError, match="compares 40495500 pairs"):
+        world.value(many.reduce(ee.Reducer.sensSlope()))
