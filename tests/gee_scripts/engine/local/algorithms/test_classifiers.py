@@ -175,3 +175,11 @@ def test_the_compiled_walk_and_its_twin_agree(samples: Any) -> None:
     x = samples[0].astype(np.float64)
     np.testing.assert_array_equal(leaves(x, *arrays), _leaves_step_by_step(x, *arrays))
     assert leaves(x[:0], *arrays).shape == (0, 5)
+
+
+@pytest.mark.parametrize(("signs", "expected"), [(("<", ">="), [1, 2, 2]), (("<=", ">"), [1, 1, 2]),
+                                                 ((">", "<="), [2, 2, 1]), ((">=", "<"), [2, 1, 1])])
+def test_the_limit_itself_goes_where_its_sign_says(world: Any, signs: tuple[str, str], expected: list[int]) -> None:
+    made = ee.Classifier.decisionTree(f"1) root 3 0 0\n 2) B2 {signs[0]} 5 1 0 1 *\n 3) B2 {signs[1]} 5 2 0 2 *")
+    table = ee.FeatureCollection([ee.Feature(None, {"B2": value}) for value in (4, 5, 6)])
+    assert [item.properties["classification"] for item in world.value(table.classify(made)).items] == expected

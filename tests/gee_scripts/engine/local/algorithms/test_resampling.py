@@ -173,3 +173,9 @@ def test_a_reprojection_fixes_the_grid_of_what_was_before_it(world: Any, plane: 
         columns, rows = ((x - 500010) // 90).astype(int), ((5399990 - y) // 90).astype(int)
         np.testing.assert_array_equal(found.filled(0), expected[rows, columns].filled(0))
         assert not found.mask.all()
+
+
+def test_moved_images_are_the_same_at_points(world: Any, plane: np.ndarray) -> None:
+    moved = ee.Image("own").translate(60, 90)
+    points = Points(Projection(UTM, OWN.transform), np.array([2, 7, 13]), np.array([0, 5, 8]))
+    np.testing.assert_array_equal(world.pixels(moved, points)["a"], plane[points.rows + 3, points.columns - 2])
