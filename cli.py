@@ -193,7 +193,8 @@ def demo(run: Path) -> None:
 def engine() -> None:
     """The embedded Earth Engine: for any `ee` script, without an account.
 
-    Assets and buckets are a folder. Processes that use one folder at once share a server: `engine serve`.
+    Assets and buckets are a folder. Processes that use one folder at once share the server of the first; `engine
+    serve` keeps one up.
     """
 
 
@@ -238,10 +239,10 @@ def run(data: Path | None, url: str | None, project: str, script: Path, argument
     if url is not None:
         scripts.run(script, arguments, url, project)
         return
-    from gee_scripts.engine.local.server import LocalServer
+    from gee_scripts.engine import embedded
     data.mkdir(parents=True, exist_ok=True)
-    with LocalServer(data, project) as server:
-        scripts.run(script, arguments, server.url, project)
+    with embedded.served(data, project) as address:
+        scripts.run(script, arguments, address, project)
 
 
 @engine.command("import")

@@ -1,9 +1,9 @@
-"""The embedded engine, started on loopback for one client: no account, no network, the same answers."""
+"""The embedded engine on loopback, for one client or several: no account, no network, the same answers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +14,7 @@ from agrispec.config import LOCAL_PROJECT, Service
 from agrispec.errors import ConfigError
 from gee_scripts.engine import script
 from gee_scripts.engine.client import Client
+from gee_scripts.engine.local.journal import FolderServed
 from gee_scripts.engine.local.server import LocalServer
 
 
@@ -28,13 +29,34 @@ def open(service: Service, home: Path) -> Client:
     if not root.is_dir():
         raise ConfigError(f"the local engine's folder {root} is not there",
                           mend="set [engine] landscape to a folder of assets; agrispec-gee demo makes one")
-    server = LocalServer(root, service.project).start()
+    held = ExitStack()
+    url = held.enter_context(served(root, service.project))
     try:
-        ee.Initialize(credentials=AnonymousCredentials(), url=server.url, project=service.project)
+        ee.Initialize(credentials=AnonymousCredentials(), url=url, project=service.project)
     except BaseException:
-        server.stop()
+        held.close()
         raise
-    return Client(name="local", project=service.project, buckets=root / "buckets", on_close=server.stop)
+    return Client(name="local", project=service.project, buckets=root / "buckets", on_close=held.close)
+
+
+@contextmanager
+def served(root: Path, project: str) -> Iterator[str]:
+    """The address of a folder's server: of the one that serves it already, else of one that ends with the block.
+
+    Raises:
+        EngineError: no port can be had, or another server is just starting.
+    """
+    server = LocalServer(root, project)
+    try:
+        url = server.start().url
+    except FolderServed as other:
+        if not other.url:
+            raise
+        url = other.url
+    try:
+        yield url
+    finally:
+        server.stop()
 
 
 @contextmanager
@@ -51,8 +73,8 @@ def session(root: Path, project: str = LOCAL_PROJECT) -> Iterator[ModuleType]:
         project: Cloud project id that assets and tasks belong to.
 
     Raises:
-        EngineError: no port can be had, or the folder is another server's.
+        EngineError: no port can be had, or another server is just starting.
     """
     root.mkdir(parents=True, exist_ok=True)
-    with LocalServer(root, project) as server, script.redirected(server.url, project) as client:
+    with served(root, project) as url, script.redirected(url, project) as client:
         yield client

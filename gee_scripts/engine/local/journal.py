@@ -35,6 +35,19 @@ _FOLDER = ".operations"
 _PART = re.compile(r"\.(.+\.[0-9a-f]{12}|[0-9a-f]{32})\.part")
 
 
+class FolderServed(EngineError):
+    """Another server has the folder.
+
+    Attributes:
+        url: where it listens; "" while it starts.
+    """
+
+    def __init__(self, root: Path, where: str) -> None:
+        super().__init__(f"{root} is served already, by {where or 'a server that is starting'}",
+                         mend="use that server, or stop it first")
+        self.url = where.rpartition(" at ")[2]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One operation as it was left.
@@ -57,7 +70,7 @@ class Journal:
         killed: the server before this one did not close it.
 
     Raises:
-        EngineError: another server holds it.
+        FolderServed: another server holds it.
         StorageError: the folder cannot be written.
     """
 
@@ -74,10 +87,11 @@ class Journal:
         except OSError as error:
             os.close(self._lock)
             where = (self._folder / "lock").read_text(encoding="utf-8", errors="replace").strip()
-            raise EngineError(f"{self._root} is served already, by {where or 'a server that is starting'}",
-                              mend="use that server, or stop it first") from error
+            raise FolderServed(self._root, where) from error
         self.killed = (self._folder / "open").exists()
         try:
+            # What the server before this one said of itself.
+            os.ftruncate(self._lock, 0)
             (self._folder / "open").touch()
         except OSError as error:
             raise storage_error(self._folder, error) from error

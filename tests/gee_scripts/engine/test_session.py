@@ -7,8 +7,10 @@ from pathlib import Path
 import ee
 import pytest
 
+from agrispec.config import Service
 from agrispec.errors import EngineError
 from gee_scripts.engine import embedded, script
+from gee_scripts.engine.local.server import LocalServer
 
 
 def test_a_session_yields_an_initialised_client_and_takes_it_away_again(tmp_path: Path) -> None:
@@ -37,10 +39,23 @@ def test_a_script_sees_its_arguments_and_its_neighbours_and_its_errors_reach_the
     (tmp_path / "main.py").write_text("import sys\nimport ee\nfrom beside import ANSWER\nee.Initialize()\n"
                                       "raise LookupError([ee.Number(ANSWER).getInfo(), *sys.argv[1:]])\n")
     with embedded.session(tmp_path / "assets"):
-        url = ee.data._get_state().api_base_url
+        url = ee.data._get_state().api_base_url.removesuffix("/api")
         with pytest.raises(LookupError) as raised:
             script.run(tmp_path / "main.py", ["a", "--b"], url, "agrispec-local")
     assert raised.value.args == ([42, "a", "--b"],)
+
+
+def test_who_comes_second_shares_the_server_and_leaves_it_running(tmp_path: Path) -> None:
+    (tmp_path / "landscape").mkdir()
+    with LocalServer(tmp_path / "landscape", "agrispec-local") as first:
+        second = embedded.open(Service(), tmp_path)
+        assert ee.data._get_state().api_base_url == f"{first.url}/api"
+        second.close()
+        with embedded.session(tmp_path / "landscape") as client:
+            assert client.Number(3).getInfo() == 3
+    with embedded.session(tmp_path / "landscape") as client:
+        assert ee.data._get_state().api_base_url != f"{first.url}/api"
+        assert client.Number(4).getInfo() == 4
 
 
 def test_an_address_that_nobody_serves_is_told() -> None:
