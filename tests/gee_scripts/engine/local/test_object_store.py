@@ -179,9 +179,36 @@ def test_a_write_over_another_version_than_the_one_seen_is_refused(bucket):
     assert bucket.blob("a").download_as_bytes() == b"second"
 
 
-def test_versions_that_follow_at_once_are_told_apart(bucket):
-    generations = [stored(bucket, "a", str(number)).generation for number in range(50)]
+def test_versions_that_follow_at_once_are_told_apart(tmp_path):
+    store = ObjectStore(AssetTree(tmp_path))
+    store.create_bucket("mine")
+    generations = [store.put("mine", "a", store.part(), {}, Preconditions()).generation for _ in range(200)]
     assert sorted(set(generations)) == generations
+
+
+def test_of_many_who_replace_the_version_they_saw_one_wins(tmp_path):
+    store, outcomes = ObjectStore(AssetTree(tmp_path)), []
+    store.create_bucket("mine")
+    seen = store.put("mine", "a", store.part(), {}, Preconditions()).generation
+    barrier = threading.Barrier(6)
+
+    def write():
+        part = store.part()
+        # Long enough to sum that all have begun before one ends.
+        part.write_bytes(bytes(8 * 2**20))
+        barrier.wait()
+        try:
+            store.put("mine", "a", part, {}, Preconditions(generation=seen))
+            outcomes.append(200)
+        except Refused as refused:
+            outcomes.append(refused.code)
+
+    threads = [threading.Thread(target=write) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == [200] + [412] * 5
 
 
 def test_an_object_replaced_by_an_export_is_a_new_version_of_which_nothing_is_said(bucket, server):
