@@ -46,8 +46,9 @@ def leaves(samples: NDArray[np.float64], roots: NDArray[np.int32], inputs: NDArr
            right: NDArray[np.int32]) -> NDArray[np.int32]:
     """The leaf that every sample comes to in every tree, (N, trees); the arrays are those of `Forest`."""
     found = np.empty((samples.shape[0], roots.shape[0]), np.int32)
-    for sample in range(samples.shape[0]):
-        for tree in range(roots.shape[0]):
+    # A tree after the other: its nodes then stay in the cache.
+    for tree in range(roots.shape[0]):
+        for sample in range(samples.shape[0]):
             node = roots[tree]
             while inputs[node] >= 0:
                 value = samples[sample, inputs[node]]
