@@ -117,9 +117,7 @@ def masked(values: Array, rank: int, mask: Array) -> Array:
     if mask.ndim != rank or not fits:
         raise AlgorithmError(f"The mask's shape {list(mask.shape)} does not fit the array's {list(lengths)}",
                              mend="give a mask of as many axes, of the array's length along one and of 1 elsewhere")
-    # Of two axes that fit, the longer one is meant: the mask varies along it.
-    axis = max(fits, key=lambda place: (mask.shape[place], -place))
-    return np.compress(mask.reshape(-1) != 0, values, axis=axis - rank)
+    return np.compress(mask.reshape(-1) != 0, values, axis=fits[0] - rank)
 
 
 def ordered(values: Array, rank: int, keys: Array, keys_rank: int) -> Array:

@@ -190,7 +190,9 @@ def test_what_is_masked_everywhere_stays_masked(world: Any) -> None:
     graph = matrix(2, 3).updateMask(0)
     for made in (graph.arrayFlatten([["a", "b"], ["x", "y", "z"]]), graph.arraySlice(0, 1), graph.arrayGet([1, 2]),
                  graph.arrayReduce(ee.Reducer.max(), [0]), graph.matrixMultiply(matrix(3, 2)),
-                 graph.arrayMask(matrix(2, 1).updateMask(0))):
+                 graph.arrayMask(matrix(2, 1).updateMask(0)), matrix(2, 3).arrayMask(matrix(2, 1).updateMask(0)),
+                 matrix(2, 3).arrayRepeat(0, ee.Image(2).updateMask(0)),
+                 matrix(2, 3).arrayCat(graph, 0), matrix(2, 3).add(graph)):
         assert all(band.mask.all() for band in world.pixels(made).values())
 
 

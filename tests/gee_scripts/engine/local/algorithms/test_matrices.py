@@ -73,8 +73,11 @@ def test_the_parts_of_a_matrix_make_it_again(world: Any) -> None:
     np.testing.assert_allclose(parts["Q"] @ parts["R"], TALL, atol=1e-12)
     np.testing.assert_allclose(parts["Q"].T @ parts["Q"], np.eye(4), atol=1e-12)
     assert not np.tril(parts["R"], -1).any()
-    parts = world.value(ee.Array(SQUARE[::-1].tolist()).matrixLUDecomposition())
-    p, lower, upper = scipy.linalg.lu(SQUARE[::-1])
+    turned = np.array([[1.0, 2, 9], [8, 1, 2], [2, 7, 1]])
+    parts = world.value(ee.Array(turned.tolist()).matrixLUDecomposition())
+    p, lower, upper = scipy.linalg.lu(turned)
+    np.testing.assert_allclose(parts["P"] @ turned, parts["L"] @ parts["U"], atol=1e-12)
+    assert not np.array_equal(p, p.T)
     for found, expected in ((parts["P"], p.T), (parts["L"], lower), (parts["U"], upper)):
         np.testing.assert_allclose(found, expected, atol=1e-12)
     assert set(parts) == {"L", "U", "P"}
@@ -126,6 +129,7 @@ def test_eigenvalues_of_symmetric_matrices_are_numpys(world: Any, values: np.nda
     (lambda: ee.Array(TALL.tolist()).matrixInverse(), "must be square. Got 4 by 2"),
     (lambda: ee.Array(TALL.tolist()).matrixDeterminant(), "must be square"),
     (lambda: ee.Array([[1, 2], [2, 1]]).matrixCholeskyDecomposition(), "is singular, or not finite"),
+    (lambda: ee.Array([[2, 1], [0, 2]]).matrixCholeskyDecomposition(), "is singular, or not finite"),
     (lambda: ee.Array([1, 2]).matrixTranspose(0, 1), "Axis must be between 0 and 0"),
     (lambda: ee.Array([1, 2]).matrixInverse(), "must be 2-D"),
     (lambda: ee.Array([[0, 1], [-1, 0]]).eigen(), "complex eigenvalues"),

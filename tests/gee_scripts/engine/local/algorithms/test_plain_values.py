@@ -181,6 +181,15 @@ def test_ranges_are_sets_of_milliseconds(world: Any, a: int, b: int, c: int, d: 
         assert (min(found), max(found)) == (min(first | second), max(first | second))
 
 
+# https://developers.google.com/earth-engine/apidocs/ee-daterange-union
+def test_unions_reach_from_the_earlier_start_to_the_later_end(world: Any) -> None:
+    one, later = ee.DateRange("2017-06-24", "2017-07-24"), ee.DateRange("2017-06-30", "2018-07-10")
+    earlier = ee.DateRange("1970-06-24", "1971-07-24")
+    assert world.value(one.union(later)) == world.value(ee.DateRange("2017-06-24", "2018-07-10"))
+    assert world.value(one.union(earlier)) == world.value(ee.DateRange("1970-06-24", "2017-07-24"))
+    assert world.value(one.intersection(later)) == world.value(ee.DateRange("2017-06-30", "2017-07-24"))
+
+
 def test_the_range_of_all_dates_has_no_ends(world: Any) -> None:
     everything = ee.DateRange.unbounded()
     assert world.value(everything.isUnbounded())
@@ -212,6 +221,7 @@ def test_numbers_without_a_value_are_nan_or_infinite_as_those_of_images(world: A
     (lambda: ee.PixelType("double", None, None, 2), {"precision": "double", "dimensions": 2}),
     (lambda: ee.PixelType("double", 1, 3, 2), {"precision": "double", "min": 1, "max": 3, "dimensions": 2}),
     (lambda: ee.PixelType("double", None, 2.3, 0), {"precision": "double"}),
+    (lambda: ee.PixelType("double", 3.4, None, 0), {"precision": "double"}),
     (lambda: ee.PixelType.int16(), {"precision": "int", "min": -32768, "max": 32767}),
     (lambda: ee.PixelType.uint32(), {"precision": "int", "min": 0, "max": 2**32 - 1})])
 def test_pixel_types_are_as_documented(world: Any, make: Callable[[], Any], expected: dict[str, Any]) -> None:
