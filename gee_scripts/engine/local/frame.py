@@ -80,8 +80,14 @@ def region_pixels(geometry: Geometry, projection: Projection, most: float | None
         nothing = np.empty(0, np.int64)
         return RegionPixels(columns=nothing, rows=nothing, weights=np.empty(0, np.float32),
                             central=np.empty(0, np.bool_))
-    # In pixels from here on: a pixel is a unit square.
     size = a * e - b * d
+    if isinstance(shape, shapely.Point):
+        # As below, without what only several need: samples are thousands of points.
+        x, y = shape.x - c, shape.y - f
+        return RegionPixels(columns=np.floor([(e * x - b * y) / size + 1e-6]).astype(np.int64),
+                            rows=np.floor([(a * y - d * x) / size + 1e-6]).astype(np.int64),
+                            weights=np.ones(1, np.float32), central=np.ones(1, np.bool_))
+    # In pixels from here on: a pixel is a unit square.
     unit = shapely.transform(shape, lambda xy: np.column_stack(
         [(e * (xy[:, 0] - c) - b * (xy[:, 1] - f)) / size, (a * (xy[:, 1] - f) - d * (xy[:, 0] - c)) / size]))
     if unit.geom_type in ("Point", "MultiPoint"):

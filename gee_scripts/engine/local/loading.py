@@ -258,7 +258,7 @@ def _most_open() -> int:
 
 
 _USEFUL_FILES = 400
-_CACHED_BYTES = 768 * 2**20
+_CACHED_BYTES = 512 * 2**20
 """Of decoded blocks, that GDAL keeps: a season's blocks under one tile. Its own limit grows with the machine."""
 _open: OrderedDict[tuple[Path, int, int], tuple[Any, threading.Lock]] = OrderedDict()
 _guard = threading.Lock()
