@@ -9,9 +9,9 @@ import http.client
 import http.server
 import json
 import re
-import tempfile
 import threading
 import tracemalloc
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,9 +160,8 @@ def engine(tmp_path_factory):
 def cloud(engine, monkeypatch):
     proxy = Proxy(engine.url)
     # A bucket of this test alone.
-    proxy.folder = Path(tempfile.mkdtemp(prefix="mine-", dir=_made(engine.root / "buckets")).lower())
-    proxy.folder.mkdir(exist_ok=True)
-    proxy.bucket = proxy.folder.name
+    proxy.bucket = f"mine-{uuid.uuid4().hex}"
+    proxy.folder = _made(engine.root / "buckets" / proxy.bucket)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
     # As many attempts, without the seconds between them.
     for name, value in {"_initial": 0.01, "_maximum": 0.05, "_timeout": 20.0}.items():
