@@ -356,7 +356,8 @@ def test_a_full_disk_fails_the_operation_and_leaves_nothing(tmp_path):
                 assert status["state"] == "FAILED", status
                 assert "File too large" in status["error_message"], status
                 assert "free space on that disk" in status["error_message"], status
-            left = [str(path) for path in Path(sys.argv[1]).rglob("*") if path.is_file() and ".operations" not in str(path)]
+            left = [str(path) for path in Path(sys.argv[1]).rglob("*")
+                    if path.is_file() and ".operations" not in str(path)]
             assert not [path for path in left if not path.endswith("catalog.json")], left
     """)
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", script, str(tmp_path)], capture_output=True, text=True,
