@@ -209,7 +209,10 @@ _PROJECT = click.option("--project", default="agrispec-local", show_default=True
 @_PROJECT
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
 def serve(data: Path, project: str, port: int) -> None:
-    """Serve a folder until interrupted; the address is printed first."""
+    """Serve a folder until interrupted; the address is printed first.
+
+    STORAGE_EMULATOR_HOST=ADDRESS lets Cloud Storage's client reach its buckets.
+    """
     import signal
     import threading
 

@@ -105,7 +105,8 @@ def interval_mean(low: float, high: float, *options: Any) -> Reducer:
     return Reducer((part_of("intervalMean", numbers=(low, high)),))
 
 
-@algorithm("Reducer.histogram", differs="256 buckets at most unless told; empty ones have their centre for a mean.")
+@algorithm("Reducer.histogram", lacks="Not per pixel.",
+           differs="256 buckets at most unless told; empty ones have their centre for a mean.")
 def histogram(most: int | None, narrowest: float | None, raw: int | None) -> Reducer:
     """Buckets whose width follows the values, as a dictionary."""
     return Reducer((part_of("histogram", numbers=(most, narrowest)),))
@@ -161,13 +162,13 @@ def _regression(kind: str, inputs: int, others: int, *numbers: float) -> Part:
     return part_of(kind, inputs + others, (inputs, others, *numbers))
 
 
-@algorithm("Reducer.toList")
+@algorithm("Reducer.toList", lacks="Not per pixel with optional inputs.")
 def to_list(size: int | None, optional: int) -> Reducer:
     """The inputs, or tuples of them."""
     return Reducer((part_of("toList", size or 1, () if size is None else (size,), optional=optional),))
 
 
-@algorithm("Reducer.toCollection")
+@algorithm("Reducer.toCollection", lacks="Not per pixel.")
 def to_collection(names: list[str], optional: int) -> Reducer:
     """A feature of every record."""
     return Reducer((part_of("toCollection", len(names), names=tuple(names), optional=optional),))
@@ -250,7 +251,7 @@ def unweighted(reducer: Reducer) -> Reducer:
                          for part in reducer.parts))
 
 
-@algorithm("Reducer.splitWeights", lacks="Not of reducers that group, repeat or take elements.",
+@algorithm("Reducer.splitWeights", lacks="Not per pixel, nor of reducers that group, repeat or take elements.",
            differs="Records of several weights count by the smallest.")
 def split_weights(reducer: Reducer) -> Reducer:
     """The reducer with an input for the weight after every weighted input."""
