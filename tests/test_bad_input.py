@@ -12,7 +12,6 @@ from click.testing import CliRunner
 
 import cli
 from agrispec.errors import SchemaMismatch
-from agrispec.formats import example
 
 
 @pytest.fixture
@@ -277,8 +276,10 @@ def test_a_missing_package_names_the_extra_that_brings_it(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("most", "whole"), [(20_000, set()), (100_000, {"2024"})])
-def test_a_full_disk_while_exporting_ends_in_a_sentence_and_leaves_nothing(run, most, whole):
+def test_a_full_disk_while_exporting_ends_in_a_sentence_and_leaves_nothing(run):
+    # Without room for the engine's record of a request, which is larger than the shards here;
+    # tests/gee_scripts/engine/local/test_exporting.py fills a disk with shards.
+    most = 20_000
     before = sorted(path.relative_to(run) for path in run.rglob("*"))
     limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))"
     done = subprocess.run([sys.executable, "-c", f"{limit}; import cli; cli.main(['export', {str(run)!r}])"],
@@ -291,10 +292,4 @@ def test_a_full_disk_while_exporting_ends_in_a_sentence_and_leaves_nothing(run, 
     # What the engine was asked to do is recorded beside its assets.
     made = {path.relative_to(run) for path in run.rglob("*")
             if path.is_file() and ".operations" not in path.parts} - set(before)
-    shards = {path for path in made if path.name.endswith(".tfrecord.gz")}
-    # The larger disk takes the shard of the empty season, whole in the bucket; the smaller one not even the engine's
-    # record of a request. Nothing else stands under any name, and the run has neither shards nor samples.
-    assert made == shards
-    assert {path.parts[:2] for path in shards} <= {("landscape", "buckets")}
-    assert {path.parts[-2] for path in shards} == whole
-    assert [example.describe(run / path).records for path in shards] == [200] * len(whole)
+    assert not made
