@@ -19,6 +19,10 @@ from agrispec.grid import Grid
 settings.register_profile("agrispec", deadline=None, derandomize=True, max_examples=50, print_blob=False)
 settings.load_profile("agrispec")
 
+# Cloud Storage's client asks after buckets in threads that outlive its tests. They wait for random times, and
+# Hypothesis takes that for a strategy's use of `random` in whatever test it draws for meanwhile.
+os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--live", metavar="PROJECT", help="ask Google Earth Engine, too, as this Cloud project")
