@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,14 +79,17 @@ class Points:
 Domain = Grid | Points
 
 
+def pixels_of(domain: Domain) -> tuple[NDArray[Any], NDArray[Any], Affine]:
+    """Columns and rows of the pixels of a domain, which broadcast to its shape, and the transform they count in."""
+    if isinstance(domain, Points):
+        return domain.columns, domain.rows, domain.projection.transform
+    return np.arange(domain.width)[None, :], np.arange(domain.height)[:, None], domain.transform
+
+
 def centres(domain: Domain) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """x and y of the pixel centres, in the shape of the domain and the units of its CRS."""
-    if isinstance(domain, Points):
-        columns, rows, transform = domain.columns + 0.5, domain.rows + 0.5, domain.projection.transform
-    else:
-        columns, rows = np.arange(domain.width)[None, :] + 0.5, np.arange(domain.height)[:, None] + 0.5
-        transform = domain.transform
-    a, b, c, d, e, f = transform
+    columns, rows, (a, b, c, d, e, f) = pixels_of(domain)
+    columns, rows = columns + 0.5, rows + 0.5
     x, y = a * columns + b * rows + c, d * columns + e * rows + f
     return np.broadcast_to(x, domain.shape), np.broadcast_to(y, domain.shape)
 

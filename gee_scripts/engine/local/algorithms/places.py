@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from gee_scripts.engine.local.domains import Domain, Points, transformer
+from gee_scripts.engine.local.domains import Domain, pixels_of, transformer
 from gee_scripts.engine.local.raster import Band, PixelType, Place
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Image
@@ -32,12 +32,7 @@ def pixel_area() -> Image:
 
 
 def _areas(domain: Domain) -> Array:
-    if isinstance(domain, Points):
-        columns, rows, transform = domain.columns, domain.rows, domain.projection.transform
-    else:
-        columns, rows = np.arange(domain.width)[None, :], np.arange(domain.height)[:, None]
-        transform = domain.transform
-    a, b, c, d, e, f = transform
+    columns, rows, (a, b, c, d, e, f) = pixels_of(domain)
     change = transformer(domain.crs, _EQUAL_AREA)
     xs, ys = [], []
     for right, down in ((0, 0), (1, 0), (1, 1), (0, 1)):
@@ -61,12 +56,7 @@ def random(seed: int, distribution: str) -> Image:
 
 
 def _numbers(seed: int, normal: bool, domain: Domain) -> Array:
-    if isinstance(domain, Points):
-        columns, rows, transform = domain.columns, domain.rows, domain.projection.transform
-    else:
-        columns, rows = np.arange(domain.width)[None, :], np.arange(domain.height)[:, None]
-        transform = domain.transform
-    a, b, c, d, e, f = transform
+    columns, rows, (a, b, c, d, e, f) = pixels_of(domain)
     # A pixel is known by its place in pixels from the CRS's origin; a millionth absorbs what tiles round off.
     across = np.rint((a * (columns + 0.5) + b * (rows + 0.5) + c) / np.hypot(a, d) * 2**20)
     along = np.rint((d * (columns + 0.5) + e * (rows + 0.5) + f) / np.hypot(b, e) * 2**20)

@@ -16,7 +16,14 @@ from agrispec.grid import Affine, Grid
 from gee_scripts.engine.local.algorithms.arithmetic import quotient
 from gee_scripts.engine.local.algorithms.reductions import least, over_stack, stacked_type
 from gee_scripts.engine.local.algorithms.reprojection import aligned, pixels_below
-from gee_scripts.engine.local.domains import Domain, Points, Projection, coordinates, transformer
+from gee_scripts.engine.local.domains import (
+    Domain,
+    Points,
+    Projection,
+    coordinates,
+    pixels_of,
+    transformer,
+)
 from gee_scripts.engine.local.raster import VALID, Apply, Band, Mask, Node, PixelType
 from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Geometry, Image, Part, Reducer
@@ -143,12 +150,7 @@ class Covered:
 
 @lru_cache(maxsize=8)
 def _covered(domain: Domain, projection: Projection, most: float) -> Covered:
-    if isinstance(domain, Points):
-        columns, rows, transform = domain.columns, domain.rows, domain.projection.transform
-    else:
-        columns, rows = np.arange(domain.width)[None, :], np.arange(domain.height)[:, None]
-        transform = domain.transform
-    a, b, c, d, e, f = transform
+    columns, rows, (a, b, c, d, e, f) = pixels_of(domain)
     xs, ys = [], []
     for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
         across, along = np.broadcast_arrays(columns + right, rows + down)
