@@ -282,7 +282,7 @@ def functions(as_json: bool) -> None:
     from collections import Counter
     from dataclasses import asdict
 
-    from gee_scripts.engine.local import coverage
+    from gee_scripts.engine.local.language import coverage
     rows = coverage.rows()
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=1))

@@ -50,16 +50,17 @@ from agrispec.formats.asset_tree import AssetTree
 from agrispec.grid import Grid
 from agrispec.season import Season
 from gee_scripts import catalog, cube
-from gee_scripts.engine.local import patches, raster
-from gee_scripts.engine.local.catalog import TreeCatalog
-from gee_scripts.engine.local.domains import Domain, transformer
-from gee_scripts.engine.local.evaluate import evaluate
-from gee_scripts.engine.local.loading import GeoTiffBand, GeoTiffBands, asset_bands, footprint
-from gee_scripts.engine.local.patches import PatchOptions
-from gee_scripts.engine.local.raster import Band, Node, read
-from gee_scripts.engine.local.rewriting import fused
+from gee_scripts.engine.local.assets.catalog import TreeCatalog
+from gee_scripts.engine.local.images.loading import GeoTiffBand, GeoTiffBands, asset_bands, footprint
+from gee_scripts.engine.local.images.rewriting import fused
+from gee_scripts.engine.local.language.evaluate import evaluate
+from gee_scripts.engine.local.operations import patches
+from gee_scripts.engine.local.operations.patches import PatchOptions
+from gee_scripts.engine.local.operations.staging import staged
+from gee_scripts.engine.local.rasters import raster
+from gee_scripts.engine.local.rasters.domains import Domain, transformer
+from gee_scripts.engine.local.rasters.raster import Band, Node, read
 from gee_scripts.engine.local.server import LocalServer
-from gee_scripts.engine.local.staging import staged
 from gee_scripts.engine.local.values import Collection, Image
 
 TILE = 256

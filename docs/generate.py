@@ -15,7 +15,7 @@ import click
 
 import cli
 from agrispec import config
-from gee_scripts.engine.local import coverage
+from gee_scripts.engine.local.language import coverage
 
 HERE = Path(__file__).parent
 
@@ -60,7 +60,7 @@ def engine() -> str:
     parts = ["# The embedded engine's functions", "", "Made by `docs/generate.py`.", "",
              f"Of the {len(rows)} functions that the `ee` client lists, {count['done']} are done, {count['partial']}"
              f" are done in part, and {count['not']} are refused by name. The families below were written down before"
-             " the work on them (`gee_scripts/engine/local/coverage.py`).", "",
+             " the work on them (`gee_scripts/engine/local/language/coverage.py`).", "",
              "Every reading rests on the function's description in the client's own list (`ee/tests/algorithms.json`);"
              " a link names what it rests on beside that. Nothing here has been compared with Earth Engine itself:"
              " `tests/conformance` is there for whoever has an account (CONTRIBUTING.md says how).", ""]

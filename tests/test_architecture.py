@@ -22,6 +22,10 @@ ALLOWED = {
 HOMES = {"ee": ("gee_scripts/",), "keras": ("agrispec_tf/",), "google.cloud.storage": ("exports/storage.py",),
          "tensorflow": (), "jax": (), "tfrecord": (), "geemap": ()}
 KERNELS = {"numpy", "numba"}
+ENGINE = "gee_scripts.engine.local"
+# The parts of the embedded engine, each of which imports those before it.
+PARTS = ("rasters", "values", "times", "refusals", "limits", "images", "assets", "language", "algorithms", "operations",
+         "storage", "rest", "server")
 
 
 def sources():
@@ -80,3 +84,14 @@ def test_the_embedded_engine_knows_nothing_of_crops(path):
     allowed = ("gee_scripts.engine.local", "agrispec.engine", "agrispec.errors", "agrispec.grid", "agrispec.formats",
                "agrispec.kernels")
     assert [imported for imported in ours if not imported.startswith(allowed)] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "gee_scripts" / "engine" / "local").rglob("*.py")), ids=name)
+def test_the_parts_of_the_embedded_engine_import_those_before_them(path):
+    part = path.relative_to(ROOT / "gee_scripts" / "engine" / "local").parts[0].removesuffix(".py")
+    assert part in (*PARTS, "__init__")
+    found = {imported.split(".")[3] for imported in imports(path) if imported.startswith(ENGINE)}
+    if part == "language":
+        # The families of algorithms register themselves; whoever looks one up sees to it that they are imported.
+        found -= {"algorithms"}
+    assert found <= set(PARTS[: PARTS.index(part) + 1] if part in PARTS else ())

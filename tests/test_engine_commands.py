@@ -12,8 +12,8 @@ from click.testing import CliRunner
 import cli
 from agrispec.formats import geotiff
 from agrispec.formats.asset_tree import AssetTree
-from gee_scripts.engine.local.coverage import COVERAGE
-from gee_scripts.engine.local.registry import IMPLEMENTED, signatures
+from gee_scripts.engine.local.language.coverage import COVERAGE
+from gee_scripts.engine.local.language.registry import IMPLEMENTED, signatures
 
 
 def run(*arguments):

@@ -14,7 +14,7 @@ from agrispec.config import LOCAL_PROJECT, Service
 from agrispec.errors import ConfigError
 from gee_scripts.engine import script
 from gee_scripts.engine.client import Client
-from gee_scripts.engine.local.journal import FolderServed
+from gee_scripts.engine.local.operations.journal import FolderServed
 from gee_scripts.engine.local.server import LocalServer
 
 

@@ -30,12 +30,13 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from agrispec.errors import EngineError
-from gee_scripts.engine.local import discovery, storage_api
-from gee_scripts.engine.local.encode import as_json
+from gee_scripts.engine.local.language.encode import as_json
 from gee_scripts.engine.local.limits import Limits
-from gee_scripts.engine.local.object_store import ObjectStore
 from gee_scripts.engine.local.refusals import Refusal
-from gee_scripts.engine.local.service import Call, File, Service
+from gee_scripts.engine.local.rest import discovery
+from gee_scripts.engine.local.rest.service import Call, File, Service
+from gee_scripts.engine.local.storage import storage_api
+from gee_scripts.engine.local.storage.object_store import ObjectStore
 
 _log = logging.getLogger(__name__)
 

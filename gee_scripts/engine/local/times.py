@@ -110,3 +110,8 @@ def length(of: str) -> float:
 def day_of_year(when: date) -> int:
     """1 for 1 January."""
     return when.timetuple().tm_yday
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment as the client parses it: UTC, 'Z' at the end, six digits of a second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import shapely
 
-from gee_scripts.engine.local.domains import is_geographic, transformer
-from gee_scripts.engine.local.raster import Band
+from gee_scripts.engine.local.rasters.domains import is_geographic, transformer
+from gee_scripts.engine.local.rasters.raster import Band
 
 SYSTEM_INDEX = "system:index"
 TIME_START = "system:time_start"

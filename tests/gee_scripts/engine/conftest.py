@@ -32,7 +32,7 @@ class World:
     def make(self, arrays: Mapping[str, np.ndarray], properties: Mapping[str, Any] | None = None,
              grid: Grid | None = None, nodata: float | None = None) -> Any:
         """An image of arrays (row, column) by band."""
-        from gee_scripts.engine.local.loading import ArrayBand, asset_bands, footprint
+        from gee_scripts.engine.local.images.loading import ArrayBand, asset_bands, footprint
         from gee_scripts.engine.local.values import Image
 
         where, planes = grid or UTM, list(arrays.values())
@@ -65,19 +65,19 @@ class World:
 
     def value(self, graph: Any) -> Any:
         """What a graph evaluates to."""
-        from gee_scripts.engine.local.evaluate import evaluate
+        from gee_scripts.engine.local.language.evaluate import evaluate
 
         return evaluate(json.loads(ee.serializer.toJSON(graph, for_cloud_api=True)), self)
 
     def info(self, graph: Any) -> Any:
         """What getInfo() would give."""
-        from gee_scripts.engine.local.encode import encode
+        from gee_scripts.engine.local.language.encode import encode
 
         return encode(self.value(graph))
 
     def pixels(self, graph: Any, domain: Any = None) -> dict[str, np.ma.MaskedArray]:
         """Pixels of every band, masked where the mask is 0."""
-        from gee_scripts.engine.local.raster import read
+        from gee_scripts.engine.local.rasters.raster import read
 
         image = self.value(graph)
         return {band.name: np.ma.MaskedArray(values, np.zeros(values.shape, bool) if mask is None else mask == 0)

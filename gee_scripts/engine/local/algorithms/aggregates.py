@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gee_scripts.engine.local.registry import algorithm
+from gee_scripts.engine.local.language.registry import algorithm
 from gee_scripts.engine.local.values import Collection, Date, get, hashable
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.errors import EngineError
-from gee_scripts.engine.local.array_pixels import over_pixels
-from gee_scripts.engine.local.nodes import Pixelwise
-from gee_scripts.engine.local.raster import Apply, Band, Constant, Mask, Node, PixelType, both
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.algorithms.array_pixels import over_pixels
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.nodes import Pixelwise
+from gee_scripts.engine.local.rasters.raster import Apply, Band, Constant, Mask, Node, PixelType, both
 from gee_scripts.engine.local.values import Image
 
 Array = NDArray[Any]

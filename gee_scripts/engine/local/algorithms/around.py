@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from agrispec.grid import Grid
 from gee_scripts.engine.local.algorithms.cells import rows_of
-from gee_scripts.engine.local.domains import Domain, Points, Projection
-from gee_scripts.engine.local.raster import Band, Mask, Node
-from gee_scripts.engine.local.registry import AlgorithmError
+from gee_scripts.engine.local.language.registry import AlgorithmError
+from gee_scripts.engine.local.rasters.domains import Domain, Points, Projection
+from gee_scripts.engine.local.rasters.raster import Band, Mask, Node
 from gee_scripts.engine.local.values import Kernel
 
 Array = NDArray[Any]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gee_scripts.engine.local.array_pixels import over_pixels
-from gee_scripts.engine.local.raster import Apply, Band, Mask, PixelType, both, smaller
-from gee_scripts.engine.local.registry import AlgorithmError
+from gee_scripts.engine.local.algorithms.array_pixels import over_pixels
+from gee_scripts.engine.local.language.registry import AlgorithmError
+from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, PixelType, both, smaller
 
 Array = NDArray[Any]
 DType = np.dtype[Any]

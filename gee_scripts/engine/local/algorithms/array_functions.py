@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gee_scripts.engine.local.algorithms.array_pixels import check_room
 from gee_scripts.engine.local.algorithms.reductions import over_stack
-from gee_scripts.engine.local.array_pixels import check_room
-from gee_scripts.engine.local.registry import AlgorithmError
+from gee_scripts.engine.local.language.registry import AlgorithmError
 from gee_scripts.engine.local.values import Part, Reducer
 
 Array = NDArray[Any]

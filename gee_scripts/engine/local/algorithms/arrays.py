@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms import array_functions
 from gee_scripts.engine.local.algorithms.arithmetic import BINARY, UNARY
+from gee_scripts.engine.local.algorithms.array_pixels import check_room
 from gee_scripts.engine.local.algorithms.casting import cast
-from gee_scripts.engine.local.array_pixels import check_room
-from gee_scripts.engine.local.promotion import DTYPES, Mismatch, promoted
-from gee_scripts.engine.local.raster import PixelType
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.promotion import DTYPES, Mismatch, promoted
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import PixelType
 from gee_scripts.engine.local.values import Reducer
 
 Array = NDArray[Any]

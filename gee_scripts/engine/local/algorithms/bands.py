@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.masks import Within
-from gee_scripts.engine.local.catalog import Catalog
-from gee_scripts.engine.local.domains import Domain, Projection, coordinates
-from gee_scripts.engine.local.promotion import Mismatch, constant_bands
-from gee_scripts.engine.local.raster import Apply, Band, PixelType, Place, both, masked_band
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.assets.catalog import Catalog
+from gee_scripts.engine.local.language.promotion import Mismatch, constant_bands
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.domains import Domain, Projection, coordinates
+from gee_scripts.engine.local.rasters.raster import Apply, Band, PixelType, Place, both, masked_band
 from gee_scripts.engine.local.values import Collection, Geometry, Image, Output, get, hashable
 
 Array = NDArray[Any]

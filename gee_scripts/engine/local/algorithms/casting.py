@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.arithmetic import Rounded
-from gee_scripts.engine.local.nodes import Pixelwise
-from gee_scripts.engine.local.promotion import DTYPES
-from gee_scripts.engine.local.raster import Band, Constant, Node, PixelType, masked_band
-from gee_scripts.engine.local.registry import algorithm
+from gee_scripts.engine.local.language.promotion import DTYPES
+from gee_scripts.engine.local.language.registry import algorithm
+from gee_scripts.engine.local.rasters.nodes import Pixelwise
+from gee_scripts.engine.local.rasters.raster import Band, Constant, Node, PixelType, masked_band
 from gee_scripts.engine.local.values import Image
 
 Array = NDArray[Any]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-from gee_scripts.engine.local.registry import AlgorithmError
+from gee_scripts.engine.local.language.registry import AlgorithmError
 from gee_scripts.engine.local.values import Kernel
 
 Array = NDArray[Any]

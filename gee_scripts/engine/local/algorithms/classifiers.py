@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gee_scripts.engine.local.raster import VALID, Apply, Band, Mask, PixelType, both, seen
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.trees import Forest, forest
+from gee_scripts.engine.local.algorithms.trees import Forest, forest
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import VALID, Apply, Band, Mask, PixelType, both, seen
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Image, get, put
 
 Array = NDArray[Any]

@@ -11,8 +11,8 @@ import shapely
 from gee_scripts.engine.local.algorithms.bands import add_bands
 from gee_scripts.engine.local.algorithms.casting import cast_some
 from gee_scripts.engine.local.algorithms.filters import expression
-from gee_scripts.engine.local.catalog import Catalog
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.assets.catalog import Catalog
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import (
     SYSTEM_INDEX,
     Closure,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gee_scripts.engine.local.algorithms.records import over_records, table
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Collection, Reducer, get
 
 

@@ -14,8 +14,8 @@ from agrispec.grid import Grid
 from gee_scripts.engine.local.algorithms.around import Around, as_mask, scale_of, under
 from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.algorithms.cells import Cells, Rows, weights_of
-from gee_scripts.engine.local.raster import Apply, Band, PixelType, seen
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import Apply, Band, PixelType, seen
 from gee_scripts.engine.local.values import Image, Kernel
 
 Array = NDArray[Any]

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gee_scripts.engine.local import times
-from gee_scripts.engine.local.date_patterns import read_date
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.date_patterns import read_date
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Date, DateRange
 
 

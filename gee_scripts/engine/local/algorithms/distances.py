@@ -13,8 +13,8 @@ from scipy import sparse
 from agrispec.grid import Grid
 from gee_scripts.engine.local.algorithms.around import Around, as_mask, scale_of
 from gee_scripts.engine.local.algorithms.cells import DISTANCES, Cells, weights_of
-from gee_scripts.engine.local.raster import Apply, Band, Mask, PixelType, seen
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, PixelType, seen
 from gee_scripts.engine.local.values import Image, Kernel
 
 Array = NDArray[Any]

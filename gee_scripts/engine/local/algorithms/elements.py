@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import SYSTEM_INDEX, TIME_START, Date, Feature, Geometry, Image, geometry_of, put
 from gee_scripts.engine.local.values import get as property_of
 

@@ -11,13 +11,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gee_scripts.engine.local import registry
 from gee_scripts.engine.local.algorithms.arithmetic import each, matched, tightest, widest
 from gee_scripts.engine.local.algorithms.bands import chosen
-from gee_scripts.engine.local.expressions import Assigned, Call, Literal, Name, Pick, fold, names, parse
-from gee_scripts.engine.local.promotion import constant_bands
-from gee_scripts.engine.local.raster import Apply, Mask, PixelType, both, smaller
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language import registry
+from gee_scripts.engine.local.language.expressions import Assigned, Call, Literal, Name, Pick, fold, names, parse
+from gee_scripts.engine.local.language.promotion import constant_bands
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import Apply, Mask, PixelType, both, smaller
 from gee_scripts.engine.local.values import Closure, Image
 
 Array = NDArray[Any]

@@ -11,8 +11,8 @@ import numpy as np
 from gee_scripts.engine.local import times
 from gee_scripts.engine.local.algorithms.measures import area as area_of
 from gee_scripts.engine.local.algorithms.measures import distance
-from gee_scripts.engine.local.expressions import Call, Literal, Name, Term, parse
-from gee_scripts.engine.local.registry import IMPLEMENTED, AlgorithmError, algorithm
+from gee_scripts.engine.local.language.expressions import Call, Literal, Name, Term, parse
+from gee_scripts.engine.local.language.registry import IMPLEMENTED, AlgorithmError, algorithm
 from gee_scripts.engine.local.values import (
     TIME_START,
     Collection,

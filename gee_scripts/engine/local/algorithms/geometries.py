@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import shapely
 
-from gee_scripts.engine.local.domains import WGS84, Projection
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.domains import WGS84, Projection
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry, geometry_of
 from gee_scripts.engine.local.values import union as union_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gee_scripts.engine.local.algorithms.cells import DISTANCES, WIDTHS
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Kernel
 
 SHAPES = (*WIDTHS, "cross")

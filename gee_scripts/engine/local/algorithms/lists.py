@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gee_scripts.engine.local.registry import MOST_ITEMS, AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import MOST_ITEMS, AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Closure, Feature, Filter, hashable
 
 

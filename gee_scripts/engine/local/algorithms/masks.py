@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.arithmetic import matched, tightest, widest
 from gee_scripts.engine.local.algorithms.casting import cast
-from gee_scripts.engine.local.domains import Domain, centres
-from gee_scripts.engine.local.nodes import Filled
-from gee_scripts.engine.local.promotion import static_mask
-from gee_scripts.engine.local.raster import (
+from gee_scripts.engine.local.language.promotion import static_mask
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.domains import Domain, centres
+from gee_scripts.engine.local.rasters.nodes import Filled
+from gee_scripts.engine.local.rasters.raster import (
     VALID,
     Apply,
     Band,
@@ -29,7 +30,6 @@ from gee_scripts.engine.local.raster import (
     seen,
     smaller,
 )
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Collection, Feature, Geometry, Image, geometry_of
 
 Array = NDArray[Any]

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gee_scripts.engine.local import matrix_functions
+from gee_scripts.engine.local.algorithms import matrix_functions
 from gee_scripts.engine.local.algorithms.arithmetic import matched, quotient, united
 from gee_scripts.engine.local.algorithms.array_bands import answered, made
-from gee_scripts.engine.local.array_pixels import check_room
-from gee_scripts.engine.local.promotion import constant_bands
-from gee_scripts.engine.local.raster import Band, PixelType
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.algorithms.array_pixels import check_room
+from gee_scripts.engine.local.language.promotion import constant_bands
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import Band, PixelType
 from gee_scripts.engine.local.values import Image
 
 Array = NDArray[Any]

@@ -12,8 +12,8 @@ from pyproj import Geod
 from shapely.geometry.polygon import orient
 
 from gee_scripts.engine.local.algorithms.geometries import local_crs
-from gee_scripts.engine.local.domains import Projection
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.domains import Projection
 from gee_scripts.engine.local.values import Geometry
 
 _GLOBE = Geod(ellps="WGS84")

@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 from gee_scripts.engine.local.algorithms.bands import add_bands
-from gee_scripts.engine.local.catalog import Catalog
-from gee_scripts.engine.local.promotion import Mismatch, promoted
-from gee_scripts.engine.local.raster import Band
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.assets.catalog import Catalog
+from gee_scripts.engine.local.language.promotion import Mismatch, promoted
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import Band
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Image
 
 

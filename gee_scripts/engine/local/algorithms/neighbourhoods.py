@@ -16,8 +16,8 @@ from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.algorithms.cells import Cells, Rows
 from gee_scripts.engine.local.algorithms.kernels import SHAPES, units_of
 from gee_scripts.engine.local.algorithms.reducers import over_stack, stacked_type
-from gee_scripts.engine.local.raster import Apply, Band, Node, PixelType, seen
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import Apply, Band, Node, PixelType, seen
 from gee_scripts.engine.local.values import Image, Kernel, Part, Reducer
 
 Array = NDArray[Any]

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gee_scripts.engine.local.promotion import DTYPES
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.promotion import DTYPES
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 
 
 def _divided(left: float, right: float) -> float:

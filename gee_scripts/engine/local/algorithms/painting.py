@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from agrispec.grid import Grid
 from gee_scripts.engine.local.algorithms.casting import cast
-from gee_scripts.engine.local.colours import Colour, parsed
-from gee_scripts.engine.local.domains import Domain
-from gee_scripts.engine.local.drawing import (
+from gee_scripts.engine.local.images.colours import Colour, parsed
+from gee_scripts.engine.local.images.drawing import (
     MARKERS,
     Placed,
     at_domain,
@@ -26,8 +25,9 @@ from gee_scripts.engine.local.drawing import (
     parts,
     raster_of,
 )
-from gee_scripts.engine.local.raster import Apply, Band, Mask, Node, PixelType, Place
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.domains import Domain
+from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, Node, PixelType, Place
 from gee_scripts.engine.local.values import Collection, Geometry, Image, geometry_of, get
 
 Array = NDArray[Any]

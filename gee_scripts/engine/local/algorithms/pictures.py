@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.bands import chosen
-from gee_scripts.engine.local.colours import parsed
-from gee_scripts.engine.local.raster import VALID, Apply, Band, Mask, Node, PixelType, both
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.images.colours import parsed
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import VALID, Apply, Band, Mask, Node, PixelType, both
 from gee_scripts.engine.local.values import Image
 
 Array = NDArray[Any]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms import tuples
 from gee_scripts.engine.local.algorithms.stacks import Stacks, footprint_of
-from gee_scripts.engine.local.raster import Apply, Band, Mask, Node, PixelType, both, seen
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, Node, PixelType, both, seen
 from gee_scripts.engine.local.values import Collection, Image
 
 Array = NDArray[Any]

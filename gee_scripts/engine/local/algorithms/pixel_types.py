@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from gee_scripts.engine.local.promotion import DTYPES
-from gee_scripts.engine.local.raster import PixelType
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.promotion import DTYPES
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import PixelType
 
 _FLOATS = {"float": np.float32, "double": np.float64}
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from gee_scripts.engine.local.domains import Domain, pixels_of, transformer
-from gee_scripts.engine.local.raster import Band, PixelType, Place
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.domains import Domain, pixels_of, transformer
+from gee_scripts.engine.local.rasters.raster import Band, PixelType, Place
 from gee_scripts.engine.local.values import Image
 
 Array = NDArray[Any]

@@ -6,8 +6,8 @@ from typing import Any
 
 from pyproj import CRS
 
-from gee_scripts.engine.local.domains import Projection, is_geographic
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.domains import Projection, is_geographic
 
 
 @algorithm("Projection")

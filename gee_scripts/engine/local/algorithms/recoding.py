@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.arithmetic import combined, divided, quotient, widest
 from gee_scripts.engine.local.algorithms.bands import select
-from gee_scripts.engine.local.raster import Apply, Band, Mask, PixelType, seen, smaller
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, PixelType, seen, smaller
 from gee_scripts.engine.local.values import Image
 
 Array = NDArray[Any]

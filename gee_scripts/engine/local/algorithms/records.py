@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gee_scripts.engine.local.algorithms import regressions
 from gee_scripts.engine.local.algorithms.reductions import missing
 from gee_scripts.engine.local.algorithms.samples import only_numbers, reduced_numbers
-from gee_scripts.engine.local.registry import AlgorithmError
+from gee_scripts.engine.local.language.registry import AlgorithmError
 from gee_scripts.engine.local.values import Collection, Date, Feature, Part, Reducer
 
 Array = NDArray[Any]

@@ -8,7 +8,7 @@ from typing import Any
 
 from gee_scripts.engine.local.algorithms.records import over_numbers, over_records, table
 from gee_scripts.engine.local.algorithms.reductions import ALWAYS, over_stack, stack_median, stacked_type
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Image, Part, Reducer
 
 __all__ = ["ALWAYS", "over_numbers", "over_records", "over_stack", "plain", "stack_median", "stacked_type"]

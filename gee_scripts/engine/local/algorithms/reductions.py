@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from agrispec.kernels.median import median as kernel_median
 from gee_scripts.engine.local.algorithms import histograms
-from gee_scripts.engine.local.registry import AlgorithmError
+from gee_scripts.engine.local.language.registry import AlgorithmError
 from gee_scripts.engine.local.values import Part
 
 Array = NDArray[Any]

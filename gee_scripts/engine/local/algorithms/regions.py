@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.records import over_records
-from gee_scripts.engine.local.domains import Projection
-from gee_scripts.engine.local.frame import RegionPixels, blocks, bounding_grid, projection_for, region_pixels
-from gee_scripts.engine.local.raster import read
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.rewriting import fused
+from gee_scripts.engine.local.images.frame import RegionPixels, blocks, bounding_grid, projection_for, region_pixels
+from gee_scripts.engine.local.images.rewriting import fused
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.domains import Projection
+from gee_scripts.engine.local.rasters.raster import read
 from gee_scripts.engine.local.values import Collection, Feature, Geometry, Image, Reducer, geometry_of, put
 
 Array = NDArray[Any]

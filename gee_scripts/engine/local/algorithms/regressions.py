@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from gee_scripts.engine.local.algorithms import histograms
-from gee_scripts.engine.local.registry import AlgorithmError
+from gee_scripts.engine.local.language.registry import AlgorithmError
 from gee_scripts.engine.local.values import Part
 
 Array = NDArray[Any]

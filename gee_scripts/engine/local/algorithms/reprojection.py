@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from gee_scripts.engine.local.domains import Domain, Points, Projection, coordinates
-from gee_scripts.engine.local.raster import MASKED, VALID, Node
-from gee_scripts.engine.local.registry import algorithm
+from gee_scripts.engine.local.language.registry import algorithm
+from gee_scripts.engine.local.rasters.domains import Domain, Points, Projection, coordinates
+from gee_scripts.engine.local.rasters.raster import MASKED, VALID, Node
 from gee_scripts.engine.local.values import Image
 
 

@@ -16,7 +16,8 @@ from agrispec.grid import Affine, Grid
 from gee_scripts.engine.local.algorithms.arithmetic import quotient
 from gee_scripts.engine.local.algorithms.reductions import least, over_stack, stacked_type
 from gee_scripts.engine.local.algorithms.reprojection import aligned, pixels_below
-from gee_scripts.engine.local.domains import (
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.domains import (
     Domain,
     Points,
     Projection,
@@ -24,8 +25,7 @@ from gee_scripts.engine.local.domains import (
     pixels_of,
     transformer,
 )
-from gee_scripts.engine.local.raster import VALID, Apply, Band, Mask, Node, PixelType
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import VALID, Apply, Band, Mask, Node, PixelType
 from gee_scripts.engine.local.values import Geometry, Image, Part, Reducer
 
 Array = NDArray[Any]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms import histograms
 from gee_scripts.engine.local.algorithms.reductions import circular, missing, standardised_moment
-from gee_scripts.engine.local.registry import AlgorithmError
+from gee_scripts.engine.local.language.registry import AlgorithmError
 from gee_scripts.engine.local.values import Part, hashable
 
 Array = NDArray[Any]

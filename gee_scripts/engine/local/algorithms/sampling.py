@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.bands import chosen
 from gee_scripts.engine.local.algorithms.regions import gathered
-from gee_scripts.engine.local.domains import Points, Projection, centres
-from gee_scripts.engine.local.frame import bounding_grid, lon_lat, projection_for, region_pixels
-from gee_scripts.engine.local.raster import read, read_masks
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.images.frame import bounding_grid, lon_lat, projection_for, region_pixels
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.domains import Points, Projection, centres
+from gee_scripts.engine.local.rasters.raster import read, read_masks
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry, Image, geometry_of, get
 
 Array = NDArray[Any]

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from gee_scripts.engine.local.algorithms import tuples
 from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.algorithms.reducers import ALWAYS, over_stack, plain, stack_median, stacked_type
-from gee_scripts.engine.local.domains import WGS84
-from gee_scripts.engine.local.nodes import AnyValid, StackMedian
-from gee_scripts.engine.local.raster import (
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.domains import WGS84
+from gee_scripts.engine.local.rasters.nodes import AnyValid, StackMedian
+from gee_scripts.engine.local.rasters.raster import (
     MASKED,
     VALID,
     Apply,
@@ -28,7 +29,6 @@ from gee_scripts.engine.local.raster import (
     choose,
     seen,
 )
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Geometry, Image, Part, Reducer, get
 
 Array = NDArray[Any]

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gee_scripts.engine.local.algorithms.arrays import stacked
-from gee_scripts.engine.local.promotion import Mismatch, constant_bands, type_name
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.language.promotion import Mismatch, constant_bands, type_name
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Closure, Image
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms import regressions
 from gee_scripts.engine.local.algorithms.reductions import least, missing, over_stack, stacked_type
-from gee_scripts.engine.local.raster import Apply, Band, Mask, Node, PixelType, masked_band, seen
-from gee_scripts.engine.local.registry import AlgorithmError
+from gee_scripts.engine.local.language.registry import AlgorithmError
+from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, Node, PixelType, masked_band, seen
 from gee_scripts.engine.local.values import Part, Reducer
 
 Array = NDArray[Any]

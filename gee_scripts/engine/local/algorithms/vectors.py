@@ -19,10 +19,10 @@ from gee_scripts.engine.local.algorithms.distances import components
 from gee_scripts.engine.local.algorithms.records import over_records, table
 from gee_scripts.engine.local.algorithms.reducers import plain
 from gee_scripts.engine.local.algorithms.regions import titled
-from gee_scripts.engine.local.domains import Projection, centres, coordinates, is_geographic, transformer
-from gee_scripts.engine.local.frame import bounding_grid, projection_for, region_pixels
-from gee_scripts.engine.local.raster import Apply, Band, Node, PixelType, read
-from gee_scripts.engine.local.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.images.frame import bounding_grid, projection_for, region_pixels
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.domains import Projection, centres, coordinates, is_geographic, transformer
+from gee_scripts.engine.local.rasters.raster import Apply, Band, Node, PixelType, read
 from gee_scripts.engine.local.values import (
     SYSTEM_INDEX,
     Collection,

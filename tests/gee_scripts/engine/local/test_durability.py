@@ -19,8 +19,8 @@ from agrispec.errors import EngineError
 from agrispec.formats import example, geotiff
 from agrispec.formats.asset_tree import AssetTree
 from agrispec.grid import Grid
-from gee_scripts.engine.local.journal import Journal
 from gee_scripts.engine.local.limits import Limits
+from gee_scripts.engine.local.operations.journal import Journal
 from gee_scripts.engine.local.server import LocalServer
 
 PROJECT = "agrispec-local"

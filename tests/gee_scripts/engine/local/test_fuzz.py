@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from agrispec.formats.asset_tree import AssetTree
 from agrispec.grid import Grid
-from gee_scripts.engine.local.discovery import ROUTES
 from gee_scripts.engine.local.limits import Limits
+from gee_scripts.engine.local.rest.discovery import ROUTES
 from gee_scripts.engine.local.server import LocalServer
 
 # As in a server that is no test: warnings are none of its answers.

@@ -11,7 +11,7 @@ import pytest
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
-from gee_scripts.engine.local.raster import read
+from gee_scripts.engine.local.rasters.raster import read
 
 SHAPE = (20, 24)
 ELSEWHERE = Grid(crs="EPSG:32632", transform=(10.0, 0.0, 57_900.0, 0.0, -10.0, 5_414_300.0), width=9, height=7)

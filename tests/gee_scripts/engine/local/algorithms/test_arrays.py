@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from agrispec.errors import EngineError
-from gee_scripts.engine.local.evaluate import evaluate
+from gee_scripts.engine.local.language.evaluate import evaluate
 
 FEW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 

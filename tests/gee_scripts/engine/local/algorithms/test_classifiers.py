@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeClassifier
 
 from agrispec.errors import EngineError
-from gee_scripts.engine.local.trees import _leaves_step_by_step, forest, leaves
+from gee_scripts.engine.local.algorithms.trees import _leaves_step_by_step, forest, leaves
 
 SHAPE = (20, 24)
 NAMES = ["B2", "B3", "B4"]

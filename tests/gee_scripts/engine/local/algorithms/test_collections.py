@@ -70,7 +70,7 @@ def test_bounds_keep_what_touches_and_images_without_limits(world: Any) -> None:
 
 
 def test_filtering_opens_no_pixels(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gee_scripts.engine.local.loading import ArrayBand
+    from gee_scripts.engine.local.images.loading import ArrayBand
 
     monkeypatch.setattr(ArrayBand, "compute", lambda *rest: pytest.fail("pixels were read"))
     world.add_collection("c", [world.make({"b": np.ones((20, 24))}, {"system:index": str(n), "system:time_start": n})

@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage
 
 from agrispec.errors import EngineError
-from gee_scripts.engine.local.domains import Points, Projection
+from gee_scripts.engine.local.rasters.domains import Points, Projection
 
 RNG = np.random.default_rng(8)
 CLASSES = RNG.integers(0, 3, (20, 24)).astype(np.uint8)

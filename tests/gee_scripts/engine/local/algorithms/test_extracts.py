@@ -12,7 +12,7 @@ from pyproj import Transformer
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
-from gee_scripts.engine.local.raster import read
+from gee_scripts.engine.local.rasters.raster import read
 
 RNG = np.random.default_rng(21)
 X, Q = RNG.integers(1, 200, (3, 20, 24)).astype(np.int16), RNG.random((3, 20, 24)).astype(np.float32)

@@ -12,8 +12,8 @@ from scipy import ndimage, stats
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
 from gee_scripts.engine.local.algorithms.cells import weights_of
-from gee_scripts.engine.local.domains import Points, Projection
-from gee_scripts.engine.local.raster import read
+from gee_scripts.engine.local.rasters.domains import Points, Projection
+from gee_scripts.engine.local.rasters.raster import read
 
 RNG = np.random.default_rng(3)
 VALUES = RNG.integers(0, 6, (20, 24)).astype(np.int16)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from agrispec.errors import EngineError
-from gee_scripts.engine.local.domains import centres
-from gee_scripts.engine.local.raster import MASKED, VALID
+from gee_scripts.engine.local.rasters.domains import centres
+from gee_scripts.engine.local.rasters.raster import MASKED, VALID
 
 SHAPE = (20, 24)
 GRIDS = hnp.arrays(np.uint8, SHAPE, elements=st.integers(0, 2))
@@ -44,7 +44,7 @@ def test_update_mask_never_unmasks(world: Any, plane: np.ndarray, mask: np.ndarr
 
 
 def test_masks_between_0_and_1_are_kept_and_the_smaller_one_wins(world: Any) -> None:
-    from gee_scripts.engine.local.raster import read
+    from gee_scripts.engine.local.rasters.raster import read
 
     image = ee.Image(7).updateMask(0.5).add(ee.Image(1).updateMask(0.25))
     (values, mask), = read(world.value(image).bands, world.grid)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from agrispec.errors import EngineError
-from gee_scripts.engine.local.raster import read
+from gee_scripts.engine.local.rasters.raster import read
 
 FEW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 SHAPE = (20, 24)

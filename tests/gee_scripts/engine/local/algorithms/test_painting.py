@@ -12,8 +12,8 @@ from pyproj import Transformer
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
-from gee_scripts.engine.local.domains import Points, Projection, centres
-from gee_scripts.engine.local.raster import read
+from gee_scripts.engine.local.rasters.domains import Points, Projection, centres
+from gee_scripts.engine.local.rasters.raster import read
 
 UTM = "EPSG:32631"
 TRIANGLE = shapely.Polygon([(500_031, 5_399_993), (500_183, 5_399_871), (500_021, 5_399_833)])

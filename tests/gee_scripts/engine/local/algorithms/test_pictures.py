@@ -11,8 +11,8 @@ import pytest
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
-from gee_scripts.engine.local.colours import parsed
-from gee_scripts.engine.local.raster import read
+from gee_scripts.engine.local.images.colours import parsed
+from gee_scripts.engine.local.rasters.raster import read
 
 SHAPE = (20, 24)
 RNG = np.random.default_rng(8)

@@ -12,7 +12,7 @@ from scipy import stats
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
-from gee_scripts.engine.local.domains import Points, Projection
+from gee_scripts.engine.local.rasters.domains import Points, Projection
 
 GRIDS = [
     Grid(crs="EPSG:32631", transform=(10.0, 0.0, 700000.0, 0.0, -10.0, 5400000.0), width=5, height=4),

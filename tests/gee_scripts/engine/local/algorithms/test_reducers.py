@@ -12,8 +12,8 @@ from scipy import stats
 from sklearn.linear_model import LinearRegression, Ridge
 
 from agrispec.errors import EngineError
-from gee_scripts.engine.local.domains import Points, Projection
-from gee_scripts.engine.local.raster import read
+from gee_scripts.engine.local.rasters.domains import Points, Projection
+from gee_scripts.engine.local.rasters.raster import read
 
 RNG = np.random.default_rng(11)
 N = 9

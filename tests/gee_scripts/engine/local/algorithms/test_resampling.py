@@ -13,7 +13,7 @@ from rasterio.warp import Resampling, reproject
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
-from gee_scripts.engine.local.domains import Points, Projection, centres
+from gee_scripts.engine.local.rasters.domains import Points, Projection, centres
 
 UTM = "EPSG:32631"
 OWN = Grid(crs=UTM, transform=(30.0, 0.0, 500010.0, 0.0, -30.0, 5399990.0), width=14, height=12)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from agrispec.errors import EngineError
-from gee_scripts.engine.local.raster import MASKED, read
+from gee_scripts.engine.local.rasters.raster import MASKED, read
 
 SHAPE = (20, 24)
 FEW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=8)
@@ -92,7 +92,7 @@ def test_the_median_of_nothing_has_no_bands_and_of_a_masked_image_masked_ones(wo
 
 
 def test_a_masked_image_in_a_collection_is_not_read(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gee_scripts.engine.local.loading import ArrayBand
+    from gee_scripts.engine.local.images.loading import ArrayBand
 
     images = collect(world, np.ones((2, *SHAPE), np.int16))
     graph = images.merge(images.map(lambda image: image.updateMask(0))).median()
@@ -104,7 +104,7 @@ def test_a_masked_image_in_a_collection_is_not_read(world: Any, monkeypatch: pyt
 
 
 def test_counting_reads_no_values(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gee_scripts.engine.local.loading import ArrayBand
+    from gee_scripts.engine.local.images.loading import ArrayBand
 
     world.add_collection("c", [world.make({"x": np.ones(SHAPE, np.int16), "cs": np.ones(SHAPE, np.float32)})])
     read_bands = []

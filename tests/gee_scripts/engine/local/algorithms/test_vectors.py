@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
-from gee_scripts.engine.local.domains import Points, Projection
+from gee_scripts.engine.local.rasters.domains import Points, Projection
 
 RNG = np.random.default_rng(12)
 CLASSES = ndimage.zoom(RNG.integers(1, 4, (5, 6)), 4, order=0).astype(np.uint8)

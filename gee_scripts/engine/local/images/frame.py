@@ -1,0 +1,208 @@
+"""Where to compute: the projection that is asked for, the pixels of a region, the grid of an export."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from agrispec.errors import EngineError
+from agrispec.grid import Grid
+from gee_scripts.engine.local.rasters.domains import WGS84, Points, Projection, coordinates
+from gee_scripts.engine.local.values import Geometry, Image, geometry_of
+
+
+def projection_for(image: Image, scale: float | None, projection: Projection | None,
+                   transform: Sequence[float] | None = None) -> Projection:
+    """The grid to sample or reduce an image on.
+
+    Args:
+        image: its first band gives what is not asked for.
+        scale: metres of a pixel.
+        projection: CRS, and the grid too where no scale is given.
+        transform: instead of a scale.
+
+    Raises:
+        EngineError: nothing but the default projection of a composite (1 degree) is left. The service would
+            compute on it without a word, and what comes out is of no use.
+    """
+    if not image.bands:
+        raise EngineError("Image has no bands", mend="select at least one band")
+    band = image.bands[0]
+    if transform is not None:
+        a, b, c, d, e, f = map(float, transform)
+        return Projection((projection or band.projection).crs, (a, b, c, d, e, f))
+    if scale is not None:
+        if scale <= 0:
+            raise EngineError(f"The scale must be positive, not {scale}", mend="give metres of a pixel's side")
+        return (projection or band.projection).at_scale(scale)
+    given = projection if projection is not None else None if band.composite else band.projection
+    if given is None or (band.composite and given.transform == WGS84.transform):
+        raise EngineError(f"band '{band.name}' is a composite: it has only the default projection, EPSG:4326 with "
+                          "pixels of 1 degree", mend="give scale (metres) or crsTransform")
+    return given
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class RegionPixels:
+    """Pixels of a projection that a geometry touches.
+
+    Attributes:
+        columns, rows: (N,) int64.
+        weights: (N,) float32, the share of each pixel that lies inside, in steps of 1/256.
+        central: (N,) bool, whether its centre lies inside.
+    """
+
+    columns: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    central: NDArray[np.bool_]
+
+
+# Pixels of one region stand in memory together, some 100 bytes each.
+_MOST_AT_ONCE = 50_000_000
+
+
+def region_pixels(geometry: Geometry, projection: Projection, most: float | None = None) -> RegionPixels:
+    """The pixels of a geometry: of points those that hold them, of lines those they cross, of areas those that
+    they cover in part.
+
+    Raises:
+        EngineError: there are more than `most` in its bounds.
+    """
+    shape = geometry.to(projection.crs)
+    a, b, c, d, e, f = projection.transform
+    if shape.is_empty:
+        nothing = np.empty(0, np.int64)
+        return RegionPixels(columns=nothing, rows=nothing, weights=np.empty(0, np.float32),
+                            central=np.empty(0, np.bool_))
+    size = a * e - b * d
+    if isinstance(shape, shapely.Point):
+        # As below, without what only several need: samples are thousands of points.
+        x, y = shape.x - c, shape.y - f
+        return RegionPixels(columns=np.floor([(e * x - b * y) / size + 1e-6]).astype(np.int64),
+                            rows=np.floor([(a * y - d * x) / size + 1e-6]).astype(np.int64),
+                            weights=np.ones(1, np.float32), central=np.ones(1, np.bool_))
+    # In pixels from here on: a pixel is a unit square.
+    unit = shapely.transform(shape, lambda xy: np.column_stack(
+        [(e * (xy[:, 0] - c) - b * (xy[:, 1] - f)) / size, (a * (xy[:, 1] - f) - d * (xy[:, 0] - c)) / size]))
+    if unit.geom_type in ("Point", "MultiPoint"):
+        # A point within a millionth of a pixel of an edge is on it, and belongs to the pixel that begins there.
+        cells = np.unique(np.floor(shapely.get_coordinates(unit) + 1e-6).astype(np.int64), axis=0)
+        ones = np.ones(len(cells))
+        return RegionPixels(columns=cells[:, 0], rows=cells[:, 1], weights=ones.astype(np.float32),
+                            central=ones.astype(np.bool_))
+    west, south, east, north = unit.bounds
+    left, top = math.floor(west + 1e-6), math.floor(south + 1e-6)
+    width, height = max(math.ceil(east - 1e-6) - left, 1), max(math.ceil(north - 1e-6) - top, 1)
+    if width * height > _MOST_AT_ONCE and (most is None or width * height <= most):
+        raise EngineError(f"User memory limit exceeded: {width * height} pixels in one region",
+                          mend="use a larger scale or a smaller region, or export an image")
+    if most is not None and width * height > most:
+        raise EngineError(f"Too many pixels in the region. Found {width * height}, but maxPixels allows only {most:g}",
+                          mend="use a larger scale, a smaller region, or a higher maxPixels")
+    columns, rows = np.meshgrid(np.arange(left, left + width), np.arange(top, top + height))
+    columns, rows = columns.ravel().astype(np.int64), rows.ravel().astype(np.int64)
+    shapely.prepare(unit)
+    central = shapely.contains_xy(unit, columns + 0.5, rows + 0.5)
+    weights = central.astype(np.float64)
+    if unit.geom_type in ("Polygon", "MultiPolygon", "GeometryCollection"):
+        edge = unit.boundary if unit.geom_type != "GeometryCollection" else shapely.union_all(
+            [part.boundary for part in shapely.get_parts(unit)])
+        shapely.prepare(edge)
+        near = shapely.distance(edge, shapely.points(columns + 0.5, rows + 0.5)) <= 0.7072
+        squares = shapely.box(columns[near], rows[near], columns[near] + 1, rows[near] + 1)
+        weights[near] = shapely.area(shapely.intersection(unit, squares))
+        # https://developers.google.com/earth-engine/guides/reducers_reduce_region: weights have 8 bits.
+        weights = np.floor(weights * 256 + 1e-6) / 256
+    else:
+        squares = shapely.box(columns, rows, columns + 1, rows + 1)
+        weights = shapely.intersects(unit, squares).astype(np.float64)
+        central = weights > 0
+    kept = (weights > 0) | central
+    return RegionPixels(columns=columns[kept], rows=rows[kept],
+                        weights=np.where(weights > 0, weights, 1 / 256)[kept].astype(np.float32),
+                        central=central[kept])
+
+
+BLOCK = 1024
+"""Side of the blocks points are read in, pixels: neighbourhoods and files are read around a block at a time."""
+
+
+def blocks(projection: Projection, columns: NDArray[np.int64],
+           rows: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], Points]]:
+    """Pixels grouped by block: (places in the arguments, the points there)."""
+    if not len(columns):
+        return []
+    # Counted from the first pixel: points of one area are in one block, wherever the projection's origin is.
+    key = ((rows - rows.min()) // BLOCK) * 2**32 + (columns - columns.min()) // BLOCK
+    order = np.argsort(key, kind="stable")
+    edges = np.flatnonzero(np.diff(key[order])) + 1
+    return [(places, Points(projection, columns[places], rows[places])) for places in np.split(order, edges)]
+
+
+def bounding_grid(geometry: Geometry, projection: Projection) -> Grid:
+    """The smallest grid of a projection's pixels that covers the bounds of a geometry."""
+    shape = geometry.to(projection.crs)
+    a, b, c, d, e, f = projection.transform
+    west, south, east, north = shape.bounds
+    size = a * e - b * d
+    corners = np.array([[west, south], [west, north], [east, south], [east, north]])
+    columns = (e * (corners[:, 0] - c) - b * (corners[:, 1] - f)) / size
+    rows = (a * (corners[:, 1] - f) - d * (corners[:, 0] - c)) / size
+    # An edge within a thousandth of a pixel of a grid line is on it: coordinates pass through projections.
+    left, top = math.floor(columns.min() + 1e-3), math.floor(rows.min() + 1e-3)
+    right, bottom = math.ceil(columns.max() - 1e-3), math.ceil(rows.max() - 1e-3)
+    endless = Grid(crs=projection.crs, transform=projection.transform, width=1, height=1)
+    return endless.window(top, left, max(bottom - top, 1), max(right - left, 1))
+
+
+def output_grid(image: Image) -> Grid:
+    """The grid an export or a thumbnail of an image is computed on.
+
+    It is that of the image's projection (`Image.setDefaultProjection`) and of the geometry and size given by
+    `Image.clipToBoundsAndScale`; without them, of its footprint.
+
+    Raises:
+        EngineError: the image has no limits, only the default projection of a composite, or limits that have no
+            place on its grid.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return _output_grid(image)
+    except (ValueError, ArithmeticError, shapely.GEOSException) as error:
+        raise EngineError(f"Unable to place the region of the image on its grid: {error}",
+                          mend="give a region that the projection can hold, of some area") from error
+
+
+def _output_grid(image: Image) -> Grid:
+    frame = image.output
+    geometry = (frame.geometry if frame else None) or geometry_of(image)
+    if geometry is None:
+        raise EngineError("Unable to export an image without limits", mend="give a region")
+    if frame is not None and (frame.width or frame.height or frame.largest):
+        return _sized(geometry, image.bands[0].projection.crs, frame.width, frame.height, frame.largest)
+    scale = frame.scale if frame else None
+    return bounding_grid(geometry, projection_for(image, scale, None))
+
+
+def _sized(geometry: Geometry, crs: str, width: int | None, height: int | None, largest: int | None) -> Grid:
+    west, south, east, north = geometry.to(crs).bounds
+    if largest is not None:
+        side = max(east - west, north - south) / largest
+        width, height = max(round((east - west) / side), 1), max(round((north - south) / side), 1)
+    elif width is None or height is None:
+        side = (east - west) / width if width else (north - south) / (height or 1)
+        width, height = width or max(round((east - west) / side), 1), height or max(round((north - south) / side), 1)
+    return Grid(crs=crs, transform=((east - west) / width, 0.0, west, 0.0, -(north - south) / height, north),
+                width=width, height=height)
+
+
+def lon_lat(points: Points) -> NDArray[np.float64]:
+    """(N, 2) longitude and latitude of the pixel centres."""
+    return np.column_stack(coordinates(points, "EPSG:4326"))
+

@@ -1,0 +1,1 @@
+"""Graphs to values: the serialised expressions of the client, bound to algorithms and evaluated."""

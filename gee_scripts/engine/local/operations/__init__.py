@@ -1,0 +1,1 @@
+"""Long-running operations: exports and ingestions, their states, and the files that they write and read."""

@@ -1,0 +1,197 @@
+"""Export requests to work for the task queue: what can be refused at once is refused here, the rest runs later.
+
+https://developers.google.com/earth-engine/reference/rest/v1/projects.image/export and …/projects.table/export
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from agrispec.errors import EngineError
+from agrispec.formats import geotiff
+from agrispec.formats.asset_tree import AssetTree
+from agrispec.formats.atomic import write_files
+from agrispec.grid import Grid
+from gee_scripts.engine.local.assets.catalog import Catalog
+from gee_scripts.engine.local.assets.tree import Assets
+from gee_scripts.engine.local.images.frame import output_grid
+from gee_scripts.engine.local.images.pixels import Pixels, as_image, chosen, compute, stacked
+from gee_scripts.engine.local.language.evaluate import evaluate
+from gee_scripts.engine.local.limits import Limits
+from gee_scripts.engine.local.operations import feature_files, patches
+from gee_scripts.engine.local.operations.patches import PatchOptions
+from gee_scripts.engine.local.operations.staging import Staging, separated, staged
+from gee_scripts.engine.local.operations.tasks import Progress, Work
+from gee_scripts.engine.local.rasters.nodata import with_nodata
+from gee_scripts.engine.local.rasters.raster import Band
+from gee_scripts.engine.local.refusals import Refusal
+from gee_scripts.engine.local.values import Image
+
+
+class Exporter:
+    """Makes the work of exports out of their requests."""
+
+    def __init__(self, tree: AssetTree, catalog: Catalog, assets: Assets, limits: Limits) -> None:
+        self._tree = tree
+        self._catalog = catalog
+        self._assets = assets
+        self._limits = limits
+
+    def table(self, body: Mapping[str, Any]) -> Work:
+        """The work of a table export.
+
+        Raises:
+            Refusal: its destination, format or options cannot be served.
+            DataError: no bucket or no file can have that name.
+        """
+        selectors = list(body.get("selectors") or [])
+        if "assetExportOptions" in body:
+            asset_id, overwrite = self._destination(body["assetExportOptions"])
+
+            def to_asset(progress: Progress) -> Sequence[str]:
+                rows, geometries = feature_files.table_rows(self._features(body, progress), selectors)
+                self._tree.write_table(asset_id, properties=rows, geometries=geometries, overwrite=overwrite)
+                return [asset_id]
+
+            return to_asset
+        options = _file_options(body)
+        bucket, prefix = self._bucket(options)
+        file_format = options.get("fileFormat")
+        if file_format not in ("TF_RECORD_TABLE", "CSV", "GEO_JSON"):
+            raise Refusal(400, f"The local engine exports tables as TFRecord, CSV and GeoJSON, not {file_format}.")
+
+        def to_bucket(progress: Progress) -> Sequence[str]:
+            features = self._features(body, progress)
+            with staged(self._tree, bucket) as staging:
+                if file_format == "TF_RECORD_TABLE":
+                    feature_files.write_tfrecord(features, selectors, staging, prefix, progress)
+                elif file_format == "CSV":
+                    feature_files.write_csv(features, selectors, staging, prefix)
+                else:
+                    feature_files.write_geojson(features, selectors, staging, prefix)
+            return staging.written
+
+        return to_bucket
+
+    def image(self, body: Mapping[str, Any]) -> Work:
+        """The work of an image export.
+
+        Raises:
+            Refusal: its destination, format or options cannot be served.
+            DataError: no bucket or no file can have that name.
+        """
+        most = int(body.get("maxPixels", {}).get("value", self._limits.export_pixels))
+        if "assetExportOptions" in body:
+            options = body["assetExportOptions"]
+            asset_id, overwrite = self._destination(options)
+
+            def to_asset(progress: Progress) -> Sequence[str]:
+                image, bands, grid = self._image(body, most, progress)
+                self._write_asset(asset_id, overwrite, options, image, bands, grid, progress)
+                return [asset_id]
+
+            return to_asset
+        options = _file_options(body)
+        bucket, prefix = self._bucket(options)
+        if options.get("fileFormat") == "TF_RECORD_IMAGE":
+            try:
+                cut = PatchOptions.of(options.get("tfRecordOptions") or {})
+            except EngineError as error:
+                raise Refusal(400, f"{error.message}.") from error
+
+            def to_patches(progress: Progress) -> Sequence[str]:
+                _, bands, grid = self._image(body, most, progress)
+                with staged(self._tree, bucket) as staging:
+                    patches.write(bands, grid, cut, staging, prefix, progress)
+                return staging.written
+
+            return to_patches
+        if options.get("fileFormat") != "GEO_TIFF":
+            raise Refusal(400, f"The local engine exports images as GeoTIFF and TFRecord, not "
+                               f"{options.get('fileFormat')}.")
+
+        def to_geotiff(progress: Progress) -> Sequence[str]:
+            _, bands, grid = self._image(body, most, progress)
+            with staged(self._tree, bucket) as staging:
+                _write_geotiffs(bands, grid, options.get("geoTiffOptions") or {}, staging, prefix, progress)
+            return staging.written
+
+        return to_geotiff
+
+    def _destination(self, options: Mapping[str, Any]) -> tuple[str, bool]:
+        destination = options.get("earthEngineDestination") or {}
+        overwrite = bool(destination.get("overwrite"))
+        return self._assets.free_name(destination.get("name", ""), overwrite=overwrite), overwrite
+
+    def _bucket(self, options: Mapping[str, Any]) -> tuple[str, str]:
+        destination = options.get("cloudStorageDestination")
+        if not destination or not destination.get("bucket"):
+            raise Refusal(400, "The local engine has no Google Drive: export to Cloud Storage or to an asset.")
+        bucket, prefix = destination["bucket"], destination.get("filenamePrefix", "")
+        self._tree.object_path(f"gs://{bucket}/{prefix}")  # raises DataError where no file can have that name
+        return bucket, prefix
+
+    def _features(self, body: Mapping[str, Any], progress: Progress) -> list[Any]:
+        progress.check(0.0)
+        features = feature_files.as_features(evaluate(body["expression"], self._catalog))
+        progress.check(0.5)
+        return features
+
+    def _image(self, body: Mapping[str, Any], most: int, progress: Progress) -> tuple[Image, tuple[Band, ...], Grid]:
+        progress.check(0.0)
+        image = as_image(evaluate(body["expression"], self._catalog))
+        bands, grid = chosen(image, ()), output_grid(image)
+        if grid.width * grid.height > most:
+            raise EngineError(f"Export too large: specified {grid.width * grid.height} pixels (max: {most}). Specify "
+                              "higher maxPixels value if you intend to export a large area.",
+                              mend="raise maxPixels, or export a smaller region")
+        return image, bands, grid
+
+    def _write_asset(self, asset_id: str, overwrite: bool, options: Mapping[str, Any], image: Image,
+                     bands: Sequence[Band], grid: Grid, progress: Progress) -> None:
+        pixels = compute(bands, grid, progress.check)
+        arrays, nodata = with_nodata({band.name: values for band, (values, _) in zip(bands, pixels, strict=True)},
+                                     {band.name: valid for band, (_, valid) in zip(bands, pixels, strict=True)})
+        default, overrides = options.get("pyramidingPolicy", "MEAN"), options.get("pyramidingPolicyOverrides") or {}
+        properties = {name: feature_files.plain(name, value) for name, value in image.properties.items()
+                      if not name.startswith("system:") or name in ("system:time_start", "system:time_end")}
+        self._tree.write_image(asset_id, arrays=arrays, grid=grid, nodata=nodata, overwrite=overwrite,
+                               properties={name: value for name, value in properties.items() if value is not None},
+                               pyramiding={band.name: overrides.get(band.name, default) for band in bands},
+                               cloud_optimised=True)
+
+
+def _file_options(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    options: Mapping[str, Any] | None = body.get("fileExportOptions")
+    if not options:
+        raise Refusal(400, "The local engine exports to Cloud Storage and to assets only.")
+    return options
+
+
+def _write_geotiffs(bands: Sequence[Band], grid: Grid, options: Mapping[str, Any], staging: Staging, prefix: str,
+                    progress: Progress) -> None:
+    """One file, or files of the given size named by their first row and column."""
+    size = options.get("tileDimensions") or {}
+    height, width = int(size.get("height", grid.height)), int(size.get("width", grid.width))
+    nodata = options.get("noData", {}).get("floatValue")
+    for row in range(0, grid.height, height):
+        for column in range(0, grid.width, width):
+            tile = grid.window(row, column, min(height, grid.height - row), min(width, grid.width - column))
+            pixels = [_filled(read, nodata) for read in compute(bands, tile, progress.check)]
+            whole = tile.shape == grid.shape
+            name = f"{prefix}.tif" if whole else f"{separated(prefix)}{row:010d}-{column:010d}.tif"
+            content = geotiff.encode(stacked(bands, pixels), tile, names=[band.name for band in bands], nodata=nodata,
+                                     overviews="MEAN" if options.get("cloudOptimized") else None)
+            write_files({staging.path(name): content})
+
+
+def _filled(pixels: Pixels, nodata: float | None) -> Pixels:
+    """Masked pixels hold the no-data value, else NaN where the type has it, else 0."""
+    values, valid = pixels
+    if valid is None:
+        return pixels
+    fill = nodata if nodata is not None else np.nan if values.dtype.kind == "f" else 0
+    return np.where(valid, values, np.asarray(fill, values.dtype)), valid

@@ -1,0 +1,1 @@
+"""Pixels: where they are, how they are computed lazily, over what levels they are kept."""

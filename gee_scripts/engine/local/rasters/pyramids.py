@@ -1,0 +1,137 @@
+"""Coarser levels of an asset's bands: each level is made of 2 × 2 pixels of the one below, by the band's policy.
+
+Sources: https://developers.google.com/earth-engine/guides/scale#image-pyramids (levels end where the image fits
+into 256 × 256 pixels; a request takes the level whose scale is the nearest that is not coarser than its own), and
+https://developers.google.com/earth-engine/reference/rest/Shared.Types/PyramidingPolicy
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agrispec.grid import Grid
+from gee_scripts.engine.local.rasters.domains import Domain, Points, Projection
+
+Array = NDArray[Any]
+_TOP = 256
+# Pixels of the finest level that are held at once.
+_MOST = 2**23
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pyramid:
+    """How a band's coarser pixels are made.
+
+    Attributes:
+        policy: MEAN, MODE, SAMPLE, MIN, MAX or MEDIAN.
+        nodata: value of masked pixels, which do not count; NaN never does.
+    """
+
+    policy: str = "MEAN"
+    nodata: float | None = None
+
+
+def level_of(grid: Grid, domain: Domain) -> int:
+    """The level of an asset on `grid` that is read for a domain; 0 is the finest."""
+    asked = domain.projection if isinstance(domain, Points) else Projection(domain.crs, domain.transform)
+    ratio = asked.nominal_scale / Projection(grid.crs, grid.transform).nominal_scale
+    if ratio < 2 * (1 - 1e-6):
+        return 0
+    last = math.ceil(math.log2(max(max(grid.shape) / _TOP, 1)))
+    return min(math.floor(math.log2(ratio * (1 + 1e-6))), last)
+
+
+def at_level(grid: Grid, level: int) -> Grid:
+    """The grid of a level; its last pixels may reach over the edge of the finest one."""
+    a, b, c, d, e, f = grid.transform
+    side = 2**level
+    return Grid(crs=grid.crs, transform=(a * side, b * side, c, d * side, e * side, f),
+                width=-(-grid.width // side), height=-(-grid.height // side))
+
+
+def block(read: Callable[[int, int, int, int], Array], grid: Grid, window: tuple[int, int, int, int], level: int,
+          pyramid: Pyramid) -> Array:
+    """The pixels of a level.
+
+    Args:
+        read: pixels of the finest level, by row, column, height and width.
+        grid: of the finest level.
+        window: (row, column, height, width) within the level.
+        pyramid: how they are made; what has no valid pixel below is masked.
+    """
+    row, column, height, width = window
+    side = 2**level
+    right = min((column + width) * side, grid.width)
+    step = max(_MOST // (width * side * side), 1)
+    strips = []
+    for first in range(row, row + height, step):
+        top, bottom = first * side, min(min(first + step, row + height) * side, grid.height)
+        strips.append(_coarser(read(top, column * side, bottom - top, right - column * side), level, pyramid))
+    return np.concatenate(strips)
+
+
+def _coarser(values: Array, level: int, pyramid: Pyramid) -> Array:
+    dtype, nodata, policy = values.dtype, pyramid.nodata, pyramid.policy
+    known = np.ones(values.shape, np.bool_) if nodata is None else values != nodata
+    if dtype.kind == "f":
+        known &= values == values
+    side = 2**level
+    edges = [(0, -size % side) for size in values.shape]
+    if any(after for _, after in edges):
+        values, known = np.pad(values, edges), np.pad(known, edges)
+    if policy == "SAMPLE":
+        found, seen = values[::side, ::side], known[::side, ::side]
+    else:
+        found, share = np.where(known, values, 0), known.astype(np.float32)
+        for _ in range(level):
+            found, share = _STEPS[policy](_four(found), _four(share))
+        seen = share > 0
+    if dtype.kind in "iu" and found.dtype.kind == "f":
+        found = np.rint(found)
+    # Without a value for nothing, what is masked lies outside of the grid.
+    empty = nodata if nodata is not None else math.nan if dtype.kind == "f" else 0
+    return np.where(seen, found, empty).astype(dtype)
+
+
+def _four(plane: Array) -> Array:
+    """(4, rows / 2, columns / 2): top left, top right, bottom left, bottom right."""
+    return np.stack([plane[::2, ::2], plane[::2, 1::2], plane[1::2, ::2], plane[1::2, 1::2]])
+
+
+def _mean(values: Array, shares: Array) -> tuple[Array, Array]:
+    total = shares.sum(axis=0, dtype=np.float64)
+    return (values * shares).sum(axis=0, dtype=np.float64) / np.where(total > 0, total, 1), shares.mean(axis=0)
+
+
+def _mode(values: Array, shares: Array) -> tuple[Array, Array]:
+    weights = np.stack([(shares * (values == one)).sum(axis=0) for one in values])
+    weights = np.where(shares > 0, weights, -1)
+    chosen = weights.argmax(axis=0)
+    return np.take_along_axis(values, chosen[None], axis=0)[0], shares.mean(axis=0)
+
+
+def _extreme(pick: Callable[..., Array], other: Callable[..., Array]) -> Callable[[Array, Array], tuple[Array, Array]]:
+    def step(values: Array, shares: Array) -> tuple[Array, Array]:
+        # What is masked is as far off as can be.
+        return pick(np.where(shares > 0, values, other(values, axis=0)), axis=0), shares.mean(axis=0)
+
+    return step
+
+
+def _median(values: Array, shares: Array) -> tuple[Array, Array]:
+    ranked = np.sort(np.where(shares > 0, values.astype(np.float64), np.inf), axis=0)
+    number = (shares > 0).sum(axis=0)
+    low, high = np.maximum(number - 1, 0) // 2, number // 2
+    ends = [np.take_along_axis(ranked, np.minimum(place, np.maximum(number - 1, 0))[None], axis=0)[0]
+            for place in (low, high)]
+    return np.where(number > 0, (ends[0] + ends[1]) / 2, 0), shares.mean(axis=0)
+
+
+_STEPS: dict[str, Callable[[Array, Array], tuple[Array, Array]]] = {
+    "MEAN": _mean, "MODE": _mode, "MEDIAN": _median, "MIN": _extreme(np.min, np.max), "MAX": _extreme(np.max, np.min)}

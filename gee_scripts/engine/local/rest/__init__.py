@@ -1,0 +1,1 @@
+"""Earth Engine's REST surface: routes, the fields of requests, and what answers them."""

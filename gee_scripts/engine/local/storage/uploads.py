@@ -1,0 +1,270 @@
+"""Uploads to Cloud Storage: in one piece, with a description before it, or resumable in any number of pieces.
+
+https://cloud.google.com/storage/docs/uploads-downloads and …/performing-resumable-uploads
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from gee_scripts.engine.local.storage.object_store import ObjectStore, Preconditions, Refused, Stored, said
+
+_BLOCK = 2**20
+_MOST_DESCRIPTION = 2**20
+# The service keeps sessions for a week. https://cloud.google.com/storage/docs/resumable-uploads
+_KEPT_SECONDS = 7 * 24 * 3600.0
+_KEPT = 1000
+
+
+@dataclass(slots=True, kw_only=True)
+class _Session:
+    """A resumable upload: what arrived is `size` bytes of `part`, out of `total` once that is known."""
+
+    bucket: str
+    name: str
+    properties: Mapping[str, Any]
+    conditions: Preconditions
+    part: Path
+    begun: float
+    size: int = 0
+    stored: Stored | None = None
+    ending: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Uploads:
+    """The uploads into a store. Resumable ones live as long as the server."""
+
+    def __init__(self, store: ObjectStore, url: str) -> None:
+        self._store = store
+        self._url = url
+        self._sessions: dict[str, _Session] = {}
+
+    async def answer(self, request: Request, bucket: str, conditions: Preconditions) -> Response | Stored:
+        """The answer to a request, or the version that it stored."""
+        query, kind = request.query_params, request.query_params.get("uploadType")
+        if kind == "resumable" and "upload_id" in query:
+            return await self._continue(request, query["upload_id"])
+        if request.method != "POST":
+            raise Refused(404, "Not Found")
+        await run_in_threadpool(self._store.bucket, bucket)
+        if kind == "resumable":
+            return await self._begin(request, bucket, conditions)
+        if kind not in ("media", "multipart"):
+            raise Refused(400, f"Invalid upload type: '{kind}'")
+        part = await run_in_threadpool(self._store.part)
+        try:
+            arrived = await _receive(request, part, 0)
+            if arrived.cut:
+                raise Refused(400, "The request ended before its content.")
+            properties: dict[str, Any] = _typed(request.headers.get("content-type"))
+            name = query.get("name")
+            if kind == "multipart":
+                described = await run_in_threadpool(_split, part, request.headers.get("content-type", ""))
+                name = described.pop("name", None) or name
+                properties = described
+            return await run_in_threadpool(self._store.put, bucket, _named(name), part, _said(properties, request),
+                                           conditions)
+        finally:
+            await run_in_threadpool(part.unlink, missing_ok=True)
+
+    async def _begin(self, request: Request, bucket: str, conditions: Preconditions) -> Response:
+        described = _described(await request.body())
+        name = _named(described.pop("name", None) or request.query_params.get("name"))
+        properties = {**_typed(request.headers.get("x-upload-content-type")), **_said(described, request)}
+        conditions.check(await run_in_threadpool(self._store.find, bucket, name))
+        self._drop_old()
+        key = uuid.uuid4().hex
+        self._sessions[key] = _Session(bucket=bucket, name=name, properties=properties, conditions=conditions,
+                                       part=await run_in_threadpool(self._store.part), begun=time.monotonic())
+        where = f"{self._url}{request.scope['raw_path'].decode()}"
+        return Response(status_code=200, headers={"Location": f"{where}?uploadType=resumable&upload_id={key}",
+                                                  "X-GUploader-UploadID": key})
+
+    async def _continue(self, request: Request, key: str) -> Response | Stored:
+        session = self._sessions.get(key)
+        if session is None:
+            raise Refused(404, "No such upload session.")
+        if request.method == "DELETE":
+            self._drop(key)
+            return Response(status_code=499)
+        if request.method != "PUT":
+            raise Refused(404, "Not Found")
+        first, last, total = _content_range(request)
+        if session.stored is not None:
+            await drain(request)
+            return session.stored
+        if first > session.size:
+            await drain(request)
+            raise Refused(400, f"Invalid request. According to the Content-Range header, the upload offset is {first} "
+                               f"byte(s), which exceeds already uploaded size of {session.size} byte(s).")
+        # What is here already may be sent again: after a broken connection no client knows how much arrived.
+        arrived = await _receive(request, session.part, first, None if last is None else last + 1)
+        session.size = max(session.size, arrived.end)
+        if arrived.cut:
+            raise Refused(400, "The request ended before its content.")
+        if last is None and total is None and "content-range" not in request.headers:
+            total = arrived.end
+        if total is not None and session.size > total:
+            raise Refused(400, f"Invalid request. {session.size} byte(s) were uploaded of {total}.")
+        async with session.ending:
+            if session.stored is None and total is not None and session.size >= total:
+                try:
+                    properties = {**session.properties, **_hashes(request)}
+                    session.stored = await run_in_threadpool(self._store.put, session.bucket, session.name,
+                                                             session.part, properties, session.conditions)
+                except Refused:
+                    self._sessions.pop(key, None)
+                    raise
+        if session.stored is not None:
+            return session.stored
+        return Response(status_code=308, headers={"Range": f"bytes=0-{session.size - 1}"} if session.size else {})
+
+    def _drop_old(self) -> None:
+        begun = time.monotonic() - _KEPT_SECONDS
+        for key in [key for key, session in self._sessions.items() if session.begun < begun]:
+            self._drop(key)
+        while len(self._sessions) >= _KEPT:
+            self._drop(next(iter(self._sessions)))
+
+    def _drop(self, key: str) -> None:
+        session = self._sessions.pop(key, None)
+        if session is not None:
+            session.part.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arrived:
+    """How far a request's content reaches, and whether the connection broke before its end."""
+
+    end: int
+    cut: bool
+
+
+async def _receive(request: Request, part: Path, first: int, most: int | None = None) -> _Arrived:
+    """Write the content of a request into a file from byte `first` on, as it comes; up to byte `most`."""
+    end, waiting = first, bytearray()
+    try:
+        file = await run_in_threadpool(os.open, part, os.O_WRONLY)
+    except OSError as error:
+        raise Refused(404, "No such upload session.") from error
+    cut = False
+    try:
+        with suppress(ClientDisconnect):
+            cut = True
+            async for piece in request.stream():
+                waiting += piece
+                if most is not None and end + len(waiting) > most:
+                    raise Refused(400, "The content is longer than its Content-Range says.")
+                if len(waiting) >= _BLOCK:
+                    block, waiting = bytes(waiting), bytearray()
+                    await run_in_threadpool(_write, file, block, end)
+                    end += len(block)
+            cut = False
+        await run_in_threadpool(_write, file, bytes(waiting), end)
+        return _Arrived(end=end + len(waiting), cut=cut)
+    except OSError as error:
+        raise Refused(507, f"The local engine cannot keep the object: {error.strerror or error}.") from error
+    finally:
+        os.close(file)
+
+
+def _write(file: int, block: bytes, first: int) -> None:
+    while block:
+        written = os.pwrite(file, block, first)
+        block, first = block[written:], first + written
+
+
+async def drain(request: Request) -> None:
+    """Read what is left of a request: no client looks at an answer before it has sent everything."""
+    with suppress(ClientDisconnect, RuntimeError):  # RuntimeError: nothing is left
+        async for _ in request.stream():
+            pass
+
+
+def _split(part: Path, content_type: str) -> dict[str, Any]:
+    """Leave only the content in a file of multipart/related; what its first part says of the object."""
+    found = re.search(r'boundary=(?:"([^"]+)"|([^;\s]+))', content_type)
+    if not found:
+        raise Refused(400, "Malformed multipart body.")
+    line = b"--" + (found[1] or found[2]).encode()
+    with part.open("r+b") as file:
+        head = file.read(_MOST_DESCRIPTION)
+        parts = re.match(re.escape(line) + rb"\r?\n(.*?)\r?\n\r?\n(.*?)\r?\n" + re.escape(line)
+                         + rb"\r?\n(.*?)\r?\n\r?\n", head, re.DOTALL)
+        file.seek(max(0, part.stat().st_size - len(line) - 16))
+        end = re.search(rb"\r?\n" + re.escape(line) + rb"--\s*\Z", tail := file.read())
+        if not parts or not end:
+            raise Refused(400, "Malformed multipart body.")
+        described = _described(parts[2])
+        kind = re.search(rb"(?im)^content-type:\s*(.+?)\s*$", parts[3])
+        first, last = parts.end(), part.stat().st_size - len(tail) + end.start()
+        if last < first:
+            raise Refused(400, "Malformed multipart body.")
+        for start in range(first, last, _BLOCK):
+            block = os.pread(file.fileno(), min(_BLOCK, last - start), start)
+            _write(file.fileno(), block, start - first)
+        file.truncate(last - first)
+    return {**_typed(kind[1].decode(errors="replace") if kind else None), **described}
+
+
+def _described(content: bytes) -> dict[str, Any]:
+    if len(content) > _MOST_DESCRIPTION:
+        raise Refused(413, "Request body is too large.")
+    try:
+        described = json.loads(content) if content.strip() else {}
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, "Parse Error") from error
+    if not isinstance(described, dict):
+        raise Refused(400, "Parse Error")
+    return described
+
+
+def _content_range(request: Request) -> tuple[int, int | None, int | None]:
+    """First and last byte and total of a Content-Range; without one the content is all there is."""
+    header = request.headers.get("content-range")
+    if header is None:
+        return 0, None, None
+    found = re.fullmatch(r"bytes (?:([0-9]{1,15})-([0-9]{1,15})|\*)/([0-9]{1,15}|\*)", header)
+    if not found:
+        raise Refused(400, f"Failed to parse Content-Range header: '{header}'")
+    total = None if found[3] == "*" else int(found[3])
+    if found[1] is None:
+        return 0, -1, total
+    first, last = int(found[1]), int(found[2])
+    if last < first or (total is not None and last >= total):
+        raise Refused(400, f"Failed to parse Content-Range header: '{header}'")
+    return first, last, total
+
+
+def _typed(content_type: str | None) -> dict[str, Any]:
+    return {"contentType": content_type} if content_type else {}
+
+
+def _hashes(request: Request) -> dict[str, str]:
+    keys = {"crc32c": "crc32c", "md5": "md5Hash"}
+    given = (each.strip().partition("=") for each in request.headers.get("x-goog-hash", "").split(","))
+    return {keys[name]: value for name, _, value in given if name in keys}
+
+
+def _said(properties: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    return {**said(properties), **_hashes(request)}
+
+
+def _named(name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise Refused(400, "Required object name is missing.")
+    return name

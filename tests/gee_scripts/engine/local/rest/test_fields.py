@@ -1,0 +1,63 @@
+"""Which requests pass, and which are refused by the name of a field."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gee_scripts.engine.local.refusals import Refusal
+from gee_scripts.engine.local.rest.fields import REQUEST, checked
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+                        st.sampled_from(["value", "width", "uris", "sources", "x"]), inner, max_size=3), max_leaves=8)
+
+
+@pytest.mark.parametrize("request_", [
+    {"expression": {"result": "0", "values": {}}, "pageSize": 10, "pageToken": "a-10"},
+    {"pageSize": "10"}, {"maxPixels": {"value": "100000000"}, "priority": {"value": 100}}, {"unknown": [{"a": 1}]},
+    {"asset": {"properties": {"a": None, "b": [1]}}, "updateMask": {"paths": ["properties"]}},
+    {"imageManifest": {"name": "a", "startTime": {"seconds": "1714521600"}, "memo": 5}},
+    {"imageManifest": {"endTime": "2024-05-01T00:00:00Z", "missingData": {"values": [-9999, "NaN"]}}},
+    {"assetExportOptions": {"pyramidingPolicyOverrides": {"crop": "MODE"}}}])
+def test_what_the_service_takes_passes_as_it_is(request_: dict[str, Any]) -> None:
+    assert checked(request_) == request_
+
+
+def test_null_is_as_good_as_absent() -> None:
+    assert checked({"grid": None, "priority": {"value": None}, "other": None}) == {"priority": {}}
+
+
+@pytest.mark.parametrize(("request_", "words"), [
+    ({"overwrite": "true"}, "'overwrite': 'true' is not true or false"),
+    ({"pageSize": True}, "'pageSize': 'True' is not an integer"),
+    ({"pageSize": 1.5}, "'pageSize': '1.5' is not an integer"),
+    ({"grid": {"dimensions": {"width": "9" * 5000}}}, "'grid.dimensions.width'"),
+    ({"grid": {"affineTransform": {"scaleX": 10**400}}}, "'grid.affineTransform.scaleX'"),
+    ({"imageManifest": {"startTime": 5}}, "'imageManifest.startTime': '5' is not a time"),
+    ({"imageManifest": {"startTime": {"seconds": "x"}}}, "'imageManifest.startTime.seconds'"),
+    ({"assetExportOptions": {"pyramidingPolicyOverrides": {"crop": 5}}}, r"pyramidingPolicyOverrides.crop'")])
+def test_what_it_does_not_take_is_refused_by_its_path(request_: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refusal, match=words):
+        checked(request_)
+
+
+@given(name=st.sampled_from(sorted(REQUEST)), value=JSON)
+def test_any_value_passes_or_is_refused_by_name(name: str, value: Any) -> None:
+    with _refused_by(name):
+        found = checked({name: value})
+        assert repr(checked(found)) == repr(found)
+
+
+@contextlib.contextmanager
+def _refused_by(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.code != 400 or not refusal.message.startswith(f"Invalid value at '{name}"):
+            raise
