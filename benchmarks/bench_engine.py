@@ -11,7 +11,7 @@ medians and counts, fill) is built by the `ee` client and evaluated. Everything 
 4. The time to `ee.Initialize` and to the first getInfo on a server.
 
     pip install xarray dask zarr rioxarray   # the peer; without it the rest is measured
-    python benchmarks/bench_engine.py [--sides 256 512 1024 2048] [--files 512] [--points 1024]
+    python benchmarks/bench_engine.py [--sides 256 512 1024 2048] [--files 256 512 1024 2048] [--points 1024]
 """
 
 from __future__ import annotations
@@ -310,7 +310,7 @@ def peer_seconds(folder: Path) -> float:
     return timed(lambda: to_zarr(AssetTree(folder), folder / "peer.zarr"))
 
 
-def files(side: int, graph: Any) -> None:
+def files(side: int, graph: Any, beside_peer: bool) -> None:
     grid = grid_of(side)
     with tempfile.TemporaryDirectory() as folder:
         tree = written(Path(folder), side)
@@ -325,6 +325,8 @@ def files(side: int, graph: Any) -> None:
               f"{side * side / engine_s:,.0f} pixels/s; peak {peak_gb():.2f} GB")
         print(f"  CPU: reading {reading:.2f} s, computing {sum(evaluating) - reading:.2f} s, encoding and the graph "
               f"{whole - sum(evaluating):.2f} s; every file decoded once: {timed(lambda: decode(tree)):.2f} s")
+        if not beside_peer:
+            return
         missing = [name for name in PEER if find_spec(name) is None]
         if missing:
             print(f"  the peer is missing: pip install {' '.join(missing)}")
@@ -333,7 +335,7 @@ def files(side: int, graph: Any) -> None:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             peer_s = pool.submit(peer_seconds, Path(folder)).result()
         print(f"  xarray + dask -> Zarr: {peer_s:.2f} s (flox {'' if find_spec('flox') else 'not '}installed)")
-        print(f"files_to_shards_vs_xarray ratio={peer_s / engine_s:.1f} goal=>=10")
+        print(f"files_to_shards_vs_xarray_{side} ratio={peer_s / engine_s:.1f} goal=>=10")
 
 
 # -- 3. points
@@ -375,7 +377,8 @@ def server() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sides", type=int, nargs="*", default=[256, 512, 1024, 2048], help="of part 1, pixels")
-    parser.add_argument("--files", type=int, default=512, help="side of part 2; 0: leave it out")
+    parser.add_argument("--files", type=int, nargs="*", default=[256, 512, 1024, 2048], help="sides of part 2, pixels")
+    parser.add_argument("--peer", type=int, default=512, help="up to which of them the peer runs too: it takes minutes")
     parser.add_argument("--points", type=int, default=1024, help="side of part 3; 0: leave it out")
     arguments = parser.parse_args()
     server()
@@ -383,8 +386,8 @@ def main() -> None:
     client()
     graph = serialised(cube.patches(SPEC, SEASON, region()))
     tiles(arguments.sides, graph)
-    if arguments.files:
-        files(arguments.files, graph)
+    for side in arguments.files:
+        files(side, graph, side <= arguments.peer)
     if arguments.points:
         points(arguments.points, graph)
     print(f"\npeak_memory_gb ratio={peak_gb():.2f} goal=<=2")

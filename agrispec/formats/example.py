@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -291,13 +292,14 @@ def _frames(columns: Mapping[str, tuple[Kind, NDArray[Any]]]) -> NDArray[np.uint
     for rows in groups:
         chosen = {name: (kind, values if len(rows) == count else values[rows])
                   for name, (kind, values) in columns.items()}
-        record = encode({name: (kind, values[0]) for name, (kind, values) in chosen.items()})
-        payloads = np.frombuffer(record, np.uint8)[None]
-        if len(rows) > 1:
+        if all(kind == "float" for kind, _ in chosen.values()):
+            record, layout = _of_floats(tuple((name, values.shape[1]) for name, (_, values) in chosen.items()))
+        else:
+            record = encode({name: (kind, values[0]) for name, (kind, values) in chosen.items()})
             layout = parse(record)
-            payloads = np.repeat(payloads, len(rows), axis=0)
-            for name, (_, values) in chosen.items():
-                layout.put(payloads, name, values)
+        payloads = np.frombuffer(record, np.uint8)[None].repeat(len(rows), axis=0)
+        for name, (_, values) in chosen.items():
+            layout.put(payloads, name, values)
         framed.append(tfrecord.framed_rows(payloads))
     if len(groups) == 1:
         return framed[0].reshape(-1)
@@ -309,6 +311,13 @@ def _frames(columns: Mapping[str, tuple[Kind, NDArray[Any]]]) -> NDArray[np.uint
     for rows, frames in zip(groups, framed, strict=True):
         together[starts[rows][:, None] + np.arange(frames.shape[1])] = frames
     return together
+
+
+@lru_cache(maxsize=16)
+def _of_floats(lengths: tuple[tuple[str, int], ...]) -> tuple[bytes, Layout]:
+    """A record of that many zeros under each name, and where they stand: patches of one image differ in them alone."""
+    record = encode({name: ("float", np.zeros(length, "<f4")) for name, length in lengths})
+    return record, parse(record)
 
 
 def _equal_rows(sizes: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -76,7 +76,7 @@ class Image:
 
     def with_bands(self, bands: Iterable[Band]) -> Image:
         """Other bands with the properties, the footprint and the output of this image."""
-        return replace(self, bands=tuple(bands), id=None)
+        return Image(bands=tuple(bands), properties=self.properties, footprint=self.footprint, output=self.output)
 
     def with_properties(self, properties: Mapping[str, Any]) -> Image:
         """The same bands with other properties."""

@@ -78,19 +78,21 @@ def chosen(image: Image, selectors: Iterable[Any]) -> list[Band]:
         AlgorithmError: one of them names none.
     """
     found: list[Band] = []
+    named = {band.name: band for band in image.bands}
     for selector in selectors:
+        if selector in named:
+            found.append(named[selector])
+            continue
         if isinstance(selector, int | float):
             if not 0 <= selector < len(image.bands):
                 raise AlgorithmError(f"Band number {int(selector)} is out of bounds for an image of "
                                      f"{len(image.bands)} bands", mend=f"its bands are {image.names}")
             found.append(image.bands[int(selector)])
             continue
-        matches = [band for band in image.bands if band.name == selector]
-        if not matches:
-            try:
-                matches = [band for band in image.bands if re.fullmatch(selector, band.name)]
-            except re.error:
-                matches = []
+        try:
+            matches = [band for band in image.bands if re.fullmatch(selector, band.name)]
+        except re.error:
+            matches = []
         if not matches:
             raise AlgorithmError(f"Band pattern '{selector}' did not match any bands. Available bands: "
                                  f"[{', '.join(image.names)}]", mend="select a band that is there")

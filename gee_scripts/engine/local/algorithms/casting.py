@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -47,12 +46,12 @@ def cast_band(band: Band, dtype: DType) -> Band:
     if band.type.dtype == dtype:
         return band
     if isinstance(band.values, Constant):
-        return replace(band, type=PixelType(dtype, band.type.dimensions),
-                       values=Constant(cast(band.values.value, dtype)))
+        constant = Constant(cast(band.values.value, dtype))
+        return band.computed(PixelType(dtype, band.type.dimensions), constant, band.mask)
     values: Node = Pixelwise(partial(_cast, dtype), (band.values,))
     if dtype == np.float32 and isinstance(band.values, Rounded):
         values = band.values.single
-    return replace(band, type=PixelType(dtype, band.type.dimensions), values=values)
+    return band.computed(PixelType(dtype, band.type.dimensions), values, band.mask)
 
 
 def _cast(dtype: DType, values: Array) -> Array:

@@ -68,7 +68,7 @@ def update_mask(image: Image, mask: Image) -> Image:
         meant = meanings.get(id(other)) or meanings.setdefault(id(other), as_mask(other))
         key = id(band.mask), id(meant)
         shared = masks.get(key) or masks.setdefault(key, both(band.mask, meant))
-        bands.append(replace(band, mask=shared))
+        bands.append(band.masked(shared))
     return image.with_bands(bands)
 
 
@@ -83,7 +83,7 @@ def mask(image: Image, new: Image | None) -> Image:
     """The masks as an image of floats; or the image with other masks, 0 where it was masked before."""
     if new is None:
         return image.with_bands(
-            replace(band, type=PixelType(np.dtype(np.float32)), values=Apply(_mask_as_values, (band.mask,)), mask=VALID)
+            band.computed(PixelType(np.dtype(np.float32)), values=Apply(_mask_as_values, (band.mask,)), mask=VALID)
             for band in image.bands)
     return image.with_bands(replace(band, values=Apply(_cleared, (band.values, band.mask)), mask=as_mask(other))
                             for band, other in _pairs(image, new))
@@ -120,8 +120,8 @@ def unmask(image: Image, value: Image | None, same_footprint: bool) -> Image:
         allowed = both(fill.mask, frame)
         key = id(band.mask), id(allowed)
         shared = fills.get(key) or fills.setdefault(key, Apply(_filled_mask, (band.mask, allowed)))
-        bands.append(replace(band, type=PixelType(dtype, band.type.dimensions), mask=shared,
-                             values=Filled(partial(_filled, dtype), (band.values, band.mask, fill.values), dtype)))
+        bands.append(band.computed(PixelType(dtype, band.type.dimensions), mask=shared, values=Filled(
+            partial(_filled, dtype), (band.values, band.mask, fill.values), dtype)))
     footprint = image.footprint if same_footprint else None
     if not same_footprint and image.footprint is not None and other.footprint is not None:
         footprint = image.footprint + other.footprint

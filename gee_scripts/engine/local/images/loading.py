@@ -3,6 +3,7 @@ of their pyramids where grids are coarser."""
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections import OrderedDict
@@ -258,8 +259,9 @@ def _most_open() -> int:
 
 
 _USEFUL_FILES = 400
-_CACHED_BYTES = 512 * 2**20
-"""Of decoded blocks, that GDAL keeps: a season's blocks under one tile. Its own limit grows with the machine."""
+# Megabytes of decoded blocks that GDAL keeps: a season's blocks under a row of patches. Its own limit grows with the
+# machine; it reads this one when it decodes first, and Env would put its own back.
+os.environ.setdefault("GDAL_CACHEMAX", "512")
 _open: OrderedDict[tuple[Path, int, int], tuple[Any, threading.Lock]] = OrderedDict()
 _guard = threading.Lock()
 
@@ -276,7 +278,7 @@ def _opened(file: Path) -> Iterator[Any]:
         entry = _open.pop(key, None)
         if entry is None:
             # Otherwise GDAL lists the folder, thousands of scenes, to look for companions of each file.
-            with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", GDAL_CACHEMAX=_CACHED_BYTES):
+            with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
                 entry = rasterio.open(file), threading.Lock()
         _open[key] = entry
         while len(_open) > _most_open():

@@ -85,7 +85,7 @@ def fused(bands: Iterable[Band]) -> tuple[Band, ...]:
     known = tuple(bands)
     rewriting = _Rewriting()
     rewriting.together([node for band in known for node in (band.values, band.mask)])
-    return tuple(replace(band, values=rewriting.of(band.values), mask=rewriting.of(band.mask)) for band in known)
+    return tuple(band.computed(band.type, rewriting.of(band.values), rewriting.of(band.mask)) for band in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class _Rewriting:
             if isinstance(node, GeoTiffBand):
                 files.setdefault((node.file, node.grid), []).append(node)
             elif isinstance(node, Apply):
-                pending.extend(node.inputs)
+                pending.extend([item for item in node.inputs if id(item) not in met])
         for (file, grid), bands in files.items():
             if len(bands) > 1:
                 source = GeoTiffBands(file=file, indexes=tuple(band.index for band in bands), grid=grid,
@@ -144,12 +144,13 @@ class _Rewriting:
             if not isinstance(node, Apply):
                 self._done[id(node)] = node, node
             elif ready:
-                inputs = tuple(self._done[id(item)][1] for item in node.inputs)
-                same = all(new is old for new, old in zip(inputs, node.inputs, strict=True))
-                self._done[id(node)] = node, self._ruled(node if same else replace(node, inputs=inputs))
+                inputs = tuple([self._done[id(item)][1] for item in node.inputs])
+                # Nodes are equal where they are the same.
+                self._done[id(node)] = node, self._ruled(
+                    node if inputs == node.inputs else replace(node, inputs=inputs))
             else:
                 pending.append((node, True))
-                pending.extend((item, False) for item in node.inputs)
+                pending.extend([(item, False) for item in node.inputs if id(item) not in self._done])
         return self._done[id(root)][1]
 
     def _ruled(self, node: Apply) -> Node:

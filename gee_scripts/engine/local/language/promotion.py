@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def promoted(value: Any, declared: str, catalog: Catalog) -> Any:
         Mismatch: it cannot be.
         AssetMissing: it names an asset that is not there.
     """
-    plain, _, inner = declared.rstrip(">").partition("<")
+    plain, inner = _parts(declared)
     if plain == "List":
         items = _list(value)
         return items if inner in ("", "Object") else [item if item is None else promoted(item, inner, catalog)
@@ -79,6 +80,13 @@ def promoted(value: Any, declared: str, catalog: Catalog) -> Any:
     if change is None:
         return value
     return change(value)
+
+
+@lru_cache(maxsize=256)
+def _parts(declared: str) -> tuple[str, str]:
+    """List<Image> -> List, Image."""
+    plain, _, inner = declared.rstrip(">").partition("<")
+    return plain, inner
 
 
 def constant_bands(value: Any) -> tuple[Band, ...]:

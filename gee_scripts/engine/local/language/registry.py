@@ -10,7 +10,7 @@ import difflib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
@@ -125,7 +125,7 @@ def invoke(name: str, given: Mapping[str, Any], catalog: Catalog) -> Any:
                                   f"{argument.type}. Actual type: {error.found}. Actual value: {error.text}",
                                   mend="cast the value, or give one of the expected type") from error
         arguments.append(value)
-    unknown = set(given) - {argument.name for argument in expected}
+    unknown = [each for each in given if each not in _names(name)]
     if unknown:
         raise EngineError(f"{name}: Unexpected arguments: {', '.join(sorted(unknown))}",
                           mend=f"it takes {', '.join(a.name for a in expected) or 'none'}")
@@ -142,7 +142,14 @@ def invoke(name: str, given: Mapping[str, Any], catalog: Catalog) -> Any:
                           mend="check its arguments; if they are right, report a fault of the local engine") from error
 
 
+@cache
+def _names(name: str) -> frozenset[str]:
+    return frozenset(argument.name for argument in signatures()[name])
+
+
 def _find(name: str) -> Entry:
+    if name in IMPLEMENTED:
+        return IMPLEMENTED[name]
     # The families register themselves when they are imported.
     from gee_scripts.engine.local import algorithms  # noqa: F401
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -127,9 +127,24 @@ class Band:
     mask: Node = field(default=VALID)
     size: tuple[int, int] | None = None
 
+    # Graphs make thousands of bands: these are spelt out because `dataclasses.replace` takes several times as long.
+
     def renamed(self, name: str) -> Band:
         """The same band by another name."""
-        return replace(self, name=name)
+        return self if name == self.name else Band(
+            name=name, type=self.type, projection=self.projection, composite=self.composite, values=self.values,
+            mask=self.mask, size=self.size)
+
+    def masked(self, mask: Node) -> Band:
+        """The same values by another mask."""
+        return self if mask is self.mask else Band(
+            name=self.name, type=self.type, projection=self.projection, composite=self.composite, values=self.values,
+            mask=mask, size=self.size)
+
+    def computed(self, kind: PixelType, values: Node, mask: Node) -> Band:
+        """A band of the same name and place with other pixels."""
+        return Band(name=self.name, type=kind, projection=self.projection, composite=self.composite, values=values,
+                    mask=mask, size=self.size)
 
 
 def masked_band(name: str, kind: PixelType) -> Band:
