@@ -34,7 +34,8 @@ from gee_scripts.engine.local.language.encode import as_json
 from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.rest import discovery
-from gee_scripts.engine.local.rest.service import Call, File, Service
+from gee_scripts.engine.local.rest.calls import Call, File
+from gee_scripts.engine.local.rest.service import Service
 from gee_scripts.engine.local.storage import storage_api
 from gee_scripts.engine.local.storage.object_store import ObjectStore
 
