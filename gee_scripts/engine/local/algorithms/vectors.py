@@ -56,6 +56,8 @@ def reduce_to_vectors(image: Image, reducer: Reducer | None, geometry: Geometry 
     shape = geometry if geometry is not None else geometry_of(image)
     if shape is None:
         raise AlgorithmError("The image has no limits", mend="give a geometry")
+    if shape.shape.is_empty:
+        return Collection(())
     grid = bounding_grid(shape, projection)
     while grid.width * grid.height > most:
         if not best_effort:

@@ -34,8 +34,7 @@ def projection_for(image: Image, scale: float | None, projection: Projection | N
         raise EngineError("Image has no bands", mend="select at least one band")
     band = image.bands[0]
     if transform is not None:
-        a, b, c, d, e, f = map(float, transform)
-        return Projection((projection or band.projection).crs, (a, b, c, d, e, f))
+        return (projection or band.projection).with_transform(transform)
     if scale is not None:
         if scale <= 0:
             raise EngineError(f"The scale must be positive, not {scale}", mend="give metres of a pixel's side")
@@ -146,8 +145,14 @@ def blocks(projection: Projection, columns: NDArray[np.int64],
 
 
 def bounding_grid(geometry: Geometry, projection: Projection) -> Grid:
-    """The smallest grid of a projection's pixels that covers the bounds of a geometry."""
+    """The smallest grid of a projection's pixels that covers the bounds of a geometry.
+
+    Raises:
+        EngineError: the geometry is empty.
+    """
     shape = geometry.to(projection.crs)
+    if shape.is_empty:
+        raise EngineError("The geometry is empty: it covers no pixels", mend="give a region of some area")
     a, b, c, d, e, f = projection.transform
     west, south, east, north = shape.bounds
     size = a * e - b * d
