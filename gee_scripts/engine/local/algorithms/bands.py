@@ -171,8 +171,7 @@ def set_default_projection(image: Image, crs: Projection, transform: list[float]
                            scale: float | None) -> Image:
     """The image with a grid to be computed on where nothing else is asked for."""
     if transform is not None:
-        a, b, c, d, e, f = map(float, transform)
-        crs = Projection(crs.crs, (a, b, c, d, e, f))
+        crs = crs.with_transform(transform)
     elif scale is not None:
         crs = crs.at_scale(scale)
     return replace(image, bands=tuple(replace(band, projection=crs, composite=False) for band in image.bands))
