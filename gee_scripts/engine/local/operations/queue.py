@@ -22,7 +22,7 @@ from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.operations.journal import Entry, Journal
 from gee_scripts.engine.local.operations.tasks import Cancelled, Task, Work
 from gee_scripts.engine.local.rasters.raster import GO_ON
-from gee_scripts.engine.local.refusals import Refusal
+from gee_scripts.engine.local.refusals import Refusal, internal_error
 
 _log = logging.getLogger(__name__)
 
@@ -247,7 +247,7 @@ class TaskQueue:
         except MemoryError:
             state, error = State.FAILED, "User memory limit exceeded."
         except Exception as problem:  # The service reports its own faults the same way; a worker must not die.
-            state, error = State.FAILED, f"Internal error in the local engine: {type(problem).__name__}: {problem}"
+            state, error = State.FAILED, internal_error(problem).message
         task.progress.read_clock()
         with self._changed:
             if state is State.CANCELLED and task.state is State.RUNNING:

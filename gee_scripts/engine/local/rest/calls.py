@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gee_scripts.engine.local.refusals import Refusal
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -25,7 +27,17 @@ class File:
     name: str = ""
 
 
+# https://cloud.google.com/apis/design/errors
+_STATUS = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 405: "UNIMPLEMENTED",
+           409: "ALREADY_EXISTS"}
+
 Answer = dict[str, Any] | File
 
 Answers = Mapping[str, Callable[[Call], Answer]]
 """Id of a route in `discovery.ROUTES` -> what answers it."""
+
+
+def error_body(refusal: Refusal) -> dict[str, Any]:
+    """The answer that says why not."""
+    return {"error": {"code": refusal.code, "message": refusal.message,
+                      "status": _STATUS.get(refusal.code, "UNKNOWN")}}

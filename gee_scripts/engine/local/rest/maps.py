@@ -11,11 +11,11 @@ from gee_scripts.engine.local.assets.catalog import Catalog
 from gee_scripts.engine.local.images.pixels import as_image, chosen
 from gee_scripts.engine.local.language.evaluate import evaluate
 from gee_scripts.engine.local.limits import Limits
+from gee_scripts.engine.local.recent import Recent
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.rest import rendering
 from gee_scripts.engine.local.rest.calls import Answer, Answers, Call, File
 from gee_scripts.engine.local.rest.pixels import rendered
-from gee_scripts.engine.local.rest.recent import Recent
 from gee_scripts.engine.local.rest.stored import Stored
 from gee_scripts.engine.local.values import Image
 

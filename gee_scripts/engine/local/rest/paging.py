@@ -11,7 +11,7 @@ from gee_scripts.engine.local.assets.catalog import Catalog
 from gee_scripts.engine.local.assets.tree import offset
 from gee_scripts.engine.local.language.evaluate import evaluate
 from gee_scripts.engine.local.operations.feature_files import as_features
-from gee_scripts.engine.local.rest.recent import Recent
+from gee_scripts.engine.local.recent import Recent
 from gee_scripts.engine.local.values import Collection
 
 # https://developers.google.com/earth-engine/reference/rest/v1/projects.table/computeFeatures

@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from gee_scripts.engine.local.recent import Recent
 from gee_scripts.engine.local.refusals import Refusal
-from gee_scripts.engine.local.rest.recent import Recent
 
 # The service forgets them after some hours.
 _MOST = 256
