@@ -112,9 +112,9 @@ def padded(values: Array, rank: int, lengths: Sequence[int], pad: float) -> Arra
 def masked(values: Array, rank: int, mask: Array) -> Array:
     """The positions along one axis where the mask, an array of one pixel, is not 0."""
     lengths = own(values, rank)
-    fits = [axis for axis in range(rank) if mask.shape[axis] == lengths[axis]
+    fits = [axis for axis in range(rank) if mask.ndim == rank and mask.shape[axis] == lengths[axis]
             and math.prod(mask.shape) == mask.shape[axis]]
-    if mask.ndim != rank or not fits:
+    if not fits:
         raise AlgorithmError(f"The mask's shape {list(mask.shape)} does not fit the array's {list(lengths)}",
                              mend="give a mask of as many axes, of the array's length along one and of 1 elsewhere")
     return np.compress(mask.reshape(-1) != 0, values, axis=fits[0] - rank)
