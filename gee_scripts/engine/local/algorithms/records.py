@@ -83,6 +83,12 @@ def over_records(reducer: Reducer, columns: Sequence[Array], masks: Sequence[Arr
     return [item.item() if isinstance(item, np.generic) else item for item in results]
 
 
+def amounts(masks: Array, weights: Array) -> Array:
+    """What each record counts: the smaller of its mask and its weight, as masks of tables may be larger than 1."""
+    # https://developers.google.com/earth-engine/guides/reducers_reduce_region#pixels-in-the-region
+    return np.where(weights < 1, np.minimum(masks, weights), masks)
+
+
 def _over(part: Part, columns: Sequence[Array], masks: Sequence[Array], weights: Array,
           central: Array) -> Sequence[Any]:
     own, shares = [columns[place] for place in part.inputs], [masks[place] for place in part.inputs]
@@ -103,9 +109,7 @@ def _over(part: Part, columns: Sequence[Array], masks: Sequence[Array], weights:
         amount = np.min([columns[place] for place in part.shares], axis=0).astype(np.float64)
         taken = central & (known > 0) & (weights > 0)
     else:
-        # The smaller of mask and share; weights of tables may be larger than 1.
-        # https://developers.google.com/earth-engine/guides/reducers_reduce_region#pixels-in-the-region
-        amount = np.where(weights < 1, np.minimum(known, weights), known)
+        amount = amounts(known, weights)
         taken = amount > 0 if part.weighted else central & (amount > 0)
     share = amount[taken] if part.weighted or part.shares else np.ones(int(taken.sum()))
     chosen = [column[taken] for column in own]
