@@ -5,8 +5,6 @@ from __future__ import annotations
 from agrispec.formats.asset_tree import AssetTree
 from gee_scripts.engine.local.assets.tree import Assets
 from gee_scripts.engine.local.operations import ingestion
-from gee_scripts.engine.local.operations.tasks import Progress
-from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.rest.calls import Answer, Answers, Call
 
 
@@ -41,14 +39,5 @@ class AssetRoutes:
                                  page_token=call.query.get("pageToken", ""), condition=call.query.get("filter", ""))
 
     def _import_external(self, call: Call) -> Answer:
-        """An image asset of GeoTIFFs in a bucket, at once.
-
-        Its pixels are copied, where the service goes on reading the bucket: what is written there later is not seen.
-        """
-        uris = [uri for tileset in (call.body.get("imageManifest") or {}).get("tilesets") or ()
-                for source in tileset.get("sources") or () for uri in source.get("uris") or ()]
-        for uri in uris:
-            if not uri.lower().endswith((".tif", ".tiff")):
-                raise Refusal(400, f"An external image is made of cloud optimized GeoTIFFs, not of {uri}.")
-        name, = ingestion.image_work(call.body, self._tree, self._assets)(Progress())
-        return self._assets.get(name)
+        """An image asset of GeoTIFFs that stay in their bucket, at once."""
+        return self._assets.get(ingestion.import_external(call.body, self._tree, self._assets))
