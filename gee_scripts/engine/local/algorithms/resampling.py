@@ -73,7 +73,7 @@ def _unprojected(transform: Affine, x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _linear(apart: Array) -> Array:
-    return np.maximum(1 - np.abs(apart), 0)
+    return np.asarray(np.maximum(1 - np.abs(apart), 0))
 
 
 def _cubic(apart: Array) -> Array:
@@ -232,16 +232,16 @@ def reduced(part: Part, values: Array, weights: Array) -> tuple[tuple[Array, ...
     if not part.weighted or part.kind not in ("mean", "sum", "variance", "stdDev"):
         return over_stack(part, values, valid), valid.sum(axis=0) >= least(part)
     exact = np.where(valid, values, 0).astype(np.float64)
-    some = valid.any(axis=0)
-    weight = np.where(some, weights.sum(axis=0), 1)
-    total = (exact * weights).sum(axis=0)
+    some = np.asarray(valid.any(axis=0))
+    weight: Array = np.where(some, weights.sum(axis=0), 1)
+    total: Array = (exact * weights).sum(axis=0)
     if part.kind == "sum":
         return (total,), some
     mean = total / weight
     if part.kind == "mean":
         return (mean,), some
     square = (weights * (exact - mean) ** 2).sum(axis=0) / weight
-    return (np.sqrt(square) if part.kind == "stdDev" else square,), some
+    return (np.sqrt(square) if part.kind == "stdDev" else np.asarray(square),), some
 
 
 @algorithm("Image.reduceResolution", lacks="reducers of several inputs; bestEffort does not start from coarser pixels",

@@ -104,8 +104,8 @@ def region_pixels(geometry: Geometry, projection: Projection, most: float | None
     if most is not None and width * height > most:
         raise EngineError(f"Too many pixels in the region. Found {width * height}, but maxPixels allows only {most:g}",
                           mend="use a larger scale, a smaller region, or a higher maxPixels")
-    columns, rows = np.meshgrid(np.arange(left, left + width), np.arange(top, top + height))
-    columns, rows = columns.ravel().astype(np.int64), rows.ravel().astype(np.int64)
+    across, down = np.meshgrid(np.arange(left, left + width), np.arange(top, top + height))
+    columns, rows = across.ravel().astype(np.int64), down.ravel().astype(np.int64)
     shapely.prepare(unit)
     central = shapely.contains_xy(unit, columns + 0.5, rows + 0.5)
     weights = central.astype(np.float64)

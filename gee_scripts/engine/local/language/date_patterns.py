@@ -43,7 +43,8 @@ def read_date(pattern: str, text: str, zone: str | None) -> int:
         raise AlgorithmError(f"Invalid format: '{text}' is not of the pattern '{pattern}'",
                              mend="give a text as the pattern describes it, e.g. YYYY-MM-dd for 2023-05-01")
     try:
-        return _instant(dict(zip(letters, found[0].groups, strict=True)), zone)
+        fields = {run: part or "" for run, part in zip(letters, found[0].groups, strict=True)}
+        return _instant(fields, zone)
     except (ValueError, OverflowError) as error:
         raise AlgorithmError(f"'{text}' is no date: {error}", mend="give a day and a time that exist") from error
 

@@ -152,7 +152,8 @@ def _list(value: Any) -> list[Any]:
         case tuple():
             return list(value)
         case np.ndarray():
-            return value.tolist()
+            nested: list[Any] = value.tolist()
+            return nested
         case str() | int() | float() | Geometry() | Image() | Feature() | Filter():
             return [value]
     raise Mismatch(value)
@@ -164,7 +165,7 @@ def _number(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        return float(value) if value.bit_length() < _MOST_BITS_OF_DOUBLES else math.copysign(math.inf, value)
+        return float(value) if value.bit_length() < _MOST_BITS_OF_DOUBLES else math.inf if value > 0 else -math.inf
     if isinstance(value, int | float):
         return value
     raise Mismatch(value)
