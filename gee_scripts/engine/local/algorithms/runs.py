@@ -78,5 +78,5 @@ def _known(part: Part, share: Array) -> list[bool] | None:
     if part.kind in _COUNTS or part.kind == "sum":
         return None
     sample = part.kind in ("sampleStdDev", "sampleVariance")
-    there = share.sum(axis=0) > 1 if sample else (share > 0).any(axis=0)
-    return None if there.all() else list(there)
+    there = np.asarray(share.sum(axis=0) > 1 if sample else (share > 0).any(axis=0))
+    return None if there.all() else there.tolist()
