@@ -67,7 +67,9 @@ def _cast(dtype: DType) -> Callable[[Array], Array]:
 
 
 for _name, _dtype in DTYPES.items():
-    algorithm(f"Array.{_name}", f"Array.to{_name[0].upper()}{_name[1:]}", source=_ROUNDS)(_cast(np.dtype(_dtype)))
+    algorithm(f"Array.{_name}", f"Array.to{_name[0].upper()}{_name[1:]}", source=_ROUNDS,
+              differs="" if _name in ("byte", "uint8", "float", "double")
+              else "Rounds to the nearest, halves up, as Array.byte is documented to.")(_cast(np.dtype(_dtype)))
 
 
 # -- elements

@@ -215,14 +215,12 @@ def day_of_year(start: int, end: int) -> Filter:
 def _spatial(relation: Callable[[Any, Any], bool], unlimited: bool) -> Callable[..., Filter]:
     def made(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any,
              error: Any) -> Filter:
-        fixed = right_value if right_value is not None else left_value
-        other = None if fixed is None else _shape_of(fixed)
+        other = _fixed(left_field, right_value, right_field, left_value)
         # Scenes of one tile share a footprint: it is compared once.
         known: dict[tuple[int, int], tuple[bool, Any]] = {}
 
         def accepts(primary: Any, secondary: Any) -> bool:
-            mine = geometry_of(primary)
-            theirs = other if other is not None else geometry_of(secondary)
+            mine, theirs = _geometry(primary, left_field), other or _geometry(secondary, right_field)
             if mine is None or theirs is None:
                 return unlimited and isinstance(primary if mine is None else secondary, Image)
             key = id(mine), id(theirs)
@@ -233,6 +231,20 @@ def _spatial(relation: Callable[[Any, Any], bool], unlimited: bool) -> Callable[
         return Filter(accepts=accepts)
 
     return made
+
+
+def _geometry(element: Any, field: str | None) -> Geometry | None:
+    """What a field holds; .geo, .all and no field stand for the geometry of the element."""
+    found = element if field is None or field.startswith(".") or element is None else get(element, field)
+    return geometry_of(found) if isinstance(found, Geometry | Feature | Image | Collection) else None
+
+
+def _fixed(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any) -> Geometry | None:
+    """The geometry that all elements are compared with; None in a join."""
+    fixed = right_value if right_value is not None else left_value
+    if fixed is None and (left_field is None or right_field is None):
+        raise AlgorithmError("a filter needs a value, or a field of each side", mend="give rightValue or rightField")
+    return None if fixed is None else _shape_of(fixed)
 
 
 def _shape_of(value: Any) -> Geometry:
@@ -252,11 +264,10 @@ algorithm("Filter.isContained")(_spatial(lambda a, b: a.within(b), unlimited=Fal
 def within_distance(limit: float, left_field: str | None, right_value: Any, right_field: str | None,
                     left_value: Any, error: Any) -> Filter:
     """Whether two geometries are no further apart than metres."""
-    fixed = right_value if right_value is not None else left_value
+    other = _fixed(left_field, right_value, right_field, left_value)
 
     def measure(primary: Any, secondary: Any) -> float:
-        mine = geometry_of(primary)
-        theirs = _shape_of(fixed) if fixed is not None else geometry_of(secondary)
+        mine, theirs = _geometry(primary, left_field), other or _geometry(secondary, right_field)
         if mine is None or theirs is None:
             return float("inf")
         return distance(mine, theirs, None, None, True)

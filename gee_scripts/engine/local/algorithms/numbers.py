@@ -96,8 +96,12 @@ def _cast(dtype: np.dtype[Any]) -> Callable[[Any], Any]:
     return cast
 
 
+# "loses decimal precision", and becomes the limit where it is out of the type
+_CASTS = "https://developers.google.com/earth-engine/apidocs/ee-number-tobyte"
+_CUT = "Fractions are cut off; that numbers lose them is documented, not whether they are rounded."
 for _name, _dtype in DTYPES.items():
-    algorithm(f"Number.{_name}", f"Number.to{_name[0].upper()}{_name[1:]}")(_cast(np.dtype(_dtype)))
+    algorithm(f"Number.{_name}", f"Number.to{_name[0].upper()}{_name[1:]}", source=_CASTS,
+              differs="" if np.dtype(_dtype).kind == "f" else _CUT)(_cast(np.dtype(_dtype)))
 
 
 @algorithm("Number.clamp")

@@ -41,15 +41,16 @@ def found_in(texts: Sequence[str], regex: str, ignore_case: bool, whole: bool, m
     return {"found": answers, "names": dict(pattern.groupindex)}
 
 
-def main(seconds: float) -> None:
-    """Answer lines until the input ends; a line that takes longer than `seconds` ends the process."""
+def main() -> None:
+    """Answer lines of [seconds, arguments] until the input ends; what takes longer ends the process."""
     for line in sys.stdin:
+        seconds, arguments = json.loads(line)
         # Without a handler, the kernel ends the process, also inside of the matching.
         signal.setitimer(signal.ITIMER_REAL, seconds)
-        answer = json.dumps(found_in(*json.loads(line)))
+        answer = json.dumps(found_in(*arguments))
         signal.setitimer(signal.ITIMER_REAL, 0)
         print(answer, flush=True)
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]))
+    main()

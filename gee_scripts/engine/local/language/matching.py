@@ -97,11 +97,11 @@ def _asked(request: Any) -> Any:
     except IndexError:
         alive = False
     if not alive:
-        child = subprocess.Popen([sys.executable, "-I", "-S", matcher.__file__, str(SECONDS)], stdin=subprocess.PIPE,
+        child = subprocess.Popen([sys.executable, "-I", "-S", matcher.__file__], stdin=subprocess.PIPE,
                                  stdout=subprocess.PIPE)
     answer = b""
     try:
-        answer = _line(child, json.dumps(request).encode() + b"\n")
+        answer = _line(child, json.dumps([SECONDS, request]).encode() + b"\n")
     finally:
         if answer.endswith(b"\n"):
             _idle.append(child)
