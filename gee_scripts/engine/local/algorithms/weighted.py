@@ -16,6 +16,9 @@ from gee_scripts.engine.local.values import Part
 
 Array = NDArray[Any]
 
+ROUNDING = 1e-9
+"""Of a whole weight: sums of shares such as 1/6 are equal to a half up to it."""
+
 
 def over_shares(part: Part, values: Array, share: Array) -> tuple[Array, ...]:
     """The outputs of one part over axis 0.
@@ -74,9 +77,9 @@ def _ranked(values: Array, share: Array) -> tuple[Array, Array]:
 
 def _quantile(ranked: Array, below: Array, number: Array, at: float) -> Array:
     """The value that `at` of the weight lies below; the mean of two where it falls between them."""
-    target = at * below[-1]
-    place = np.minimum((below < target).sum(axis=0), np.maximum(number - 1, 0))
-    between = np.take_along_axis(below, place[None], axis=0)[0] == target
+    target, near = at * below[-1], ROUNDING * below[-1]
+    place = np.minimum((below < target - near).sum(axis=0), np.maximum(number - 1, 0))
+    between = np.take_along_axis(below, place[None], axis=0)[0] <= target + near
     after = np.where(between & (place + 1 < number), place + 1, place)
     return np.asarray(np.take_along_axis(ranked, np.stack([place, after]), axis=0).mean(axis=0))
 
