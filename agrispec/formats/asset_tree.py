@@ -19,7 +19,8 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ import pyarrow as pa
 
 from agrispec.errors import AssetExists, AssetMissing, DataError
 from agrispec.formats import geotiff, stac
-from agrispec.formats.atomic import storage_error, write_files
+from agrispec.formats.atomic import storage_error, temporary_name, write_files
 from agrispec.formats.geoparquet import TableRows, decode_table, encode_table
 from agrispec.formats.stac import Asset, AssetBand, AssetType, Property
 from agrispec.grid import Grid
@@ -133,11 +134,11 @@ class AssetTree:
         if path.is_dir():
             for name in _DESCRIPTIONS.values():
                 if (path / name).exists():
-                    return stac.read(asset_id, path / name)
+                    return stac.read(asset_id, path / name, self.buckets)
             return Asset(id=asset_id, type=AssetType.FOLDER)
         item = path.with_name(path.name + ".json")
         if item.exists():
-            return stac.read(asset_id, item)
+            return stac.read(asset_id, item, self.buckets)
         return Asset(id=asset_id, type=AssetType.FOLDER) if _PROJECT_ROOT.fullmatch(asset_id) else None
 
     def exists(self, asset_id: str) -> bool:
@@ -262,9 +263,8 @@ class AssetTree:
     def write_image(self, asset_id: str, *, arrays: Mapping[str, np.ndarray], grid: Grid,
                     properties: Mapping[str, Property] | None = None, time_start: datetime | None = None,
                     time_end: datetime | None = None, nodata: float | None = None,
-                    pyramiding: Mapping[str, str] | None = None, cloud_optimised: bool = False,
-                    overwrite: bool = False) -> Asset:
-        """Write an image.
+                    pyramiding: Mapping[str, str] | None = None, overwrite: bool = False) -> Asset:
+        """Write an image that stands in memory, as one plain GeoTIFF.
 
         Args:
             asset_id: its id; missing folders above it are made.
@@ -274,7 +274,6 @@ class AssetTree:
             time_start, time_end: become `system:time_start` and `system:time_end`; without a zone they are UTC.
             nodata: value of masked pixels, in every band.
             pyramiding: band id -> MEAN (default), MODE, SAMPLE, MIN, MAX or MEDIAN.
-            cloud_optimised: COGs with overviews by policy, a file a policy, instead of one plain GeoTIFF.
             overwrite: replace an image or table of that id.
 
         Raises:
@@ -284,29 +283,76 @@ class AssetTree:
         """
         path = self._place(asset_id, overwrite)
         policies = {band: (pyramiding or {}).get(band, "MEAN") for band in arrays}
-        groups: dict[str, list[str]] = {}
-        for band, policy in policies.items():
-            if policy not in geotiff.OVERVIEW_RESAMPLING:
-                raise DataError(f"{policy!r} is not a pyramiding policy",
-                                mend=f"use one of {', '.join(geotiff.OVERVIEW_RESAMPLING)}")
-            groups.setdefault(policy if cloud_optimised else "", []).append(band)
-        if not groups:
+        for policy in policies.values():
+            _check_policy(policy)
+        if not arrays:
             raise DataError(f"image {asset_id!r} has no bands", mend="give at least one band")
-        stem = _new_stem(path)
-        contents: dict[Path, bytes | memoryview] = {}
-        bands: dict[str, AssetBand] = {}
-        for number, (policy, names) in enumerate(groups.items()):
-            file = path.with_name(f"{stem}.tif" if number == 0 else f"{stem}.{number}.tif")
-            # One file holds one type: the narrowest that holds all bands. The item keeps each band's own type.
-            values = np.stack([arrays[name] for name in names], dtype=np.result_type(*(arrays[n] for n in names)))
-            contents[file] = geotiff.encode(values, grid, names=names, nodata=nodata, overviews=policy or None,
-                                            compress=cloud_optimised)
-            bands |= {name: AssetBand(id=name, dtype=arrays[name].dtype.name, pyramiding=policies[name], file=file,
-                                      index=index) for index, name in enumerate(names)}
+        file = path.with_name(f"{_new_stem(path)}.tif")
+        # One file holds one type: the narrowest that holds all bands. The item keeps each band's own type.
+        values = np.stack(list(arrays.values()), dtype=np.result_type(*arrays.values()))
+        content = geotiff.encode(values, grid, names=list(arrays), nodata=nodata, compress=False)
         asset = Asset(id=canonical_id(asset_id), type=AssetType.IMAGE, grid=grid, nodata=nodata,
-                      bands=tuple(bands[name] for name in arrays),
+                      bands=tuple(AssetBand(id=name, dtype=array.dtype.name, pyramiding=policies[name], file=file,
+                                            index=index) for index, (name, array) in enumerate(arrays.items())),
                       properties=_with_times(properties, time_start, time_end))
-        return self._publish(asset, path, contents)
+        return self._publish(asset, path, {file: content})
+
+    @contextmanager
+    def unfinished(self, asset_id: str, *, overwrite: bool = False) -> Iterator[Path]:
+        """A folder for the files of an asset while they are written; it is gone at the end of the block.
+
+        Raises:
+            AssetExists: there is an asset of that id, and `overwrite` does not allow to replace it.
+            StorageError: the folder cannot be made.
+        """
+        folder = temporary_name(self._place(asset_id, overwrite))
+        try:
+            folder.mkdir()
+            yield folder
+        except OSError as error:
+            raise storage_error(folder, error) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def publish_image(self, asset_id: str, *, bands: Sequence[AssetBand], grid: Grid,
+                      properties: Mapping[str, Property] | None = None, nodata: float | None = None,
+                      overwrite: bool = False) -> Asset:
+        """Make an image of whole GeoTIFFs.
+
+        Args:
+            asset_id: its id; missing folders above it are made.
+            bands: their files are taken from the folder of `unfinished`; objects of buckets, which have a `uri`,
+                stay where they are.
+            grid, properties, nodata, overwrite: as of `write_image`.
+
+        Raises:
+            AssetExists: see `overwrite`.
+            DataError: a property or a pyramiding policy is none.
+            StorageError: the disk is full or not writable; nothing has changed.
+        """
+        path = self._place(asset_id, overwrite)
+        for band in bands:
+            _check_policy(band.pyramiding)
+        parts = list(dict.fromkeys(band.file for band in bands if band.uri is None))
+        stem = _new_stem(path)
+        named = {part: path.with_name(f"{stem}{f'.{number}' if number else ''}.tif")
+                 for number, part in enumerate(parts)}
+        asset = Asset(id=canonical_id(asset_id), type=AssetType.IMAGE, grid=grid, nodata=nodata,
+                      bands=tuple(band.with_file(named.get(band.file, band.file)) for band in bands),
+                      properties=_with_times(properties, None, None))
+        moved: list[Path] = []
+        try:
+            stac.encode(asset)  # refuses what cannot be described before anything stands
+            for part, file in named.items():
+                os.replace(part, file)
+                moved.append(file)
+            return self._publish(asset, path, {}, kept=moved)
+        except BaseException as error:
+            for file in moved:
+                file.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise storage_error(path, error) from error
+            raise
 
     def write_table(self, asset_id: str, *, properties: Sequence[Mapping[str, Property]] | pa.Table,
                     geometries: Sequence[bytes | None], asset_properties: Mapping[str, Property] | None = None,
@@ -332,17 +378,19 @@ class AssetTree:
                       properties=dict(asset_properties or {}))
         return self._publish(asset, path, {file: content})
 
-    def _publish(self, asset: Asset, path: Path, contents: Mapping[Path, bytes | memoryview]) -> Asset:
+    def _publish(self, asset: Asset, path: Path, contents: Mapping[Path, bytes | memoryview | Path],
+                 kept: Sequence[Path] = ()) -> Asset:
         item = path.with_name(f"{path.name}.json")
         old = self._data_files(asset.id) if item.exists() else set()
         write_files({**contents, item: stac.encode(asset)})
-        for file in old - set(contents):
+        for file in old - set(contents) - set(kept):
             file.unlink(missing_ok=True)
         return asset
 
     def _data_files(self, asset_id: str) -> set[Path]:
+        """Its own: objects of buckets are not."""
         asset = self.get(asset_id)
-        return {band.file for band in asset.bands} | ({asset.data} if asset.data else set())
+        return {band.file for band in asset.bands if band.uri is None} | ({asset.data} if asset.data else set())
 
     def update(self, asset_id: str, *, properties: Mapping[str, Property | None] | None = None,
                policy: Mapping[str, Any] | None = None) -> Asset:
@@ -394,9 +442,10 @@ class AssetTree:
         stem = _new_stem(path)
         moved = {file: path.with_name(f"{stem}{'' if number == 0 else f'.{number}'}{file.suffix}")
                  for number, file in enumerate(sorted(self._data_files(source_id)))}
-        target = target.with_changes(bands=tuple(band.with_file(moved[band.file]) for band in asset.bands),
+        bands = tuple(band.with_file(moved.get(band.file, band.file)) for band in asset.bands)
+        target = target.with_changes(bands=bands,
                                      data=moved[asset.data] if asset.data else None)
-        return self._publish(target, path, {new: old.read_bytes() for old, new in moved.items()})
+        return self._publish(target, path, {new: old for old, new in moved.items()})
 
     def move(self, source_id: str, target_id: str) -> Asset:
         """Rename an asset, with what it holds.
@@ -426,6 +475,11 @@ def _new_stem(path: Path) -> str:
     Those of an asset that is replaced stay until its new description stands, whatever happens in between.
     """
     return f"{path.name}.{uuid.uuid4().hex[:8]}" if path.with_name(f"{path.name}.json").exists() else path.name
+
+
+def _check_policy(policy: str) -> None:
+    if policy not in geotiff.POLICIES:
+        raise DataError(f"{policy!r} is not a pyramiding policy", mend=f"use one of {', '.join(geotiff.POLICIES)}")
 
 
 def _exists(asset_id: str) -> AssetExists:

@@ -27,8 +27,8 @@ def storage_error(path: Path, error: OSError) -> StorageError:
                         "make the folder writable, or choose another one")
 
 
-def write_files(contents: Mapping[Path, bytes | memoryview]) -> None:
-    """Write files that belong together, so that a reader sees all of them or none.
+def write_files(contents: Mapping[Path, bytes | memoryview | Path]) -> None:
+    """Write files that belong together, so that a reader sees all of them or none. A path stands for a file to copy.
 
     Everything is written under temporary names first and then renamed in the order given: put the file that
     makes the others visible last. Missing folders are made. Contents are not fsynced: a full disk is noticed
@@ -43,7 +43,10 @@ def write_files(contents: Mapping[Path, bytes | memoryview]) -> None:
         for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             parts[path] = temporary_name(path)
-            parts[path].write_bytes(content)
+            if isinstance(content, Path):
+                shutil.copyfile(content, parts[path])
+            else:
+                parts[path].write_bytes(content)
         for path, part in parts.items():
             os.replace(part, path)
     except OSError as error:

@@ -51,6 +51,8 @@ class AssetBand:
         pyramiding: MEAN, MODE, SAMPLE, MIN, MAX or MEDIAN.
         file: the GeoTIFF that holds it; its type may be wider than `dtype`.
         index: which band of that file, from 0.
+        levels: how many levels of its pyramid the file holds as overviews.
+        uri: gs://bucket/object#generation where the file is an object of a bucket, else None: the asset's own.
     """
 
     id: str
@@ -58,6 +60,8 @@ class AssetBand:
     pyramiding: str
     file: Path
     index: int
+    levels: int = 0
+    uri: str | None = None
 
     def with_file(self, file: Path) -> AssetBand:
         """The band in another file."""
@@ -180,15 +184,21 @@ def _data(asset: Asset) -> dict[str, Any]:
         "nodata": asset.nodata if math.isfinite(asset.nodata) else str(asset.nodata)}
     files: dict[str, Any] = {}
     for order, band in enumerate(asset.bands):
-        file = files.setdefault(band.file.name, {"href": band.file.name, "type": _GEOTIFF, **place, **nodata,
-                                                 "bands": []})
+        href = band.uri or band.file.name
+        file = files.setdefault(href, {"href": href, "type": _GEOTIFF, **place, **nodata, "gee:levels": band.levels,
+                                       "bands": []})
         file["bands"].append({"name": band.id, "data_type": band.dtype, "gee:pyramiding_policy": band.pyramiding,
                               "gee:order": order, "gee:index": band.index})
     return files
 
 
-def read(asset_id: str, path: Path) -> Asset:
+def read(asset_id: str, path: Path, buckets: Path) -> Asset:
     """The asset described by the STAC document at `path`; files beside it are not opened.
+
+    Args:
+        asset_id: its id.
+        path: of the document.
+        buckets: the folder that stands for Cloud Storage.
 
     Raises:
         CorruptRecord: the file is not such a document.
@@ -214,7 +224,7 @@ def read(asset_id: str, path: Path) -> Asset:
         height, width = first["proj:shape"]
         bands = [(band["gee:order"], AssetBand(id=band["name"], dtype=band["data_type"], index=band["gee:index"],
                                                pyramiding=band["gee:pyramiding_policy"],
-                                               file=path.parent / file["href"]))
+                                               levels=file.get("gee:levels", 0), **_place(file["href"], path, buckets)))
                  for file in files for band in file["bands"]]
         grid = Grid(crs=first.get("proj:code") or first["proj:wkt2"], transform=tuple(first["proj:transform"]),
                     width=width, height=height)
@@ -224,6 +234,12 @@ def read(asset_id: str, path: Path) -> Asset:
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise CorruptRecord(f"{path} does not describe an asset: {error!r}",
                             mend="write the asset again") from error
+
+
+def _place(href: str, path: Path, buckets: Path) -> dict[str, Any]:
+    if not href.startswith("gs://"):
+        return {"file": path.parent / href}
+    return {"file": buckets / href.removeprefix("gs://").rpartition("#")[0], "uri": href}
 
 
 def _escaped(name: str) -> str:

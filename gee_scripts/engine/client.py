@@ -80,16 +80,16 @@ class Client:
                     collection=ee.FeatureCollection(_graph(task.expression)), description=task.description,
                     bucket=task.bucket, fileNamePrefix=task.prefix, fileFormat="TFRecord",
                     selectors=list(task.selectors))
-                return _operation(ee.data.exportTable(task.request_id, described.config))
+                return _operation(ee.data.exportTable(task.request_id, described.config or {}))
             # Exactly this rectangle of exactly this grid: crs, crsTransform and dimensions, without a region.
             described = ee.batch.Export.image.toCloudStorage(
                 image=ee.Image(_graph(task.expression)), description=task.description, bucket=task.bucket,
                 fileNamePrefix=task.prefix, crs=task.grid.crs, crsTransform=list(task.grid.transform),
-                dimensions=[task.grid.width, task.grid.height], maxPixels=task.grid.width * task.grid.height,
+                dimensions=f"{task.grid.width}x{task.grid.height}", maxPixels=task.grid.width * task.grid.height,
                 fileFormat="TFRecord",
                 formatOptions={"patchDimensions": [task.patch, task.patch], "compressed": True,
                                "defaultValue": task.fill})
-            return _operation(ee.data.exportImage(task.request_id, described.config))
+            return _operation(ee.data.exportImage(task.request_id, described.config or {}))
 
     def ingest_image(self, manifest: Mapping[str, Any]) -> Operation:
         with _refusals():
@@ -136,7 +136,8 @@ class Client:
 
 
 def _graph(expression: Expression) -> ee.ComputedObject:
-    return ee.deserializer.decode(json.loads(expression))
+    graph: ee.ComputedObject = ee.deserializer.decode(json.loads(expression))
+    return graph
 
 
 def _operation(found: Mapping[str, Any]) -> Operation:

@@ -59,7 +59,9 @@ def _credentials(service: Service, home: Path) -> google.auth.credentials.Creden
                           mend="set [engine] service_account_key to the file, or leave it empty to use"
                                " application default credentials")
     try:
-        return service_account.Credentials.from_service_account_file(key, scopes=SCOPES)
+        account: google.auth.credentials.Credentials = service_account.Credentials.from_service_account_file(
+            key, scopes=SCOPES)
+        return account
     # google.auth raises AttributeError at JSON that is no object.
     except (OSError, ValueError, AttributeError) as error:
         raise ConfigError(f"{service.service_account_key!r} is not a service account's key ({error})",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import re
 import runpy
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +21,32 @@ from google.auth.credentials import AnonymousCredentials
 from agrispec.config import PROJECT_ID
 from agrispec.errors import EngineError
 
+# An engine at work answers this at once; all its threads may be.
+_SECONDS = 10.0
+
+
+def check(url: str) -> None:
+    """Whether a local engine answers at an address, asked once: the client would ask for half a minute.
+
+    Raises:
+        EngineError: none does; what was found there.
+    """
+    found = ""
+    try:
+        with urllib.request.urlopen(f"{url}/$discovery/rest", timeout=_SECONDS) as answer:
+            if json.load(answer).get("name") != "earthengine":
+                found = "another program does"
+    except urllib.error.HTTPError as error:
+        with error:
+            found = f"another program does, with status {error.code}"
+    except urllib.error.URLError as error:
+        found = str(error.reason)
+    except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
+        found = f"another program does, or none: {error}"
+    if found:
+        raise EngineError(f"no local engine answers at {url!r}: {found}",
+                          mend="start one with agrispec-gee engine serve, and give the address that it prints")
+
 
 @contextmanager
 def redirected(url: str, project: str) -> Iterator[ModuleType]:
@@ -28,6 +58,7 @@ def redirected(url: str, project: str) -> Iterator[ModuleType]:
     Raises:
         EngineError: nothing answers at the address.
     """
+    check(url)
     initialize, authenticate = ee.Initialize, ee.Authenticate
 
     def reach(*args: Any, **named: Any) -> None:
@@ -40,8 +71,8 @@ def redirected(url: str, project: str) -> Iterator[ModuleType]:
         try:
             reach()
         except (OSError, ValueError, ee.EEException) as error:
-            raise EngineError(f"no local engine answers at {url!r}: {error}",
-                              mend="give the address that agrispec-gee engine serve prints") from error
+            raise EngineError(f"the local engine at {url!r} does not take the project {project!r}: {error}",
+                              mend="give a project id of 6 to 30 lower case letters, digits and hyphens") from error
         yield ee
     finally:
         ee.Initialize, ee.Authenticate = initialize, authenticate

@@ -1,4 +1,4 @@
-"""Refusals of the REST surface: an HTTP status with the service's words.
+"""Refusals: an HTTP status with the service's words, which each surface puts into its own form.
 
 The client repeats requests answered by 429, 500 or 503 five times, so what a user's graph or file caused is
 never one of them. https://cloud.google.com/apis/design/errors
@@ -6,12 +6,7 @@ never one of them. https://cloud.google.com/apis/design/errors
 
 from __future__ import annotations
 
-from typing import Any
-
 from agrispec.errors import AgrispecError, AssetExists, AssetMissing
-
-_STATUS = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 405: "UNIMPLEMENTED",
-           409: "ALREADY_EXISTS"}
 
 
 class Refusal(Exception):
@@ -19,7 +14,7 @@ class Refusal(Exception):
 
     Args:
         code: HTTP status.
-        message: what the client's EEException says.
+        message: what the client says when it raises its error.
     """
 
     def __init__(self, code: int, message: str) -> None:
@@ -27,16 +22,16 @@ class Refusal(Exception):
         self.code = code
         self.message = message
 
-    @property
-    def body(self) -> dict[str, Any]:
-        """The answer."""
-        return {"error": {"code": self.code, "message": self.message, "status": _STATUS.get(self.code, "UNKNOWN")}}
-
 
 def refusal_of(error: AgrispecError) -> Refusal:
     """How an error of ours is answered."""
     code = 404 if isinstance(error, AssetMissing) else 409 if isinstance(error, AssetExists) else 400
     return Refusal(code, f"{error.message.rstrip('.')}.")
+
+
+def internal_error(error: Exception) -> Refusal:
+    """How a fault of ours is answered: the client would repeat a 500 five times, and it would fail five times."""
+    return Refusal(400, f"Internal error in the local engine: {type(error).__name__}: {error}")
 
 
 def asset_missing(asset_id: str) -> Refusal:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import calendar
+import math
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from agrispec.errors import EngineError
 from gee_scripts.engine.local.values import Date
 
 UNITS = {"second": 1000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 7 * 86_400_000}
 """Milliseconds of the units that have a fixed length."""
 
+# Seconds of the years that calendars are made for; more of any unit is beyond them.
+_MOST = 400e9
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -25,6 +29,8 @@ def milliseconds(value: Any, zone: str | None = None) -> int:
     if isinstance(value, Date):
         return value.milliseconds
     if isinstance(value, int | float):
+        if not math.isfinite(value):
+            raise ValueError(value)
         return int(value)
     if not isinstance(value, str):
         raise TypeError(value)
@@ -38,24 +44,39 @@ def milliseconds(value: Any, zone: str | None = None) -> int:
     else:
         moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(zone) if zone else UTC)
+        moment = moment.replace(tzinfo=_zone(zone))
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def moment(instant: int, zone: str | None = None) -> datetime:
     """The instant as a calendar time."""
-    return (_EPOCH + timedelta(milliseconds=instant)).astimezone(ZoneInfo(zone) if zone else UTC)
+    try:
+        return (_EPOCH + timedelta(milliseconds=instant)).astimezone(_zone(zone))
+    except OverflowError as error:
+        raise _beyond(f"{instant} milliseconds") from error
+
+
+def _zone(name: str | None) -> tzinfo:
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise EngineError(f"The datetime zone id '{name}' is not recognised",
+                          mend="give a name such as Europe/Paris") from error
+
+
+def _beyond(what: str) -> EngineError:
+    return EngineError(f"A date of {what} is out of range", mend="give dates of the years 1 to 9999")
 
 
 def unit(name: str) -> str:
     """The singular, lower-case name of a unit.
 
     Raises:
-        ValueError: there is no such unit.
+        EngineError: there is no such unit.
     """
     plain = name.lower().removesuffix("s")
     if plain not in UNITS and plain not in ("month", "year"):
-        raise ValueError(f"'{name}' is no unit of time; use second, minute, hour, day, week, month or year")
+        raise EngineError(f"'{name}' is no unit of time", mend="use second, minute, hour, day, week, month or year")
     return plain
 
 
@@ -63,6 +84,8 @@ def advanced(instant: int, amount: float, of: str, zone: str | None = None) -> i
     """The instant `amount` units later. Days and longer units keep the zone's time of day, whatever its clocks do
     in between; months and years keep the day, or take the month's last one."""
     plain = unit(of)
+    if not abs(amount) < _MOST:
+        raise _beyond(f"{amount} {plain}s more")
     if plain in UNITS and (zone is None or plain not in ("day", "week")):
         return instant + round(amount * UNITS[plain])
     if plain in UNITS:
@@ -74,6 +97,8 @@ def advanced(instant: int, amount: float, of: str, zone: str | None = None) -> i
     start = moment(instant, zone)
     count = start.year * 12 + start.month - 1 + whole
     year, month = count // 12, count % 12 + 1
+    if not 1 <= year <= 9999:
+        raise _beyond(f"the year {year}")
     last = calendar.monthrange(year, month)[1]
     moved = _local(start.replace(year=year, month=month, day=min(start.day, last)), start)
     if months == whole:

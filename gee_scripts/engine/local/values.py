@@ -336,6 +336,11 @@ def hashable(value: Any) -> Any:
         return value.milliseconds
     if isinstance(value, list):
         return tuple(map(hashable, value))
+    if isinstance(value, np.ndarray):
+        # Numbers of any type are the same number, as with lists; a list is no array.
+        return np.ndarray, value.shape, tuple(map(hashable, value.ravel().tolist()))
+    if isinstance(value, Geometry):
+        return Geometry, value.crs, value.geodesic, value.shape.wkb
     if isinstance(value, dict):
         return tuple((name, hashable(v)) for name, v in sorted(value.items()))
     if isinstance(value, float) and value.is_integer() and math.isfinite(value):

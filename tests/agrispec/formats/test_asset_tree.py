@@ -65,7 +65,7 @@ def test_an_image_comes_back_band_by_band(tree):
 def test_an_image_is_a_stac_item_beside_a_geotiff(tree):
     given_ = arrays(crop="uint8")
     tree.write_image(f"{HOME}/maps/crop", arrays=given_, grid=GRID, nodata=0, properties={"datetime": "mine"},
-                     time_start=datetime(2024, 1, 2, tzinfo=UTC), pyramiding={"crop": "MODE"}, cloud_optimised=True)
+                     time_start=datetime(2024, 1, 2, tzinfo=UTC), pyramiding={"crop": "MODE"})
     item = json.loads((tree.root / "assets" / HOME / "maps" / "crop.json").read_text())
     assert item["type"] == "Feature"
     assert item["stac_version"] == "1.1.0"
@@ -83,17 +83,6 @@ def test_an_image_is_a_stac_item_beside_a_geotiff(tree):
         lons, lats = rasterio.warp.transform(source.crs, "EPSG:4326", [x], [y])
         assert (west, north) == pytest.approx((lons[0], lats[0]), abs=1e-6)
     assert tree.get(f"{HOME}/maps/crop").properties["datetime"] == "mine"
-
-
-def test_bands_of_different_policies_keep_their_own_overviews(tree):
-    grid = Grid(crs="EPSG:32631", transform=(10, 0, 500000, 0, -10, 5400000), width=1024, height=1024)
-    pattern = np.tile(np.array([[1, 1], [1, 5]]), (512, 512))
-    tree.write_image(f"{HOME}/a", arrays={"crop": pattern.astype(np.uint8), "share": pattern.astype(np.float32)},
-                     grid=grid, pyramiding={"crop": "MODE", "share": "MEAN"}, cloud_optimised=True)
-    crop, share = tree.get(f"{HOME}/a").bands
-    for band, expected in ((crop, 1), (share, 2)):
-        with rasterio.open(band.file, overview_level=0) as source:
-            assert (source.read(band.index + 1) == expected).all()
 
 
 def test_a_table_comes_back_row_by_row_and_is_geoparquet(tree):
@@ -150,7 +139,7 @@ def test_what_is_missing_is_named(tree):
 
 def test_what_exists_is_not_overwritten_unasked(tree):
     first, second = arrays(b="uint8", c="float32"), arrays(b="uint16")
-    tree.write_image(f"{HOME}/a", arrays=first, grid=GRID, pyramiding={"b": "MODE"}, cloud_optimised=True)
+    tree.write_image(f"{HOME}/a", arrays=first, grid=GRID, pyramiding={"b": "MODE"})
     with pytest.raises(AssetExists):
         tree.write_image(f"{HOME}/a", arrays=second, grid=GRID)
     with pytest.raises(AssetExists):
@@ -228,7 +217,6 @@ def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(tmp_path):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         for act in (lambda: tree.write_image(f"{home}/new", arrays=large, grid=grid),
-                    lambda: tree.write_image(f"{home}/new", arrays=large, grid=grid, cloud_optimised=True),
                     lambda: tree.write_image(f"{home}/old", arrays=large, grid=grid, overwrite=True),
                     lambda: tree.write_table(f"{home}/new", geometries=[None] * 50_000,
                                              properties=[

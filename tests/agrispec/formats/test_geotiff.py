@@ -47,22 +47,42 @@ def test_rotated_grids_and_other_crs_survive(tmp_path):
     assert geotiff.describe(tmp_path / "a.tif").grid == grid
 
 
-@pytest.mark.parametrize(("policy", "expected"), [("MEAN", 2.0), ("MODE", 1), ("SAMPLE", None)])
-def test_overviews_follow_the_pyramiding_policy(tmp_path, policy, expected):
-    grid = Grid(crs="EPSG:32631", transform=(10, 0, 500000, 0, -10, 5400000), width=1024, height=1024)
-    values = np.tile(np.array([[1, 1], [1, 5]], np.uint8), (512, 512))[None]
-    geotiff.write(tmp_path / "a.tif", values, grid, overviews=policy)
-    with rasterio.open(tmp_path / "a.tif") as source:
-        assert source.overviews(1) == [2]
-        assert source.block_shapes == [(512, 512)]
-        assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
-    with rasterio.open(tmp_path / "a.tif", overview_level=0) as overview:
-        small = overview.read(1)
-    if expected is None:
-        assert set(np.unique(small)) <= {1, 5}
-        assert len(np.unique(small)) == 1
-    else:
-        assert (small == expected).all()
+def test_a_cog_has_the_overviews_it_was_given(tmp_path):
+    # Odd sizes: GDAL's own overviews of such an image would lie elsewhere.
+    grid = Grid(crs="EPSG:32631", transform=(10, 0, 500000, 0, -10, 5400000), width=777, height=1031)
+    planes = [np.random.default_rng(k).integers(0, 255, (2, -(-1031 // 2**k), -(-777 // 2**k))).astype(np.uint8)
+              for k in range(4)]
+    paths = [tmp_path / f"{k}.tif" for k in range(4)]
+    for k, (path, plane) in enumerate(zip(paths, planes, strict=True)):
+        side = 2**k
+        place = Grid(crs=grid.crs, transform=(10 * side, 0, 500000, 0, -10 * side, 5400000), width=plane.shape[2],
+                     height=plane.shape[1])
+        with geotiff.writing(path, place, plane.dtype, ["a", "b"]) as write:
+            for row, column, tile in place.tiles(256):
+                write(row, column, plane[:, row:row + tile.height, column:column + tile.width])
+    geotiff.cloud_optimise(paths[0], paths[1:], tmp_path / "cog.tif", nodata=7)
+    for k, plane in enumerate(planes):
+        with rasterio.open(tmp_path / "cog.tif", **({"overview_level": k - 1} if k else {})) as source:
+            np.testing.assert_array_equal(source.read(), plane)
+            assert source.nodata == 7
+            if k == 0:
+                assert source.descriptions == ("a", "b")
+                assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    layout = geotiff.describe(tmp_path / "cog.tif")
+    assert (layout.levels, layout.tile, layout.headers_first, layout.grid) == (3, (512, 512), True, grid)
+    assert not geotiff.describe(paths[0]).levels
+
+
+def test_what_stands_beside_a_file_is_no_part_of_it(tmp_path):
+    """A virtual file would read others by the engine's rights; a mask beside it nobody asked for."""
+    geotiff.write(tmp_path / "a.tif", np.ones((1, 4, 6), np.uint8), GRID)
+    with rasterio.open(tmp_path / "a.tif", "r+") as target, rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False):
+        target.write_mask(np.zeros((4, 6), bool))
+    assert (tmp_path / "a.tif.msk").exists()
+    assert not geotiff.describe(tmp_path / "a.tif").masked
+    rasterio.shutil.copy(tmp_path / "a.tif", tmp_path / "virtual.tif", driver="VRT")
+    with pytest.raises(CorruptRecord, match="virtual.tif cannot be read as a GeoTIFF"):
+        geotiff.read(tmp_path / "virtual.tif")
 
 
 def test_colours_and_no_data_are_kept(tmp_path):
@@ -80,7 +100,6 @@ def test_colours_and_no_data_are_kept(tmp_path):
     (np.zeros((1, 4, 6), np.uint8), {"nodata": -1}),
     (np.zeros((1, 4, 6), np.uint8), {"nodata": float("nan")}),
     (np.zeros((2, 4, 6), np.uint8), {"colours": {1: (0, 0, 0)}}),
-    (np.zeros((1, 4, 6), np.uint8), {"overviews": "SUM"}),
 ])
 def test_what_does_not_go_together_is_refused(values, options):
     with pytest.raises(DataError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from pathlib import Path
 
 import ee
@@ -58,7 +61,34 @@ def test_who_comes_second_shares_the_server_and_leaves_it_running(tmp_path: Path
         assert client.Number(4).getInfo() == 4
 
 
-def test_an_address_that_nobody_serves_is_told() -> None:
-    with pytest.raises(EngineError, match="no local engine answers at 'http://127.0.0.1:1'"), \
+def test_an_address_that_nobody_serves_is_told_at_once() -> None:
+    before = time.monotonic()
+    with pytest.raises(EngineError, match=r"no local engine answers at 'http://127.0.0.1:1': .*refused.*; start one"), \
             script.redirected("http://127.0.0.1:1", "agrispec-local"):
         pass
+    assert time.monotonic() - before < 2
+
+
+@pytest.mark.parametrize(("answer", "found"), [
+    (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "another program does, with status 404"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"name\": \"other\"}", "another program does;"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "another program does, or none"),
+    (b"SSH-2.0-OpenSSH\r\n", "another program does, or none"), (b"", "another program does, or none")])
+def test_an_address_of_another_program_is_told_at_once(answer: bytes, found: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(answer)
+
+        other = threading.Thread(target=serve)
+        other.start()
+        with pytest.raises(EngineError, match=f"no local engine answers at .*: {found}"):
+            script.check(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        other.join()
+
+
+def test_what_is_no_address_is_told() -> None:
+    with pytest.raises(EngineError, match="no local engine answers at 'landscape'"):
+        script.check("landscape")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gee_scripts.engine.local.language.registry import algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Collection, Date, get, hashable
 
 
@@ -38,7 +38,18 @@ _STATISTICS: dict[str, Callable[[list[Any]], Any]] = {
 
 
 def _over(statistic: Callable[[list[Any]], Any]) -> Callable[[Collection, str], Any]:
-    return lambda collection, name: statistic(_column(collection, name))
+    def of(collection: Collection, name: str) -> Any:
+        try:
+            return statistic(_column(collection, name))
+        except (TypeError, ValueError) as error:
+            raise _mixed(name) from error
+
+    return of
+
+
+def _mixed(name: str) -> AlgorithmError:
+    return AlgorithmError(f"Property '{name}' holds values that cannot be reduced together",
+                          mend="filter the collection, or compute a property of numbers by map")
 
 
 for _name, _statistic in _STATISTICS.items():
@@ -51,6 +62,8 @@ def stats(collection: Collection, name: str) -> dict[str, Any]:
     values = _column(collection, name)
     keys = {"min": "min", "max": "max", "mean": "mean", "sample_sd": "sample_sd", "sample_var": "sample_var",
             "sum": "sum", "total_sd": "total_sd", "total_var": "total_var"}
+    if not all(isinstance(value, int | float) for value in values):
+        raise _mixed(name)
     return {"type": "DataDictionary", "total_count": len(collection.items), "valid_count": len(values),
             "sum_sq": float(sum(value * value for value in values)),
             "weight_sum": len(values)} | {key: _STATISTICS[kind](values) for key, kind in keys.items()}

@@ -50,9 +50,13 @@ def matched(first: Image, second: Image) -> list[tuple[Band, Band, str]]:
     band goes with all.
 
     Raises:
-        AlgorithmError: neither has one band, and their numbers differ.
+        AlgorithmError: neither has one band, and their numbers differ; or one has none and the other has some.
     """
     a, b = first.bands, second.bands
+    if bool(a) != bool(b):
+        # In the service's words, which tell of a reduced collection that was empty.
+        raise AlgorithmError(f"If one image has no bands, the other must also have no bands. Got {len(a)} and {len(b)}",
+                             mend="see that the collection is not empty before it is reduced")
     if len(a) == len(b):
         if len(a) > 1 and set(first.names) == set(second.names):
             by_name = {band.name: band for band in b}
@@ -62,10 +66,8 @@ def matched(first: Image, second: Image) -> list[tuple[Band, Band, str]]:
         return [(band, b[0], band.name) for band in a]
     if len(a) == 1:
         return [(a[0], band, band.name) for band in b]
-    raise AlgorithmError("If one image has no bands, the other must also have no bands. "
-                         f"Got {len(a)} and {len(b)}" if not a or not b else
-                         f"Images must have the same number of bands, or one of them a single band. "
-                         f"Got {len(a)} and {len(b)}", mend="select the bands that belong together")
+    raise AlgorithmError(f"Images must have the same number of bands, or one of them a single band. Got {len(a)} and "
+                         f"{len(b)}", mend="select the bands that belong together")
 
 
 def tightest(band: Band) -> DType:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.array_pixels import check_room
+from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.algorithms.reductions import over_stack
 from gee_scripts.engine.local.language.registry import AlgorithmError
 from gee_scripts.engine.local.values import Part, Reducer
@@ -106,15 +107,15 @@ def padded(values: Array, rank: int, lengths: Sequence[int], pad: float) -> Arra
     check_room(lead, tuple(map(max, lengths, own(values, rank))))
     more = [(0, 0)] * len(lead)
     more += [(0, max(wanted - length, 0)) for wanted, length in zip(lengths, own(values, rank), strict=True)]
-    return np.pad(values, more, constant_values=np.asarray(pad).astype(values.dtype))
+    return np.pad(values, more, constant_values=cast(np.asarray(pad), values.dtype))
 
 
 def masked(values: Array, rank: int, mask: Array) -> Array:
     """The positions along one axis where the mask, an array of one pixel, is not 0."""
     lengths = own(values, rank)
-    fits = [axis for axis in range(rank) if mask.shape[axis] == lengths[axis]
+    fits = [axis for axis in range(rank) if mask.ndim == rank and mask.shape[axis] == lengths[axis]
             and math.prod(mask.shape) == mask.shape[axis]]
-    if mask.ndim != rank or not fits:
+    if not fits:
         raise AlgorithmError(f"The mask's shape {list(mask.shape)} does not fit the array's {list(lengths)}",
                              mend="give a mask of as many axes, of the array's length along one and of 1 elsewhere")
     return np.compress(mask.reshape(-1) != 0, values, axis=fits[0] - rank)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -66,7 +67,9 @@ def _cast(dtype: DType) -> Callable[[Array], Array]:
 
 
 for _name, _dtype in DTYPES.items():
-    algorithm(f"Array.{_name}", f"Array.to{_name[0].upper()}{_name[1:]}", source=_ROUNDS)(_cast(np.dtype(_dtype)))
+    algorithm(f"Array.{_name}", f"Array.to{_name[0].upper()}{_name[1:]}", source=_ROUNDS,
+              differs="" if _name in ("byte", "uint8", "float", "double")
+              else "Rounds to the nearest, halves up, as Array.byte is documented to.")(_cast(np.dtype(_dtype)))
 
 
 # -- elements
@@ -232,6 +235,8 @@ def slice_(values: Array, axis: int, start: int, end: int | None, step: int) -> 
 @algorithm("Array.reshape")
 def reshape(values: Array, shape: Array) -> Array:
     """The elements in another shape; one length may be -1 and takes what is left."""
+    if not np.isfinite(shape).all():
+        raise AlgorithmError("The shape holds numbers that are not finite", mend="give lengths")
     return array_functions.reshaped(values, values.ndim, np.ravel(shape).tolist())
 
 
@@ -331,5 +336,7 @@ def to_list(values: Array) -> Any:
 @algorithm("Array.bitsToArray")
 def bits_to_array(number: float) -> Array:
     """The bits of a whole number in 64 bits of two's complement, lowest first, up to the highest one."""
+    if not math.isfinite(number):
+        raise AlgorithmError(f"{number} has no bits", mend="give a finite number")
     bits = int(number) & (2**64 - 1)
     return np.asarray([bits >> place & 1 for place in range(max(bits.bit_length(), 1))], np.uint8)

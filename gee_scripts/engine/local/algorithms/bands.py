@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.masks import Within
 from gee_scripts.engine.local.assets.catalog import Catalog
+from gee_scripts.engine.local.language import matching
 from gee_scripts.engine.local.language.promotion import Mismatch, constant_bands
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Domain, Projection, coordinates
@@ -89,10 +89,8 @@ def chosen(image: Image, selectors: Iterable[Any]) -> list[Band]:
                                      f"{len(image.bands)} bands", mend=f"its bands are {image.names}")
             found.append(image.bands[int(selector)])
             continue
-        try:
-            matches = [band for band in image.bands if re.fullmatch(selector, band.name)]
-        except re.error:
-            matches = []
+        fits = matching.matches(str(selector), image.names, whole=True)
+        matches = [band for band, found in zip(image.bands, fits, strict=True) if found]
         if not matches:
             raise AlgorithmError(f"Band pattern '{selector}' did not match any bands. Available bands: "
                                  f"[{', '.join(image.names)}]", mend="select a band that is there")
@@ -173,8 +171,7 @@ def set_default_projection(image: Image, crs: Projection, transform: list[float]
                            scale: float | None) -> Image:
     """The image with a grid to be computed on where nothing else is asked for."""
     if transform is not None:
-        a, b, c, d, e, f = map(float, transform)
-        crs = Projection(crs.crs, (a, b, c, d, e, f))
+        crs = crs.with_transform(transform)
     elif scale is not None:
         crs = crs.at_scale(scale)
     return replace(image, bands=tuple(replace(band, projection=crs, composite=False) for band in image.bands))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -116,7 +117,7 @@ def _array_one(name: str) -> Callable[[Array], Array]:
 
 
 def _long(number: float) -> Array:
-    if number != int(number):
+    if not math.isfinite(number) or number != int(number) or abs(number) > 2**63 - 1:
         raise AlgorithmError("Bitwise operands must be integer only", mend="round the number first, e.g. by toInt()")
     return np.asarray(int(number), _LONG)
 

@@ -63,11 +63,13 @@ def _cast(dtype: DType, values: Array) -> Array:
     return cast(values, dtype)
 
 
+_CUT = "Fractions are cut off, and what is out of an integer type becomes its limit; not documented."
 for _name, _dtype in DTYPES.items():
-    algorithm(f"Image.{_name}", f"Image.to{_name[0].upper()}{_name[1:]}")(_casting(np.dtype(_dtype)))
+    algorithm(f"Image.{_name}", f"Image.to{_name[0].upper()}{_name[1:]}",
+              differs="" if np.dtype(_dtype).kind == "f" else _CUT)(_casting(np.dtype(_dtype)))
 
 
-@algorithm("Image.cast")
+@algorithm("Image.cast", differs=_CUT)
 def cast_some(image: Image, types: dict[str, Any], order: list[str] | None) -> Image:
     """Some bands in other types; bands that are not there are added, masked everywhere."""
     wanted = {name: kind.dtype if isinstance(kind, PixelType) else np.dtype(DTYPES[kind])

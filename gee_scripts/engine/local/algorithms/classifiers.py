@@ -49,15 +49,15 @@ class Classifier:
 
     def _output(self, samples: NDArray[np.float64]) -> Array:
         if self.mode == "REGRESSION":
-            return self.forest.predicted(samples).mean(axis=1)
+            return np.asarray(self.forest.predicted(samples).mean(axis=1))
         if self.mode in ("RAW", "RAW_REGRESSION"):
             return self.forest.predicted(samples)
         votes = self.forest.votes(samples)
         if self.mode == "MULTIPROBABILITY":
             return votes / len(self.forest.roots)
         if self.mode == "PROBABILITY":
-            return votes.max(axis=1) / len(self.forest.roots)
-        return self.forest.classes[votes.argmax(axis=1)]
+            return np.asarray(votes.max(axis=1) / len(self.forest.roots))
+        return np.asarray(self.forest.classes[votes.argmax(axis=1)])
 
 
 _DIFFERS = ("each tree has one vote whatever its leaf's probabilities, and of classes with as many votes the lowest "
@@ -128,7 +128,7 @@ def classify_image(image: Image, classifier: Any, name: str) -> Image:
     mask = VALID
     for band in bands:
         mask = both(mask, band.mask)
-    lead = next((band for band in bands if not band.composite), (bands or list(image.bands) or [None])[0])
+    lead = next((band for band in bands if not band.composite), next(iter(bands or image.bands), None))
     values = Apply(partial(_pixels, made), (mask, *(band.values for band in bands)))
     new = Band(name=name, type=made.type, values=values, mask=mask)
     if lead is not None:

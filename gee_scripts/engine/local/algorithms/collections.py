@@ -10,9 +10,11 @@ import shapely
 
 from gee_scripts.engine.local.algorithms.bands import add_bands
 from gee_scripts.engine.local.algorithms.casting import cast_some
+from gee_scripts.engine.local.algorithms.elements import ordered
 from gee_scripts.engine.local.algorithms.filters import expression
 from gee_scripts.engine.local.assets.catalog import Catalog
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import GO_ON
 from gee_scripts.engine.local.values import (
     SYSTEM_INDEX,
     Closure,
@@ -69,7 +71,12 @@ def filtered(collection: Collection, condition: Any) -> Collection:
         condition = expression(condition)
     if not isinstance(condition, Filter):
         raise AlgorithmError(f"a {type(condition).__name__} is no filter", mend="give an ee.Filter")
-    return collection.having(element for element in collection.items if condition.accepts(element, None))
+    go_on, kept = GO_ON.get(), []
+    for element in collection.items:
+        go_on()
+        if condition.accepts(element, None):
+            kept.append(element)
+    return collection.having(kept)
 
 
 @algorithm("Collection.map")
@@ -117,9 +124,7 @@ def limited(collection: Collection, limit: int | None, key: str | None, ascendin
     """The first elements, after ordering by a property if one is given; those without it come last."""
     items = list(collection.items)
     if key is not None:
-        having = [item for item in items if get(item, key) is not None]
-        having.sort(key=lambda item: get(item, key), reverse=not ascending)
-        items = having + [item for item in items if get(item, key) is None]
+        items = ordered(items, key, ascending)
     return collection.having(items[:limit])
 
 
@@ -132,7 +137,9 @@ def to_list(collection: Collection, count: int, offset: int) -> list[Any]:
 @algorithm("Collection.distinct")
 def distinct(collection: Collection, properties: Any) -> Collection:
     """The first element of each combination of properties."""
-    names = [properties] if isinstance(properties, str) else list(properties)
+    names = properties if isinstance(properties, list) else [properties]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise AlgorithmError(f"'{properties}' does not name properties", mend="give a name, or a list of names")
     kept: dict[Any, Any] = {}
     for element in collection.items:
         shape = geometry_of(element) if ".geo" in names else None
@@ -185,6 +192,9 @@ def random_column(collection: Collection, name: str, seed: int, distribution: st
 @algorithm("Collection.remap")
 def remapped(collection: Collection, lookup: list[Any], out: list[int], name: str) -> Collection:
     """A property's values replaced; elements with other values are dropped."""
+    if len(lookup) != len(out):
+        raise AlgorithmError(f"{len(lookup)} values and {len(out)} new ones",
+                             mend="give as many of one as of the other")
     table = {hashable(old): new for old, new in zip(lookup, out, strict=True)}
     return collection.having(put(element, {name: table[hashable(get(element, name))]})
                              for element in collection.items if hashable(get(element, name)) in table)

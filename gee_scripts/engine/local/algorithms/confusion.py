@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gee_scripts.engine.local.algorithms.array_pixels import check_room
+from gee_scripts.engine.local.language.promotion import Mismatch, promoted
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Collection, ConfusionMatrix, get
 
@@ -21,17 +24,24 @@ def compared(actual: Sequence[Any], predicted: Sequence[Any], order: Sequence[in
         actual, predicted: a class each, or None, which leaves the pair out.
         order: the classes of rows and columns; pairs of others are left out. Without it 0 … the largest class.
     """
-    pairs = np.array([(a, b) for a, b in zip(actual, predicted, strict=True) if a is not None and b is not None],
-                     np.float64).reshape(-1, 2).astype(np.int64)
+    known = [(a, b) for a, b in zip(actual, predicted, strict=True) if a is not None and b is not None]
+    strange = [value for pair in known for value in pair if not isinstance(value, int | float)
+               or not math.isfinite(value)]
+    if strange:
+        raise AlgorithmError(f"'{strange[0]}' is no class", mend="give properties that are whole numbers")
+    pairs = np.array(known, np.float64).reshape(-1, 2).astype(np.int64)
     if order is None:
         if (pairs < 0).any():
             raise AlgorithmError(f"class {pairs.min()} is negative", mend="give `order`, or classes from 0")
-        classes = np.arange(int(pairs.max()) + 1 if len(pairs) else 0)
+        highest = int(pairs.max()) if len(pairs) else -1
+        check_room((), (highest + 1, highest + 1))
+        classes = np.arange(highest + 1)
     else:
+        check_room((), (len(order), len(order)))
         classes = np.asarray(order, np.int64)
     sorter = np.argsort(classes, kind="stable")
-    known = np.isin(pairs, classes).all(axis=1)
-    places = sorter[np.searchsorted(classes, pairs[known], sorter=sorter)] if len(classes) else pairs[known]
+    inside = pairs[np.isin(pairs, classes).all(axis=1)]
+    places = sorter[np.searchsorted(classes, inside, sorter=sorter)] if len(classes) else inside
     counts = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(counts, (places[:, 0], places[:, 1]), 1)
     return ConfusionMatrix(counts, tuple(int(c) for c in classes))
@@ -47,7 +57,10 @@ def error_matrix(collection: Collection, actual: str, predicted: str, order: lis
 @algorithm("ConfusionMatrix")
 def of_array(array: Any, order: list[int] | None) -> ConfusionMatrix:
     """A matrix that is there already."""
-    counts = np.asarray(array)
+    try:
+        counts: Array = promoted(array, "Array", None)  # type: ignore[arg-type]
+    except Mismatch as error:
+        raise AlgorithmError(f"'{error.text}' is no array of numbers", mend="give rows of one length") from error
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
         raise AlgorithmError(f"a confusion matrix is square, not {counts.shape}", mend="give as many rows as columns")
     if order is not None and len(order) != len(counts):
@@ -69,7 +82,8 @@ def order_of(matrix: ConfusionMatrix) -> list[int]:
 
 def _share(part: Array, whole: Array) -> Array:
     """Quotients; 0 of nothing."""
-    return np.asarray(np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole != 0))
+    with np.errstate(all="ignore"):
+        return np.asarray(np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole != 0))
 
 
 @algorithm("ConfusionMatrix.accuracy")

@@ -96,6 +96,8 @@ def update(when: Date, year: int | None, month: int | None, day: int | None, hou
     """The date with some fields of the calendar set."""
     given: dict[str, int] = {name: number for name, number in (
         ("year", year), ("month", month), ("day", day), ("hour", hour), ("minute", minute)) if number is not None}
+    if second is not None and not math.isfinite(second):
+        raise AlgorithmError(f"The date cannot have the second {second}", mend="give a number from 0 to below 60")
     if second is not None:
         given["second"] = int(second)
         if second != int(second):

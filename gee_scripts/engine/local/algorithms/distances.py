@@ -151,8 +151,9 @@ def fast_distance_transform(image: Image, neighborhood: int, units: str, metric:
     if metric not in ("squared_euclidean", "manhattan", "chebyshev"):
         raise AlgorithmError(f"'{metric}' is no metric", mend="use squared_euclidean, manhattan or chebyshev")
     reach = int(neighborhood)
-    return image.with_bands([_far(image.bands[0], "distance", np.float32, Around(
-        bands=(image.bands[0],), reach=lambda grid: reach, function=partial(_distance, reach, metric)))])
+    return image.with_bands(_far(band, "distance", np.float32, Around(
+        bands=(band,), reach=lambda grid: reach, function=partial(_distance, reach, metric)))
+        for band in image.bands[:1])
 
 
 def _far(band: Band, name: str, dtype: Any, node: Around) -> Band:

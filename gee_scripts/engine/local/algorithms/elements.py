@@ -2,25 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gee_scripts.engine.local.language.promotion import Mismatch, promoted
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.values import SYSTEM_INDEX, TIME_START, Date, Feature, Geometry, Image, geometry_of, put
+from gee_scripts.engine.local.values import (
+    SYSTEM_INDEX,
+    TIME_START,
+    Date,
+    Feature,
+    Geometry,
+    Image,
+    geometry_of,
+    hashable,
+    put,
+)
 from gee_scripts.engine.local.values import get as property_of
 
 
-@algorithm("Element.get", "Element.getString", "Element.getArray")
+def ordered(elements: Sequence[Any], name: str, ascending: bool) -> list[Any]:
+    """Elements by a property; those without it come last.
+
+    Raises:
+        AlgorithmError: its values have no order.
+    """
+    values = {id(element): property_of(element, name) for element in elements}
+    having = [element for element in elements if values[id(element)] is not None]
+    try:
+        having.sort(key=lambda element: hashable(values[id(element)]), reverse=not ascending)
+    except TypeError as error:
+        raise AlgorithmError(f"Property '{name}' holds values that cannot be compared: {error}",
+                             mend="sort by a property of numbers, or of texts") from error
+    return having + [element for element in elements if values[id(element)] is None]
+
+
+@algorithm("Element.get")
 def get(element: Any, name: str) -> Any:
     """A property, null where there is none."""
     return property_of(element, name)
+
+
+def typed(value: Any, kind: str, what: str) -> Any:
+    """A value as a type; null stays null.
+
+    Raises:
+        AlgorithmError: it is of another one.
+    """
+    try:
+        return None if value is None else promoted(value, kind, None)  # type: ignore[arg-type]
+    except Mismatch as error:
+        raise AlgorithmError(f"{what} is no {kind}: it is of the type {error.found}",
+                             mend="ask for it by get(), or cast it") from error
+
+
+@algorithm("Element.getString")
+def get_string(element: Any, name: str) -> Any:
+    """A property that is a text, null where there is none."""
+    return typed(property_of(element, name), "String", f"Property '{name}'")
+
+
+@algorithm("Element.getArray")
+def get_array(element: Any, name: str) -> Any:
+    """A property that is an array, null where there is none."""
+    return typed(property_of(element, name), "Array", f"Property '{name}'")
 
 
 @algorithm("Element.getNumber")
 def get_number(element: Any, name: str) -> Any:
     """A property that is a number; dates are milliseconds."""
     value = property_of(element, name)
-    return value.milliseconds if isinstance(value, Date) else value
+    return value.milliseconds if isinstance(value, Date) else typed(value, "Number", f"Property '{name}'")
 
 
 @algorithm("Element.set")
@@ -44,13 +96,6 @@ def copy_properties(target: Any, source: Any, names: list[str] | None, exclude: 
         names = [name for name in source.properties if not name.startswith("system:") and name not in (exclude or ())]
     found = {name: property_of(source, name) for name in names}
     return put(target, {name: value for name, value in found.items() if value is not None})
-
-
-@algorithm("Element.replaceProperties")
-def replace_properties(target: Any, source: Any) -> Any:
-    """The target with the properties of the source in place of its own, or with none."""
-    kept = {} if source is None else source.properties
-    return put(target, {**dict.fromkeys(target.properties), **kept})
 
 
 @algorithm("Element.propertyNames")
@@ -105,6 +150,9 @@ def with_geometry(element: Feature, shape: Geometry | None) -> Feature:
 def select(element: Any, selectors: list[str], new: list[str] | None, keep: bool) -> Any:
     """The feature with some of its properties, renamed if asked."""
     names = new or selectors
+    if len(names) != len(selectors):
+        raise AlgorithmError(f"{len(selectors)} properties and {len(names)} new names",
+                             mend="give as many of one as of the other")
     found = {name: property_of(element, old) for old, name in zip(selectors, names, strict=True)}
     index = property_of(element, SYSTEM_INDEX)
     kept = {name: value for name, value in found.items() if value is not None}

@@ -38,8 +38,7 @@ def get_region(collection: Collection, geometry: Geometry, scale: float | None, 
     """A header, and a row of id, longitude, latitude, time and values for every pixel and image."""
     projection = crs
     if transform is not None:
-        a, b, c, d, e, f = map(float, transform)
-        projection = Projection(crs.crs, (a, b, c, d, e, f))
+        projection = crs.with_transform(transform)
     elif scale is not None:
         projection = crs.at_scale(scale)
     names = collection.items[0].names if collection.items else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -44,6 +45,10 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
 Operand = Callable[[Any, Any], Any]
 
 
+def _plain(value: Any) -> Any:
+    return value.milliseconds if isinstance(value, Date) else value
+
+
 def _operands(left_field: str | None, right_value: Any, right_field: str | None,
               left_value: Any) -> tuple[Operand, Operand]:
     """How to get both operands of a pair: a field of the left element is the primary's; a field of the right one
@@ -53,12 +58,11 @@ def _operands(left_field: str | None, right_value: Any, right_field: str | None,
 
     def of(field: str | None, value: Any, right: bool) -> Operand:
         if field is None:
-            constant = value.milliseconds if isinstance(value, Date) else value
+            constant = _plain(value)
             return lambda primary, secondary: constant
 
         def field_of(primary: Any, secondary: Any) -> Any:
-            found = get(secondary if right and secondary is not None else primary, field)
-            return found.milliseconds if isinstance(found, Date) else found
+            return _plain(get(secondary if right and secondary is not None else primary, field))
 
         return field_of
 
@@ -71,13 +75,7 @@ def _comparison(holds: Callable[[Any, Any], bool], equality: bool = False) -> Ca
 
         def accepts(primary: Any, secondary: Any) -> bool:
             a, b = left(primary, secondary), right(primary, secondary)
-            if a is None or b is None:
-                return False
-            try:
-                return bool(holds(a, b))
-            except TypeError:
-                # Values of different kinds have no order.
-                return False
+            return a is not None and b is not None and holds(a, b)
 
         fields = (left_field, right_field) if equality and left_field and right_field else None
         return Filter(accepts=accepts, equal=fields)
@@ -87,22 +85,52 @@ def _comparison(holds: Callable[[Any, Any], bool], equality: bool = False) -> Ca
 
 algorithm("Filter.equals", "Filter.eq")(_comparison(lambda a, b: hashable(a) == hashable(b), equality=True))
 algorithm("Filter.notEquals", "Filter.neq")(_comparison(lambda a, b: hashable(a) != hashable(b)))
-algorithm("Filter.lessThan", "Filter.lt")(_comparison(operator.lt))
-algorithm("Filter.lessThanOrEquals", "Filter.lte")(_comparison(operator.le))
-algorithm("Filter.greaterThan", "Filter.gt")(_comparison(operator.gt))
-algorithm("Filter.greaterThanOrEquals", "Filter.gte")(_comparison(operator.ge))
-algorithm("Filter.stringContains")(_comparison(lambda a, b: b in a))
-algorithm("Filter.stringStartsWith")(_comparison(lambda a, b: a.startswith(b)))
-algorithm("Filter.stringEndsWith")(_comparison(lambda a, b: a.endswith(b)))
-algorithm("Filter.inList", "Filter.listContains")(
-    _comparison(lambda a, b: hashable(b) in set(map(hashable, a)) if isinstance(a, list) else False))
-algorithm("Filter.dateRangeContains")(_comparison(lambda a, b: b in a if isinstance(a, DateRange) else False))
+
+
+def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """Of two numbers or two texts; other values have no order."""
+    return lambda a, b: any(isinstance(a, kind) and isinstance(b, kind) for kind in (int | float, str)) and holds(a, b)
+
+
+def _of_texts(holds: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
+    return lambda a, b: isinstance(a, str) and isinstance(b, str) and holds(a, b)
+
+
+algorithm("Filter.lessThan", "Filter.lt")(_comparison(_ordered(operator.lt)))
+algorithm("Filter.lessThanOrEquals", "Filter.lte")(_comparison(_ordered(operator.le)))
+algorithm("Filter.greaterThan", "Filter.gt")(_comparison(_ordered(operator.gt)))
+algorithm("Filter.greaterThanOrEquals", "Filter.gte")(_comparison(_ordered(operator.ge)))
+algorithm("Filter.stringContains")(_comparison(_of_texts(lambda a, b: b in a)))
+algorithm("Filter.stringStartsWith")(_comparison(_of_texts(str.startswith)))
+algorithm("Filter.stringEndsWith")(_comparison(_of_texts(str.endswith)))
+algorithm("Filter.dateRangeContains")(
+    _comparison(lambda a, b: isinstance(a, DateRange) and isinstance(b, int | float) and b in a))
+
+
+@algorithm("Filter.inList", "Filter.listContains")
+def in_list(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any) -> Filter:
+    """Whether the left value, a list, holds the right one."""
+    # A list that is the same for all elements is looked through once.
+    last: list[tuple[Any, set[Any]]] = []
+
+    def holds(a: Any, b: Any) -> bool:
+        if not isinstance(a, list):
+            return False
+        known = last[0] if last else None
+        if known is None or known[0] is not a:
+            known = a, set(map(hashable, a))
+            last[:] = [known]
+        return hashable(b) in known[1]
+
+    return _comparison(holds)(left_field, right_value, right_field, left_value)
 
 
 @algorithm("Filter.rangeContains")
 def range_contains(field: str, low: Any, high: Any) -> Filter:
     """Whether a property lies between two values, both included."""
-    return Filter(accepts=lambda a, b: (value := get(a, field)) is not None and low <= value <= high)
+    above, below = _ordered(operator.ge), _ordered(operator.le)
+    return _comparison(lambda value, ends: above(value, ends[0]) and below(value, ends[1]))(
+        field, (_plain(low), _plain(high)), None, None)
 
 
 @algorithm("Filter.notNull")
@@ -151,7 +179,8 @@ def max_difference(limit: float, left_field: str | None, right_value: Any, right
 
     def measure(primary: Any, secondary: Any) -> float:
         a, b = left(primary, secondary), right(primary, secondary)
-        return float("inf") if a is None or b is None else abs(a - b)
+        numbers = isinstance(a, int | float) and isinstance(b, int | float)
+        return abs(a - b) if numbers else float("inf")
 
     return Filter(accepts=lambda a, b: measure(a, b) <= limit, measure=measure)
 
@@ -169,7 +198,7 @@ def calendar_range(start: int, end: int | None, field: str) -> Filter:
 
     def accepts(primary: Any, secondary: Any) -> bool:
         instant = get(primary, TIME_START)
-        if instant is None:
+        if not isinstance(instant, int | float) or not math.isfinite(instant):
             return False
         value = fields[field](times.moment(int(instant)))
         return start <= value <= last if start <= last else value >= start or value <= last
@@ -186,14 +215,12 @@ def day_of_year(start: int, end: int) -> Filter:
 def _spatial(relation: Callable[[Any, Any], bool], unlimited: bool) -> Callable[..., Filter]:
     def made(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any,
              error: Any) -> Filter:
-        fixed = right_value if right_value is not None else left_value
-        other = None if fixed is None else _shape_of(fixed)
+        other = _fixed(left_field, right_value, right_field, left_value)
         # Scenes of one tile share a footprint: it is compared once.
         known: dict[tuple[int, int], tuple[bool, Any]] = {}
 
         def accepts(primary: Any, secondary: Any) -> bool:
-            mine = geometry_of(primary)
-            theirs = other if other is not None else geometry_of(secondary)
+            mine, theirs = _geometry(primary, left_field), other or _geometry(secondary, right_field)
             if mine is None or theirs is None:
                 return unlimited and isinstance(primary if mine is None else secondary, Image)
             key = id(mine), id(theirs)
@@ -204,6 +231,20 @@ def _spatial(relation: Callable[[Any, Any], bool], unlimited: bool) -> Callable[
         return Filter(accepts=accepts)
 
     return made
+
+
+def _geometry(element: Any, field: str | None) -> Geometry | None:
+    """What a field holds; .geo, .all and no field stand for the geometry of the element."""
+    found = element if field is None or field.startswith(".") or element is None else get(element, field)
+    return geometry_of(found) if isinstance(found, Geometry | Feature | Image | Collection) else None
+
+
+def _fixed(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any) -> Geometry | None:
+    """The geometry that all elements are compared with; None in a join."""
+    fixed = right_value if right_value is not None else left_value
+    if fixed is None and (left_field is None or right_field is None):
+        raise AlgorithmError("a filter needs a value, or a field of each side", mend="give rightValue or rightField")
+    return None if fixed is None else _shape_of(fixed)
 
 
 def _shape_of(value: Any) -> Geometry:
@@ -223,11 +264,10 @@ algorithm("Filter.isContained")(_spatial(lambda a, b: a.within(b), unlimited=Fal
 def within_distance(limit: float, left_field: str | None, right_value: Any, right_field: str | None,
                     left_value: Any, error: Any) -> Filter:
     """Whether two geometries are no further apart than metres."""
-    fixed = right_value if right_value is not None else left_value
+    other = _fixed(left_field, right_value, right_field, left_value)
 
     def measure(primary: Any, secondary: Any) -> float:
-        mine = geometry_of(primary)
-        theirs = _shape_of(fixed) if fixed is not None else geometry_of(secondary)
+        mine, theirs = _geometry(primary, left_field), other or _geometry(secondary, right_field)
         if mine is None or theirs is None:
             return float("inf")
         return distance(mine, theirs, None, None, True)

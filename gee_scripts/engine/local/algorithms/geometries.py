@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections.abc import Callable
@@ -10,19 +9,23 @@ from typing import Any
 
 import numpy as np
 import shapely
+from shapely.errors import ShapelyError
 
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import WGS84, Projection
+from gee_scripts.engine.local.rasters.raster import GO_ON
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry, geometry_of
 from gee_scripts.engine.local.values import union as union_of
 
 
 def _numbers(coordinates: Any) -> list[float]:
-    if isinstance(coordinates, int | float):
+    if isinstance(coordinates, int | float) and math.isfinite(coordinates):
         return [float(coordinates)]
     if isinstance(coordinates, Geometry):
         return [value for point in shapely.get_coordinates(coordinates.shape) for value in map(float, point)]
-    return [value for item in coordinates for value in _numbers(item)]
+    if isinstance(coordinates, list):
+        return [value for item in coordinates for value in _numbers(item)]
+    raise AlgorithmError(f"'{coordinates}' is no coordinate", mend="give finite numbers, or points")
 
 
 def _pairs(coordinates: Any) -> list[tuple[float, float]]:
@@ -32,7 +35,13 @@ def _pairs(coordinates: Any) -> list[tuple[float, float]]:
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _made(shape: shapely.Geometry, projection: Projection | None, geodesic: bool | None) -> Geometry:
+def _made(kind: Callable[[Any], shapely.Geometry], coordinates: Any, projection: Projection | None,
+          geodesic: bool | None) -> Geometry:
+    try:
+        shape = kind(coordinates)
+    except (ShapelyError, ValueError) as error:
+        raise AlgorithmError(f"Invalid geometry: {error}",
+                             mend="give two points of a line and three of a ring") from error
     crs = projection.crs if projection else "EPSG:4326"
     if projection and projection.transform != WGS84.transform:
         a, b, c, d, e, f = projection.transform
@@ -44,19 +53,22 @@ def _made(shape: shapely.Geometry, projection: Projection | None, geodesic: bool
 @algorithm("GeometryConstructors.Point")
 def point(coordinates: list[Any], crs: Projection | None) -> Geometry:
     """A point of x and y."""
-    return _made(shapely.Point(_pairs(coordinates)[0]), crs, None)
+    pairs = _pairs(coordinates)
+    if len(pairs) != 1:
+        raise AlgorithmError(f"Invalid number of coordinates: {2 * len(pairs)}", mend="give one x and one y")
+    return _made(shapely.Point, pairs[0], crs, None)
 
 
 @algorithm("GeometryConstructors.MultiPoint")
 def multi_point(coordinates: list[Any], crs: Projection | None) -> Geometry:
     """Points."""
-    return _made(shapely.MultiPoint(_pairs(coordinates)), crs, None)
+    return _made(shapely.MultiPoint, _pairs(coordinates), crs, None)
 
 
 @algorithm("GeometryConstructors.LineString", "GeometryConstructors.LinearRing")
 def line(coordinates: list[Any], crs: Projection | None, geodesic: bool | None, error: Any) -> Geometry:
     """A line through points."""
-    return _made(shapely.LineString(_pairs(coordinates)), crs, geodesic)
+    return _made(shapely.LineString, _pairs(coordinates), crs, geodesic)
 
 
 @algorithm("GeometryConstructors.MultiLineString")
@@ -66,42 +78,47 @@ def multi_line(coordinates: list[Any], crs: Projection | None, geodesic: bool | 
     single = isinstance(first, int | float) or (isinstance(first, Geometry) and first.shape.geom_type == "Point") or (
         isinstance(first, list) and bool(first) and isinstance(first[0], int | float) and len(first) == 2)
     lines = [coordinates] if single else coordinates
-    return _made(shapely.MultiLineString([_pairs(item) for item in lines]), crs, geodesic)
+    return _made(shapely.MultiLineString, [pairs for pairs in map(_pairs, lines) if pairs], crs, geodesic)
 
 
 @algorithm("GeometryConstructors.Rectangle")
 def rectangle(coordinates: list[Any], crs: Projection | None, geodesic: bool | None, even_odd: bool) -> Geometry:
     """The rectangle of two opposite corners."""
-    xs, ys = zip(*_pairs(coordinates), strict=True)
-    return _made(shapely.box(min(xs), min(ys), max(xs), max(ys)), crs, geodesic)
+    pairs = _pairs(coordinates)
+    if len(pairs) < 2:
+        raise AlgorithmError(f"Invalid number of coordinates: {2 * len(pairs)}", mend="give two opposite corners")
+    return _made(lambda corners: shapely.box(*shapely.MultiPoint(corners).bounds), pairs, crs, geodesic)
 
 
 @algorithm("GeometryConstructors.BBox")
 def bbox(west: float, south: float, east: float, north: float) -> Geometry:
     """The rectangle of four edges in degrees."""
-    return Geometry(shapely.box(west, south, east, north), geodesic=False)
+    return Geometry(shapely.box(*_numbers([west, south, east, north])), geodesic=False)
 
 
 @algorithm("GeometryConstructors.Polygon")
 def polygon(coordinates: list[Any], crs: Projection | None, geodesic: bool | None, error: Any,
             even_odd: bool) -> Geometry:
     """The polygon of an outer ring and holes."""
-    return _made(_polygon(coordinates), crs, geodesic)
+    return _made(_polygon, coordinates, crs, geodesic)
 
 
 def _polygon(coordinates: list[Any]) -> shapely.Polygon:
     first = coordinates[0] if coordinates else ()
-    if isinstance(first, int | float) or (isinstance(first, list) and isinstance(first[0], int | float)):
+    if isinstance(first, int | float) or (isinstance(first, list) and first and isinstance(first[0], int | float)):
         coordinates = [coordinates]  # one ring
-    rings = [_pairs(ring) for ring in coordinates]
-    return shapely.Polygon(rings[0], rings[1:])
+    rings = [pairs for pairs in map(_pairs, coordinates) if pairs]
+    return shapely.Polygon(rings[0], rings[1:]) if rings else shapely.Polygon()
 
 
 @algorithm("GeometryConstructors.MultiPolygon")
 def multi_polygon(coordinates: list[Any], crs: Projection | None, geodesic: bool | None, error: Any,
                   even_odd: bool) -> Geometry:
     """Polygons."""
-    return _made(shapely.MultiPolygon([_polygon(item) for item in coordinates]), crs, geodesic)
+    if not all(isinstance(item, list) for item in coordinates):
+        raise AlgorithmError("The polygons are not lists of rings", mend="give a list for each polygon")
+    return _made(lambda items: shapely.MultiPolygon([part for part in map(_polygon, items) if not part.is_empty]),
+                 coordinates, crs, geodesic)
 
 
 @algorithm("GeometryConstructors.MultiGeometry")
@@ -111,27 +128,42 @@ def multi_geometry(geometries: list[Geometry], crs: Projection | None, geodesic:
     return Geometry(shapely.GeometryCollection([item.to(target) for item in geometries]), target)
 
 
+# More take minutes and gigabytes.
+_MOST_CELLS = 1_000_000
+
+
 @algorithm("Geometry.coveringGrid")
 def covering_grid(geometry: Geometry, projection: Projection, scale: float | None) -> Collection:
     """The cells of a projection that the geometry touches with more than an edge, row by row from its origin."""
     if scale is not None:
+        if not scale > 0:
+            raise AlgorithmError(f"The scale must be positive. Got {scale}", mend="give metres")
         projection = projection.at_scale(scale)
     a, b, c, d, e, f = projection.transform
     if b or d:
         raise AlgorithmError("a rotated projection has no rectangular cells", mend="give a transform without shear")
+    if not (a and e and math.isfinite(a + c + e + f)):
+        raise AlgorithmError(f"Cells of {a} by {e} cover nothing", mend="give a scale above 0")
     shape = geometry.to(projection.crs)
+    if shape.is_empty:
+        return Collection(())
     west, south, east, north = shape.bounds
     columns, rows = sorted(((west - c) / a, (east - c) / a)), sorted(((south - f) / e, (north - f) / e))
     shapely.prepare(shape)
     cells = []
     # A geometry that ends within a billionth of a cell of an edge ends there.
-    for row, column in itertools.product(range(math.floor(rows[0] + 1e-9), math.ceil(rows[1] - 1e-9) or 1),
-                                         range(math.floor(columns[0] + 1e-9), math.ceil(columns[1] - 1e-9) or 1)):
-        xs, ys = sorted((c + column * a, c + (column + 1) * a)), sorted((f + row * e, f + (row + 1) * e))
-        cell = shapely.box(xs[0], ys[0], xs[1], ys[1])
-        if shape.intersects(cell):
-            cells.append(Feature(geometry=Geometry(cell, projection.crs),
-                                 properties={SYSTEM_INDEX: f"{column},{row}"}))
+    across, down = (range(first := math.floor(ends[0] + 1e-9), max(math.ceil(ends[1] - 1e-9), first + 1))
+                    for ends in (columns, rows))
+    if len(across) * len(down) > _MOST_CELLS:
+        raise AlgorithmError(f"{len(across)} by {len(down)} cells are too many", mend="give a coarser scale")
+    for row in down:
+        GO_ON.get()()
+        left, top = c + a * np.array(across), f + row * e
+        boxes = shapely.box(np.minimum(left, left + a), min(top, top + e), np.maximum(left, left + a),
+                            max(top, top + e))
+        cells += [Feature(geometry=Geometry(boxes[place], projection.crs),
+                          properties={SYSTEM_INDEX: f"{across[place]},{row}"})
+                  for place in np.flatnonzero(shapely.intersects(boxes, shape)).tolist()]
     return Collection(tuple(cells))
 
 
@@ -139,13 +171,14 @@ def covering_grid(geometry: Geometry, projection: Projection, scale: float | Non
 def bounds(geometry: Geometry, error: Any, projection: Projection | None) -> Geometry:
     """The bounding rectangle, in EPSG:4326 unless a projection is given."""
     crs = projection.crs if projection else "EPSG:4326"
-    return Geometry(shapely.box(*geometry.to(crs).bounds), crs)
+    shape = geometry.to(crs)
+    return Geometry(shapely.GeometryCollection() if shape.is_empty else shapely.box(*shape.bounds), crs)
 
 
 @algorithm("Geometry.transform")
 def transformed(geometry: Geometry, projection: Projection, error: Any, geodesic: Any) -> Geometry:
     """The geometry in another CRS."""
-    return Geometry(geometry.to(projection.crs), projection.crs, geometry.geodesic)
+    return Geometry(geometry.to(projection.crs), projection.crs, geometry.geodesic if geodesic is None else geodesic)
 
 
 @algorithm("Geometry.projection")
@@ -189,6 +222,8 @@ def local_crs(geometry: Geometry, projection: Projection | None) -> str:
     """A CRS in metres that is true at the geometry, unless one is given."""
     if projection is not None:
         return projection.crs
+    if geometry.shape.is_empty:
+        return geometry.crs
     centre = geometry.to("EPSG:4326").centroid
     return f"+proj=aeqd +lat_0={centre.y:.6f} +lon_0={centre.x:.6f} +datum=WGS84 +units=m"
 
@@ -196,6 +231,8 @@ def local_crs(geometry: Geometry, projection: Projection | None) -> str:
 @algorithm("Geometry.buffer")
 def buffer(geometry: Geometry, distance: float, error: Any, projection: Projection | None) -> Geometry:
     """The geometry grown, or shrunk, by metres, or by units of a projection."""
+    if not math.isfinite(distance):
+        raise AlgorithmError(f"The distance must be finite. Got {distance}", mend="give metres")
     crs = local_crs(geometry, projection)
     grown = Geometry(geometry.to(crs).buffer(distance), crs)
     return Geometry(grown.to(geometry.crs), geometry.crs, geometry.geodesic)
@@ -218,13 +255,20 @@ def simplify(geometry: Geometry, error: float, projection: Projection | None) ->
 @algorithm("Geometry.convexHull")
 def convex_hull(geometry: Geometry, error: Any, projection: Projection | None) -> Geometry:
     """The smallest convex shape that holds it."""
-    return Geometry(geometry.shape.convex_hull, geometry.crs)
+    crs = projection.crs if projection else geometry.crs
+    return Geometry(geometry.to(crs).convex_hull, crs)
 
 
 @algorithm("Geometry.dissolve")
 def dissolve(geometry: Geometry, error: Any, projection: Projection | None) -> Geometry:
     """The union of its parts."""
-    return Geometry(shapely.union_all(shapely.get_parts(geometry.shape)), geometry.crs)
+    crs = projection.crs if projection else geometry.crs
+    return Geometry(shapely.union_all([_valid(part) for part in shapely.get_parts(geometry.to(crs))]), crs)
+
+
+def _valid(shape: shapely.Geometry) -> shapely.Geometry:
+    """The shape without edges that cross; what they enclose an even number of times is outside."""
+    return shape if shape.is_valid else shapely.make_valid(shape)
 
 
 def _predicate(relation: Callable[[Any, Any], bool]) -> Callable[..., bool]:
@@ -232,7 +276,7 @@ def _predicate(relation: Callable[[Any, Any], bool]) -> Callable[..., bool]:
 
     def holds(left: Geometry, right: Geometry, error: Any, projection: Projection | None) -> bool:
         crs = projection.crs if projection else left.crs
-        return bool(relation(left.to(crs), right.to(crs)))
+        return bool(relation(_valid(left.to(crs)), _valid(right.to(crs))))
 
     return holds
 
@@ -240,7 +284,7 @@ def _predicate(relation: Callable[[Any, Any], bool]) -> Callable[..., bool]:
 def _combination(operation: Callable[[Any, Any], Any]) -> Callable[..., Geometry]:
     def combined(left: Geometry, right: Geometry, error: Any, projection: Projection | None) -> Geometry:
         crs = projection.crs if projection else left.crs
-        return Geometry(operation(left.to(crs), right.to(crs)), crs)
+        return Geometry(operation(_valid(left.to(crs)), _valid(right.to(crs))), crs)
 
     return combined
 

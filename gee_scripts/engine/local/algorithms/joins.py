@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gee_scripts.engine.local.algorithms.elements import ordered
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.raster import GO_ON
 from gee_scripts.engine.local.values import Collection, Feature, Filter, Join, get, hashable, put
 
 algorithm("Join.simple")(lambda: Join(kind="simple"))
@@ -32,7 +34,7 @@ def apply(join: Join, primary: Collection, secondary: Collection, condition: Fil
     for element in primary.items:
         found = matches(element)
         if join.ordering is not None:
-            found.sort(key=lambda match: get(match, join.ordering or ""), reverse=not join.ascending)
+            found = ordered(found, join.ordering, join.ascending)
         if condition.measure is not None and (join.measure_key or join.kind == "best"):
             measured = [(condition.measure(element, match), match) for match in found]
             if join.kind == "best":
@@ -50,12 +52,19 @@ def apply(join: Join, primary: Collection, secondary: Collection, condition: Fil
 def matcher(secondary: Collection, condition: Filter) -> Callable[[Any], list[Any]]:
     """Element of the primary collection -> its matches, in the secondary one's order. Equal properties are
     looked up; only other conditions try all pairs."""
+    go_on = GO_ON.get()
     if condition.equal is None:
-        return lambda element: [other for other in secondary.items if condition.accepts(element, other)]
+
+        def tried(element: Any) -> list[Any]:
+            go_on()
+            return [other for other in secondary.items if condition.accepts(element, other)]
+
+        return tried
     left, right = condition.equal
     positions = secondary.positions(right)
 
     def find(element: Any) -> list[Any]:
+        go_on()
         value = get(element, left)
         candidates = [] if value is None else positions.get(hashable(value), [])
         return [secondary.items[place] for place in candidates

@@ -52,6 +52,8 @@ def gaussian(radius: float, sigma: float, units: str, normalised: bool, magnitud
 @algorithm("Kernel.fixed")
 def fixed(width: int, height: int, rows: list[list[float]], x: int, y: int, normalised: bool) -> Kernel:
     """Weights one by one."""
+    if not all(isinstance(row, list) and all(isinstance(value, int | float) for value in row) for row in rows):
+        raise AlgorithmError("the weights are not lists of numbers", mend="give a list for each row")
     weights = tuple(tuple(float(value) for value in row) for row in rows)
     if not weights or not weights[0] or len({len(row) for row in weights}) > 1:
         raise AlgorithmError("the rows of weights differ in length or are empty", mend="give rows of one length")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from gee_scripts.engine.local.algorithms.elements import typed
 from gee_scripts.engine.local.language.registry import MOST_ITEMS, AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Closure, Feature, Filter, hashable
 
@@ -23,6 +25,9 @@ def sequence(start: float, end: float | None, step: float, count: int | None) ->
     elif step == 0:
         raise AlgorithmError("The step must not be 0", mend="give another step")
     else:
+        if not all(map(math.isfinite, (start, end, step))):
+            raise AlgorithmError(f"'start', 'end' and 'step' must be finite. Got {start}, {end} and {step}",
+                                 mend="give numbers, or `count` in place of `end`")
         # A billionth absorbs steps that binary cannot hold, such as 0.1.
         count = max(math.floor((end - start) / step + 1e-9) + 1, 0)
     _check_length(count)
@@ -46,13 +51,21 @@ def iterated(items: list[Any], function: Closure, first: Any) -> Any:
     return value
 
 
-@algorithm("List.get", "List.getNumber", "List.getString", "List.getArray", "List.getGeometry")
+@algorithm("List.get")
 def get(items: list[Any], index: int) -> Any:
     """The element at a place; negative ones count from the end."""
     if not -len(items) <= index < len(items):
         raise AlgorithmError(f"List index must be between 0 and {len(items) - 1}, or -1 and {-len(items)}. "
                              f"Found {index}", mend="ask for an element that is there")
     return items[index]
+
+
+def _getter(kind: str) -> Callable[[list[Any], int], Any]:
+    return lambda items, index: typed(get(items, index), kind, f"Element {index}")
+
+
+for _kind in ("Number", "String", "Array", "Geometry"):
+    algorithm(f"List.get{_kind}")(_getter(_kind))
 
 
 @algorithm("List.size", "List.length")
@@ -82,7 +95,7 @@ def contains(items: list[Any], element: Any) -> bool:
 @algorithm("List.containsAll")
 def contains_all(items: list[Any], other: list[Any]) -> bool:
     """Whether every element of `other` is in the list."""
-    return all(_find(items, element) >= 0 for element in other)
+    return set(map(hashable, other)) <= set(map(hashable, items))
 
 
 @algorithm("List.indexOf")
@@ -160,7 +173,8 @@ def repeated(value: Any, count: int) -> list[Any]:
 @algorithm("List.replaceAll")
 def replaced(items: list[Any], old: Any, new: Any) -> list[Any]:
     """The list with `new` for every `old`."""
-    return [new if hashable(item) == hashable(old) else item for item in items]
+    key = hashable(old)
+    return [new if hashable(item) == key else item for item in items]
 
 
 @algorithm("List.replace")
@@ -215,7 +229,23 @@ def rotated(items: list[Any], distance: int) -> list[Any]:
 
 def _places_of(items: list[Any], target: list[Any]) -> list[int]:
     keys, wanted = [hashable(item) for item in items], [hashable(item) for item in target]
-    return [place for place in range(len(keys) - len(wanted) + 1) if keys[place:place + len(wanted)] == wanted]
+    if not wanted:
+        return list(range(len(keys) + 1))
+    # Knuth, Morris and Pratt: after a mismatch, go on with the longest start of the target that ends here.
+    falls, found, length = [0], [], 0
+    for key in wanted[1:]:
+        while length and key != wanted[length]:
+            length = falls[length - 1]
+        length += key == wanted[length]
+        falls.append(length)
+    length = 0
+    for place, key in enumerate(keys):
+        while length and (length == len(wanted) or key != wanted[length]):
+            length = falls[length - 1]
+        length += key == wanted[length]
+        if length == len(wanted):
+            found.append(place + 1 - length)
+    return found
 
 
 @algorithm("List.indexOfSublist")
@@ -246,27 +276,40 @@ def changed(items: list[Any], index: int, element: Any) -> list[Any]:
 @algorithm("List.shuffle")
 def shuffled(items: list[Any], seed: Any) -> list[Any]:
     """The list in another order; the order is this engine's own."""
-    order = np.random.default_rng(0 if seed is None else int(seed)).permutation(len(items))
+    if not isinstance(seed, int | float | None) or not math.isfinite(seed or 0):
+        raise AlgorithmError(f"The seed '{seed}' is no number", mend="give a whole number, or none")
+    order = np.random.default_rng(abs(int(seed or 0))).permutation(len(items))
     return [items[place] for place in order]
 
 
 @algorithm("List.slice")
 def sliced(items: list[Any], start: int, end: int | None, step: int | None) -> list[Any]:
     """The elements from `start` to before `end`."""
+    if step == 0:
+        raise AlgorithmError("The step must not be 0", mend="give 1 or more")
     return items[start:end:step]
 
 
-@algorithm("List.sort")
+@algorithm("List.sort", differs="nulls come last; the service does not say where they come")
 def ordered(items: list[Any], keys: list[Any] | None) -> list[Any]:
     """The elements in ascending order, or in that of their keys."""
-    if keys is None:
-        return sorted(items)
-    return [items[place] for place in sorted(range(len(items)), key=keys.__getitem__)]
+    keys = items if keys is None else keys
+    if len(keys) != len(items):
+        raise AlgorithmError(f"There are {len(keys)} keys for {len(items)} elements", mend="give a key each")
+    known = [place for place, key in enumerate(keys) if key is not None]
+    try:
+        known.sort(key=[hashable(key) for key in keys].__getitem__)
+    except TypeError as error:
+        raise AlgorithmError(f"The elements cannot be compared: {error}",
+                             mend="sort numbers, or texts, or give such keys") from error
+    return [items[place] for place in known] + [item for item, key in zip(items, keys, strict=True) if key is None]
 
 
 @algorithm("List.unzip")
 def unzipped(items: list[list[Any]]) -> list[list[Any]]:
     """Columns of a list of rows."""
+    if not all(isinstance(row, list) for row in items) or len({len(row) for row in items}) > 1:
+        raise AlgorithmError("The elements are not lists of one length", mend="give a list of rows")
     return [list(column) for column in zip(*items, strict=True)]
 
 

@@ -218,14 +218,15 @@ def blend(bottom: Image, top: Image) -> Image:
     bands = []
     for low, high, name in matched(bottom, top):
         dtype = widest(tightest(low), tightest(high))
-        values = Apply(partial(_over, dtype), (low.values, low.mask, high.values, high.mask))
-        mask = masks.setdefault((id(low.mask), id(high.mask)), Apply(_either, (low.mask, high.mask)))
+        values = Apply(partial(over, dtype), (low.values, low.mask, high.values, high.mask))
+        mask = masks.setdefault((id(low.mask), id(high.mask)), Apply(either, (low.mask, high.mask)))
         bands.append(replace(low, name=name, type=PixelType(dtype), values=values, mask=mask))
     footprint = None if bottom.footprint is None or top.footprint is None else bottom.footprint + top.footprint
     return replace(bottom, bands=tuple(bands), footprint=footprint, id=None)
 
 
-def _over(dtype: np.dtype[Any], low: Array, low_mask: Mask, high: Array, high_mask: Mask) -> Array:
+def over(dtype: np.dtype[Any], low: Array, low_mask: Mask, high: Array, high_mask: Mask) -> Array:
+    """Values of one picture under another."""
     if high_mask is None:
         return cast(high, dtype)
     if high_mask.dtype == np.bool_:
@@ -237,7 +238,8 @@ def _over(dtype: np.dtype[Any], low: Array, low_mask: Mask, high: Array, high_ma
     return cast(mixed if dtype.kind == "f" else np.rint(mixed), dtype)
 
 
-def _either(low: Mask, high: Mask) -> Mask:
+def either(low: Mask, high: Mask) -> Mask:
+    """The mask of one picture under another."""
     if low is None or high is None:
         return None
     if low.dtype == np.bool_ and high.dtype == np.bool_:

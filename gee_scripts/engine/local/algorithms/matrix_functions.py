@@ -57,7 +57,8 @@ def multiply(left: Array, right: Array) -> Array:
                              f"{' by '.join(map(str, right.shape[-2:]))} cannot be multiplied",
                              mend="give as many columns of the first as rows of the second")
     check_room(left.shape[:-2], (left.shape[-2], right.shape[-1]))
-    return np.asarray(left @ right)
+    with np.errstate(all="ignore"):
+        return np.asarray(left @ right)
 
 
 def solve(left: Array, right: Array) -> Array:
@@ -94,7 +95,8 @@ def pseudo_inverse(matrix: Array) -> Array:
 def determinant(matrix: Array) -> Array:
     """(…)"""
     _square(matrix)
-    return np.asarray(np.linalg.det(_double(matrix)))
+    with np.errstate(all="ignore"):
+        return np.asarray(np.linalg.det(_double(matrix)))
 
 
 def trace(matrix: Array) -> Array:
@@ -104,7 +106,8 @@ def trace(matrix: Array) -> Array:
 
 def frobenius_norm(matrix: Array) -> Array:
     """(…) roots of the sums of squares."""
-    return np.asarray(np.sqrt((_double(matrix) ** 2).sum(axis=(-2, -1))))
+    with np.errstate(all="ignore"):
+        return np.asarray(np.sqrt((_double(matrix) ** 2).sum(axis=(-2, -1))))
 
 
 def diagonal(matrix: Array) -> Array:
@@ -163,6 +166,8 @@ def eigen(matrix: Array) -> Array:
     """(rows, 1 + columns): eigenvalues, largest first, each with its eigenvector of length 1 in the rest of its row."""
     _square(matrix)
     exact = _double(matrix)
+    if not _finite(exact):
+        raise AlgorithmError("The matrix is not finite", mend="give numbers in place of NaN and infinity")
     if np.array_equal(exact, exact.T):
         values, vectors = np.linalg.eigh(exact)
     else:

@@ -15,12 +15,16 @@ from gee_scripts.engine.local.algorithms.around import as_mask, under
 from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.algorithms.cells import Cells, Rows
 from gee_scripts.engine.local.algorithms.kernels import SHAPES, units_of
-from gee_scripts.engine.local.algorithms.reducers import over_stack, stacked_type
+from gee_scripts.engine.local.algorithms.reducers import over_stack, plain, stacked_type
+from gee_scripts.engine.local.algorithms.weighted import over_shares
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.raster import Apply, Band, Node, PixelType, seen
 from gee_scripts.engine.local.values import Image, Kernel, Part, Reducer
 
 Array = NDArray[Any]
+
+# A kernel's weights add up to 1, which leaves no degree of freedom.
+_SAMPLES = ("sampleStdDev", "sampleVariance")
 
 
 def reduced(part: Part, output: int, dtype: np.dtype[Any], weight: float, values: Array, valid: Array,
@@ -65,7 +69,7 @@ def _counts(kind: str, values: Array, valid: Array, rows: Rows | Cells) -> Array
     return best if kind == "mode" else distinct
 
 
-@algorithm("Image.reduceNeighborhood", differs="Only means, sums, variances and standard deviations are weighted.")
+@algorithm("Image.reduceNeighborhood", differs="Sample variances and deviations are not weighted.")
 def reduce_neighborhood(image: Image, reducer: Reducer, kernel: Kernel, weights: str, skip_masked: bool,
                         optimization: str | None) -> Image:
     """Every band reduced over a kernel, with outputs named band_output, or all bands together by a reducer of as
@@ -76,19 +80,22 @@ def reduce_neighborhood(image: Image, reducer: Reducer, kernel: Kernel, weights:
         if reducer.width != len(image.bands):
             raise AlgorithmError(f"Need {reducer.width} input(s) for the reducer, got {len(image.bands)}",
                                  mend="select as many bands as the reducer takes inputs")
-        return image.with_bands(_together(reducer, image.bands, kernel, skip_masked, ""))
+        return image.with_bands(_together(reducer, image.bands, kernel, weights, skip_masked, ""))
     if tuples.together(reducer):
         return image.with_bands(out for band in image.bands
-                                for out in _together(reducer, [band], kernel, skip_masked, f"{band.name}_"))
+                                for out in _together(reducer, [band], kernel, weights, skip_masked, f"{band.name}_"))
     return _over(image, reducer, kernel, weights, skip_masked, suffix=True)
 
 
-def _together(reducer: Reducer, bands: Sequence[Band], kernel: Kernel, skip_masked: bool, prefix: str) -> list[Band]:
+def _together(reducer: Reducer, bands: Sequence[Band], kernel: Kernel, weights: str, skip_masked: bool,
+              prefix: str) -> list[Band]:
     def computed(part: Part) -> Node:
         def function(values: list[Array], masks: list[Array], rows: Rows | Cells) -> tuple[list[Array], Array]:
             columns = [rows.stacked(values[place]) for place in part.inputs]
-            valid = [rows.stacked(np.asarray(seen(masks[place]))) for place in part.inputs]
-            found, known = tuples.reduced(part, columns, valid, [0] * len(columns))
+            weighted = part.weighted and part.kind not in _SAMPLES
+            shares = [_shares(kernel, weights, masks[place], rows) if weighted
+                      else rows.stacked(np.asarray(seen(masks[place]))) for place in part.inputs]
+            found, known = tuples.reduced(part, columns, shares, [0] * len(columns))
             if skip_masked:
                 n = rows.reach
                 inner = slice(n, n + known.shape[0]), slice(n, n + known.shape[1])
@@ -120,30 +127,28 @@ def _weighted(kernel: Kernel, weights: str, part: Part, output: int, dtype: np.d
               masks: list[Array], rows: Rows | Cells) -> Array:
     own, mask = values[0], masks[0]
     valid = np.asarray(seen(mask))
-    one = kernel.magnitude / max(rows.cells, 1) if kernel.normalised else kernel.magnitude
     flat = isinstance(rows, Rows) or rows.flat
-    soft = mask.dtype != np.bool_
-    if part.kind not in ("mean", "sum", "stdDev", "variance") or not part.weighted or (
-            flat and (weights == "kernel" or (weights == "mask" and not soft))):
-        factor = one if weights == "kernel" and part.weighted else 1.0
-        if isinstance(rows, Cells) and rows.cells and weights == "kernel" and part.weighted:
-            factor = float(rows.weights[0])
+    if not part.weighted or (flat and (weights == "kernel" or mask.dtype == np.bool_)):
+        one = _one(kernel, rows)
+        factor = {"mask": 1.0, "kernel": one, "min": min(one, 1.0)}[weights] if part.weighted else 1.0
         return reduced(part, output, dtype, factor, own, valid, rows)
+    return cast(over_shares(part, rows.stacked(own), _shares(kernel, weights, mask, rows))[output], dtype)
+
+
+def _shares(kernel: Kernel, weights: str, mask: Array, rows: Rows | Cells) -> Array:
+    """(cells, row, column): what every neighbour of every pixel counts."""
     share = rows.stacked(mask).astype(np.float64)
-    if weights != "mask":
-        each = np.full(rows.cells, one) if isinstance(rows, Rows) else rows.weights
-        each = each[:, None, None]
-        share = np.where(share > 0, each if weights == "kernel" else np.minimum(share, each), 0)
-    around = np.where(share != 0, rows.stacked(own), 0).astype(np.float64)
-    total = (share * around).sum(axis=0)
-    if part.kind == "sum":
-        return cast(total, dtype)
-    whole = share.sum(axis=0)
-    mean = total / whole
-    if part.kind == "mean":
-        return cast(mean, dtype)
-    square = (share * (around - mean) ** 2).sum(axis=0) / whole
-    return cast(np.sqrt(square) if part.kind == "stdDev" else square, dtype)
+    if weights == "mask":
+        return share
+    each = _one(kernel, rows) if isinstance(rows, Rows) else rows.weights[:, None, None]
+    return np.where(share > 0, each if weights == "kernel" else np.minimum(share, each), 0)
+
+
+def _one(kernel: Kernel, rows: Rows | Cells) -> float:
+    """The weight of each pixel of a kernel of equal weights."""
+    if isinstance(rows, Cells):
+        return float(rows.weights[0]) if rows.cells else 1.0
+    return kernel.magnitude / max(rows.cells, 1) if kernel.normalised else kernel.magnitude
 
 
 def _any_valid(values: list[Array], masks: list[Array], rows: Rows | Cells) -> Array:
@@ -158,8 +163,7 @@ def _focal(kind: str) -> Callable[..., Image]:
                                      mend=f"use one of {', '.join(SHAPES)}")
             kernel = Kernel(kind=shape, radius=radius, units=units_of(units))
         for _ in range(iterations):
-            reducer = Reducer((Part(kind=kind, outputs=(kind,)),))
-            image = _over(image, reducer, kernel, "kernel", False, suffix=False)
+            image = _over(image, plain(kind), kernel, "kernel", False, suffix=False)
         return image
 
     return focal

@@ -36,10 +36,16 @@ def _power(left: float, right: float) -> float:
         return float(np.float_power(left, right))
 
 
+def _remainder(left: float, right: float) -> float:
+    if not right:
+        return 0
+    return math.fmod(left, right) if math.isfinite(left) else math.nan
+
+
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "add": operator.add, "subtract": operator.sub, "multiply": _product, "divide": _divided,
     "max": max, "min": min, "pow": _power, "hypot": math.hypot, "atan2": math.atan2,
-    "mod": lambda left, right: math.fmod(left, right) if right else 0,
+    "mod": _remainder,
     "and": lambda left, right: int(bool(left) and bool(right)),
     "or": lambda left, right: int(bool(left) or bool(right)),
     "lt": lambda left, right: int(left < right), "lte": lambda left, right: int(left <= right),
@@ -90,8 +96,12 @@ def _cast(dtype: np.dtype[Any]) -> Callable[[Any], Any]:
     return cast
 
 
+# "loses decimal precision", and becomes the limit where it is out of the type
+_CASTS = "https://developers.google.com/earth-engine/apidocs/ee-number-tobyte"
+_CUT = "Fractions are cut off; that numbers lose them is documented, not whether they are rounded."
 for _name, _dtype in DTYPES.items():
-    algorithm(f"Number.{_name}", f"Number.to{_name[0].upper()}{_name[1:]}")(_cast(np.dtype(_dtype)))
+    algorithm(f"Number.{_name}", f"Number.to{_name[0].upper()}{_name[1:]}", source=_CASTS,
+              differs="" if np.dtype(_dtype).kind == "f" else _CUT)(_cast(np.dtype(_dtype)))
 
 
 @algorithm("Number.clamp")
@@ -113,7 +123,7 @@ def formatted(number: float, pattern: str) -> str:
     if not found or re.search(r"\d{4}", pattern):
         raise AlgorithmError(f"'{pattern}' is not a valid format pattern", mend="write one such as %03d or %.2f")
     if found[1] in "doxX":
-        if number != int(number):
+        if not math.isfinite(number) or number != int(number):
             raise AlgorithmError(f"Format pattern '{pattern}' needs a whole number, not {number}",
                                  mend="round it first, or use %f")
         number = int(number)
@@ -123,4 +133,9 @@ def formatted(number: float, pattern: str) -> str:
 @algorithm("Number.parse")
 def parsed(text: str, radix: int) -> float:
     """The number a string spells."""
-    return int(text, radix) if radix != 10 or re.fullmatch(r"[+-]?\d+", text) else float(text)
+    if not 2 <= radix <= 36:
+        raise AlgorithmError(f"The radix must be between 2 and 36. Got {radix}", mend="give 10 for decimal numbers")
+    try:
+        return int(text, radix) if radix != 10 or re.fullmatch(r"[+-]?\d+", text) else float(text)
+    except ValueError as error:
+        raise AlgorithmError(f"'{text[:80]}' is no number of radix {radix}", mend="give digits alone") from error

@@ -191,11 +191,11 @@ def _picture(placed: Placed, styles: Sequence[Style]) -> Image:
 
 
 def _channel(place: int, drawn: Array) -> Array:
-    return np.floor(drawn[place] + 0.5).astype(np.uint8)
+    return np.asarray(np.floor(drawn[place] + 0.5), np.uint8)
 
 
 def _opacity(drawn: Array) -> Mask:
-    return drawn[3].astype(np.float32)
+    return np.asarray(drawn[3], np.float32)
 
 
 def _drawn(placed: Placed, styles: Sequence[Style], domain: Domain) -> Array:
@@ -210,7 +210,7 @@ def _drawn(placed: Placed, styles: Sequence[Style], domain: Domain) -> Array:
         stop = start
         while stop < len(places) and styles[places[stop]] == one:
             stop += 1
-        _layer(picture, shapes[start:stop], one, grid)
+        _layer(picture, list(shapes[start:stop]), one, grid)
         start = stop
     return at_domain(domain, picture)
 

@@ -130,7 +130,7 @@ def _tinted(palette: Array, share: Array) -> Array:
 
 
 def _channel(place: int, picture: Array) -> Array:
-    return picture[place]
+    return np.asarray(picture[place])
 
 
 def _opaque(palette: Array, share: Array, known: Mask) -> Mask:

@@ -23,6 +23,8 @@ def pixel_type(precision: Any, low: float | None, high: float | None, dimensions
         return precision
     if dimensions < 0:
         raise AlgorithmError(f"'dimensions' must not be negative. Got {dimensions}", mend="give 0 for numbers")
+    if not isinstance(precision, str):
+        raise AlgorithmError("The precision is no text", mend="use int, float or double")
     if precision in _FLOATS:
         # A limit alone is not kept: https://developers.google.com/earth-engine/apidocs/ee-pixeltype
         limits = None if low is None or high is None else (low, high)
@@ -30,9 +32,11 @@ def pixel_type(precision: Any, low: float | None, high: float | None, dimensions
     elif precision == "int":
         if low is None or high is None:
             raise AlgorithmError("'minValue' and 'maxValue' are required for precision 'int'", mend="give both")
+        if not math.isfinite(low) or not math.isfinite(high):
+            raise AlgorithmError(f"Integers have no limits {low} and {high}", mend="give finite ones")
         limits = int(low), int(high)
         kind = np.result_type(np.min_scalar_type(limits[0]), np.min_scalar_type(limits[1]))
-        if kind.kind == "f":
+        if kind.kind not in "iu":
             raise AlgorithmError(f"No integer of 64 bits holds both {low} and {high}", mend="give narrower limits")
     elif isinstance(precision, str) and precision in DTYPES:
         return PixelType(np.dtype(DTYPES[precision]), dimensions)

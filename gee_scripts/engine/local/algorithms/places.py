@@ -44,7 +44,8 @@ def _areas(domain: Domain) -> Array:
     # A pixel across the antimeridian has corners at both ends of the map.
     xs = [xs[0] + (x - xs[0] + whole / 2) % whole - whole / 2 if place else x for place, x in enumerate(xs)]
     doubled = sum(xs[i] * ys[(i + 1) % 4] - xs[(i + 1) % 4] * ys[i] for i in range(4))
-    return np.abs(np.asarray(doubled)) / 2
+    area: Array = np.abs(np.asarray(doubled)) / 2
+    return area
 
 
 @algorithm("Image.random", differs="other numbers than the service's, as steady: one a pixel of a grid and a seed")
@@ -68,7 +69,7 @@ def _numbers(seed: int, normal: bool, domain: Domain) -> Array:
     return ndtri(share) if normal else share
 
 
-def _mixed(state: Array) -> Array:
+def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
     state = state + _STEP
     state = (state ^ (state >> np.uint64(30))) * _FIRST
     state = (state ^ (state >> np.uint64(27))) * _SECOND

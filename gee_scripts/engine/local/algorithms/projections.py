@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pyproj import CRS
@@ -20,7 +21,10 @@ def projection(crs: Any, transform: list[float] | None, wkt: str | None) -> Proj
     is_geographic(crs)
     if transform is None:
         return Projection(crs)
-    a, b, c, d, e, f = map(float, transform)
+    try:
+        a, b, c, d, e, f = map(float, transform)
+    except (ValueError, TypeError) as error:
+        raise AlgorithmError(f"'{transform}' is no transform", mend="give six numbers") from error
     return Projection(crs, (a, b, c, d, e, f))
 
 
@@ -41,6 +45,8 @@ def translate(base: Projection, x: float, y: float) -> Projection:
 @algorithm("Projection.atScale")
 def at_scale(base: Projection, metres: float) -> Projection:
     """The projection with square pixels of that size."""
+    if not (metres > 0 and math.isfinite(metres)):
+        raise AlgorithmError(f"The scale must be positive. Got {metres}", mend="give metres")
     return base.at_scale(metres)
 
 

@@ -67,7 +67,7 @@ def over_records(reducer: Reducer, columns: Sequence[Array], masks: Sequence[Arr
     Args:
         columns: (N,) an input; object arrays hold texts or arrays.
         masks: (N,) an input, 0 … 1, its share; null where it is 0.
-        weights: (N,), share of each record that counts.
+        weights: (N,), 0 … 1, share of each record that counts.
         central: (N,) bool, whether an unweighted reducer takes it.
 
     Raises:
@@ -81,6 +81,12 @@ def over_records(reducer: Reducer, columns: Sequence[Array], masks: Sequence[Arr
         found = _over(part, columns, masks, weights, central)
         results += [value for name, value in zip(part.outputs, found, strict=True) if name]
     return [item.item() if isinstance(item, np.generic) else item for item in results]
+
+
+def amounts(masks: Array, weights: Array) -> Array:
+    """What each record counts: the smaller of its mask and its weight, as masks of tables may be larger than 1."""
+    # https://developers.google.com/earth-engine/guides/reducers_reduce_region#pixels-in-the-region
+    return np.where(weights < 1, np.minimum(masks, weights), masks)
 
 
 def _over(part: Part, columns: Sequence[Array], masks: Sequence[Array], weights: Array,
@@ -103,7 +109,7 @@ def _over(part: Part, columns: Sequence[Array], masks: Sequence[Array], weights:
         amount = np.min([columns[place] for place in part.shares], axis=0).astype(np.float64)
         taken = central & (known > 0) & (weights > 0)
     else:
-        amount = known * weights
+        amount = amounts(known, weights)
         taken = amount > 0 if part.weighted else central & (amount > 0)
     share = amount[taken] if part.weighted or part.shares else np.ones(int(taken.sum()))
     chosen = [column[taken] for column in own]
@@ -177,8 +183,8 @@ def _elements(part: Part, columns: Sequence[Array], share: Array) -> list[Any]:
     stacks = [_stacked(part, column) for column in columns]
     shape = stacks[0].shape[1:]
     flat = [stack.reshape(len(stack), -1) for stack in stacks]
-    ones = [np.ones(len(share))] * len(flat)
-    each = [over_records(inner, [stack[:, place] for stack in flat], ones, share, share > 0)
+    ones, shares = np.ones(len(share)), [share] * len(flat)
+    each = [over_records(inner, [stack[:, place] for stack in flat], shares, ones, share > 0)
             for place in range(flat[0].shape[1])]
     return [np.array(values).reshape(shape) for values in zip(*each, strict=True)]
 

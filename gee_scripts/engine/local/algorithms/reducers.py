@@ -13,7 +13,9 @@ from gee_scripts.engine.local.values import Image, Part, Reducer
 
 __all__ = ["ALWAYS", "over_numbers", "over_records", "over_stack", "plain", "stack_median", "stacked_type"]
 
-# https://developers.google.com/earth-engine/guides/reducers_weighting: these take pixels by their centre.
+# These take pixels by their centre, and what is masked in part as a whole one. The client's list calls some reducers
+# "(weighted)" and says of fixed2DHistogram alone that it never is; of the others it says nothing.
+# https://developers.google.com/earth-engine/guides/reducers_weighting
 _UNWEIGHTED = {"count", "countEvery", "min", "max", "minMax", "first", "last", "countDistinct", "countDistinctNonNull",
                "toList", "toCollection", "anyNonZero", "allNonZero", "product", "bitwiseAnd", "bitwiseOr",
                "fixed2DHistogram", "linearRegression", "robustLinearRegression", "ridgeRegression",
@@ -45,7 +47,10 @@ def _constructor(kind: str, inputs: int = 1) -> Callable[..., Reducer]:
     return lambda *options: Reducer((part_of(kind, inputs),))
 
 
-for _kind in ("mean", "sum", "count", "stdDev", "sampleStdDev", "variance", "sampleVariance", "countDistinct",
+algorithm("Reducer.count", source="https://developers.google.com/earth-engine/apidocs/ee-reducer-count")(
+    _constructor("count"))
+algorithm("Reducer.sum", differs="The sum of nothing is 0; not documented.")(_constructor("sum"))
+for _kind in ("mean", "stdDev", "sampleStdDev", "variance", "sampleVariance", "countDistinct",
               "countDistinctNonNull", "countEvery", "frequencyHistogram", "minMax", "anyNonZero", "allNonZero",
               "product", "circularMean", "circularVariance", "circularStddev", "bitwiseAnd", "bitwiseOr"):
     algorithm(f"Reducer.{_kind}")(_constructor(_kind))

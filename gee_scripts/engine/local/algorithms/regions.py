@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gee_scripts.engine.local.algorithms.records import over_records
+from gee_scripts.engine.local.algorithms.runs import over_runs
 from gee_scripts.engine.local.images.frame import RegionPixels, blocks, bounding_grid, projection_for, region_pixels
 from gee_scripts.engine.local.images.rewriting import fused
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
@@ -56,20 +56,18 @@ def _statistics(image: Image, regions: Sequence[RegionPixels], projection: Proje
     columns = np.concatenate([region.columns for region in regions] or [np.empty(0, np.int64)])
     rows = np.concatenate([region.rows for region in regions] or [np.empty(0, np.int64)])
     values, masks = gathered(image, projection, columns, rows)
-    ends = np.cumsum([len(region.columns) for region in regions], dtype=np.int64)
-    results: list[dict[tuple[str, str], Any]] = []
-    for region, end in zip(regions, ends, strict=True):
-        part = slice(end - len(region.columns), end)
-        columns_here, masks_here = [numbers[part] for numbers in values], [mask[part] for mask in masks]
-        if reducer.width > 1:
-            outputs = over_records(reducer, columns_here, masks_here, region.weights, region.central)
-            results.append({("", output): value for output, value in zip(reducer.outputs, outputs, strict=True)})
-            continue
-        found: dict[tuple[str, str], Any] = {}
-        for band, numbers, mask in zip(image.bands, columns_here, masks_here, strict=True):
-            outputs = over_records(reducer, [numbers], [mask], region.weights, region.central)
-            found |= {(band.name, output): value for output, value in zip(reducer.outputs, outputs, strict=True)}
-        results.append(found)
+    starts = np.cumsum([0, *(len(region.columns) for region in regions)], dtype=np.int64)
+    weights = np.concatenate([region.weights for region in regions] or [np.empty(0, np.float32)])
+    central = np.concatenate([region.central for region in regions] or [np.empty(0, np.bool_)])
+    results: list[dict[tuple[str, str], Any]] = [{} for _ in regions]
+    bands = list(range(len(image.bands)))
+    for group in [bands] if reducer.width > 1 else [[band] for band in bands]:
+        name = "" if reducer.width > 1 else image.bands[group[0]].name
+        titles = [(name, output) for output in reducer.outputs]
+        found = over_runs(reducer, [values[band] for band in group], [masks[band] for band in group], weights,
+                          central, starts)
+        for result, outputs in zip(results, found, strict=True):
+            result.update(zip(titles, outputs, strict=True))
     return results
 
 
@@ -100,7 +98,7 @@ def reduce_region(image: Image, reducer: Reducer, geometry: Geometry | None, sca
     if shape is None:
         raise AlgorithmError("The image has no limits", mend="give a geometry")
     projection = projection_for(image, scale, crs, transform)
-    if best_effort:
+    if best_effort and not shape.shape.is_empty:
         while math.prod(bounding_grid(shape, projection).shape) > most:
             projection = projection.at_scale(projection.nominal_scale * 2)
     found, = _statistics(image, [region_pixels(shape, projection, most)], projection, reducer)

@@ -40,8 +40,7 @@ class Reprojected(Node):
 def reproject(image: Image, crs: Projection, transform: list[float] | None, scale: float | None) -> Image:
     """The image computed in that projection, whatever it is asked for in; nearest pixel."""
     if transform is not None:
-        a, b, c, d, e, f = map(float, transform)
-        crs = Projection(crs.crs, (a, b, c, d, e, f))
+        crs = crs.with_transform(transform)
     elif scale is not None:
         crs = crs.at_scale(scale)
     return image.with_bands(

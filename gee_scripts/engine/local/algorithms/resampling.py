@@ -16,6 +16,7 @@ from agrispec.grid import Affine, Grid
 from gee_scripts.engine.local.algorithms.arithmetic import quotient
 from gee_scripts.engine.local.algorithms.reductions import least, over_stack, stacked_type
 from gee_scripts.engine.local.algorithms.reprojection import aligned, pixels_below
+from gee_scripts.engine.local.algorithms.weighted import over_shares
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import (
     Domain,
@@ -73,7 +74,7 @@ def _unprojected(transform: Affine, x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _linear(apart: Array) -> Array:
-    return np.maximum(1 - np.abs(apart), 0)
+    return np.asarray(np.maximum(1 - np.abs(apart), 0))
 
 
 def _cubic(apart: Array) -> Array:
@@ -229,24 +230,16 @@ class Reduced(Node):
 def reduced(part: Part, values: Array, weights: Array) -> tuple[tuple[Array, ...], Array]:
     """The outputs of a reducer of weighted values over axis 0, and where they are there."""
     valid = weights > 0
-    if not part.weighted or part.kind not in ("mean", "sum", "variance", "stdDev"):
-        return over_stack(part, values, valid), valid.sum(axis=0) >= least(part)
-    exact = np.where(valid, values, 0).astype(np.float64)
-    some = valid.any(axis=0)
-    weight = np.where(some, weights.sum(axis=0), 1)
-    total = (exact * weights).sum(axis=0)
-    if part.kind == "sum":
-        return (total,), some
-    mean = total / weight
-    if part.kind == "mean":
-        return (mean,), some
-    square = (weights * (exact - mean) ** 2).sum(axis=0) / weight
-    return (np.sqrt(square) if part.kind == "stdDev" else square,), some
+    known = valid.sum(axis=0) >= least(part)
+    # The weights of a pixel add up to 1, which leaves no degree of freedom.
+    if part.kind in ("sampleStdDev", "sampleVariance"):
+        return over_stack(part, values, valid), known
+    return over_shares(part, values, weights), known
 
 
 @algorithm("Image.reduceResolution", lacks="reducers of several inputs; bestEffort does not start from coarser pixels",
-           differs="pixels are weighed by the bounds of the output pixel in the image's own projection; those that a "
-                   "weighted mode, median or percentile takes count one each",
+           differs="pixels are weighed by the bounds of the output pixel in the image's own projection; sample "
+                   "variances and deviations are not weighted",
            source="https://developers.google.com/earth-engine/guides/resample")
 def reduce_resolution(image: Image, reducer: Reducer, best_effort: bool, most: float) -> Image:
     """The image with its pixels reduced to those of coarser grids."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms import histograms
 from gee_scripts.engine.local.algorithms.reductions import circular, missing, standardised_moment
+from gee_scripts.engine.local.algorithms.weighted import ROUNDING
 from gee_scripts.engine.local.language.registry import AlgorithmError
 from gee_scripts.engine.local.values import Part, hashable
 
@@ -130,9 +131,9 @@ def _quantile(values: Array, share: Array, at: float) -> float:
     """The value that `at` of the weight lies below; the mean of two where it falls between them."""
     order = np.argsort(values, kind="stable")
     below = np.cumsum(share[order])
-    place = int(np.searchsorted(below, at * below[-1], side="left"))
-    place = min(place, len(values) - 1)
-    if below[place] == at * below[-1] and place + 1 < len(values):
+    target, near = at * below[-1], ROUNDING * below[-1]
+    place = min(int(np.searchsorted(below, target - near, side="left")), len(values) - 1)
+    if below[place] <= target + near and place + 1 < len(values):
         return float((values[order[place]] + values[order[place + 1]]) / 2)
     return float(values[order[place]])
 

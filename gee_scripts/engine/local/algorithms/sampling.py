@@ -113,6 +113,8 @@ def _candidates(image: Image, class_band: str | None, region: Geometry,
                 projection: Projection) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Class (0 without a class band), column and row of every pixel whose centre lies in the region and that no
     band masks, from the projection's origin row by row."""
+    if region.shape.is_empty:
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
     grid = bounding_grid(region, projection)
     a, b, c, d, e, f = projection.transform
     size = a * e - b * d

@@ -59,7 +59,11 @@ def _array(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
 
 
 def _number(function: Callable[[Array], Array]) -> Callable[[float], float]:
-    return lambda value: float(function(np.asarray(value, np.float64)))
+    def of(value: float) -> float:
+        with np.errstate(all="ignore"):
+            return float(function(np.asarray(value, np.float64)))
+
+    return of
 
 
 for _name, _function in _UNARY.items():

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms import tuples
 from gee_scripts.engine.local.algorithms.casting import cast
+from gee_scripts.engine.local.algorithms.masks import either, over
 from gee_scripts.engine.local.algorithms.reducers import ALWAYS, over_stack, plain, stack_median, stacked_type
+from gee_scripts.engine.local.algorithms.weighted import over_shares
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import WGS84
 from gee_scripts.engine.local.rasters.nodes import AnyValid, StackMedian
@@ -26,7 +28,6 @@ from gee_scripts.engine.local.rasters.raster import (
     Node,
     PixelType,
     both,
-    choose,
     seen,
 )
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Geometry, Image, Part, Reducer, get
@@ -60,16 +61,24 @@ class Stacks:
     """Nodes of stacked masks, one for all bands that have the same masks."""
 
     def __init__(self) -> None:
-        self._valid: dict[tuple[int, ...], Node] = {}
+        self._shares: dict[tuple[int, ...], Node] = {}
+        self._valid: dict[int, Node] = {}
         self._any: dict[int, Node] = {}
 
-    def valid(self, bands: Sequence[Band]) -> Node:
-        """The node of (N, …) bool, None where all are valid everywhere."""
+    def shares(self, bands: Sequence[Band]) -> Node:
+        """The node of (N, …) masks: bool, float32 where one is, or None where all are valid everywhere."""
         masks = tuple(band.mask for band in bands)
         if all(mask is VALID for mask in masks):
             return VALID
         key = tuple(map(id, masks))
-        return self._valid.get(key) or self._valid.setdefault(key, Apply(_stack_masks, masks))
+        return self._shares.get(key) or self._shares.setdefault(key, Apply(_stack_masks, masks))
+
+    def valid(self, bands: Sequence[Band]) -> Node:
+        """The node of (N, …) bool, None where all are valid everywhere."""
+        shares = self.shares(bands)
+        if shares is VALID:
+            return VALID
+        return self._valid.get(id(shares)) or self._valid.setdefault(id(shares), Apply(seen, (shares,)))
 
     def any(self, bands: Sequence[Band]) -> Node:
         """The mask of pixels that are valid in one band at least."""
@@ -77,22 +86,34 @@ class Stacks:
             return MASKED
         if any(band.mask is VALID for band in bands):
             return VALID
-        valid = self.valid(bands)
-        return self._any.get(id(valid)) or self._any.setdefault(id(valid), AnyValid(_any, (valid,)))
+        shares = self.shares(bands)
+        return self._any.get(id(shares)) or self._any.setdefault(id(shares), AnyValid(_any, (shares,)))
+
+    def opacity(self, bands: Sequence[Band]) -> Node:
+        """The mask of bands that lie one over the other."""
+        whole = self.any(bands)
+        return Apply(_opacity, whole.inputs) if isinstance(whole, AnyValid) else whole
+
+
+def _opacity(shares: Array | None) -> Mask:
+    if shares is None or shares.dtype == np.bool_:
+        return _any(shares)
+    return np.asarray(1 - np.prod(1 - shares, axis=0, dtype=np.float32))
 
 
 def _stack_masks(*masks: Mask) -> Array | None:
     if all(mask is None for mask in masks):
         return None
     shape = np.broadcast_shapes(*(mask.shape for mask in masks if mask is not None))
-    valid = np.empty((len(masks), *shape), np.bool_)
+    soft = any(mask is not None and mask.dtype != np.bool_ for mask in masks)
+    shares = np.empty((len(masks), *shape), np.float32 if soft else np.bool_)
     for place, mask in enumerate(masks):
-        valid[place] = True if mask is None else seen(mask)
-    return valid
+        shares[place] = True if mask is None else mask
+    return shares
 
 
-def _any(valid: Array | None) -> Mask:
-    return None if valid is None else np.asarray(valid.any(axis=0))
+def _any(shares: Array | None) -> Mask:
+    return None if shares is None else np.asarray(shares.any(axis=0))
 
 
 def reduced_band(name: str, part: Part, output: int, bands: Sequence[Band], stacks: Stacks) -> Band:
@@ -112,7 +133,7 @@ def reduced_band(name: str, part: Part, output: int, bands: Sequence[Band], stac
         values = Constant(np.asarray(len(bands), dtype)) if valid is VALID else Apply(
             partial(_count, len(bands), dtype), (valid,))
     else:
-        function, inputs = partial(_reduced, part, output, dtype), (stacks.valid(bands), *(b.values for b in bands))
+        function, inputs = partial(_reduced, part, output, dtype), (stacks.shares(bands), *(b.values for b in bands))
         values = StackMedian(function, inputs, dtype) if part.kind == "median" else Apply(function, inputs)
     return Band(name=name, type=PixelType(dtype), projection=WGS84, composite=True, values=values, mask=mask)
 
@@ -121,16 +142,19 @@ def _count(number: int, dtype: np.dtype[Any], valid: Array | None) -> Array:
     return np.asarray(number, dtype) if valid is None else valid.sum(axis=0, dtype=dtype)
 
 
-def _reduced(part: Part, output: int, dtype: np.dtype[Any], valid: Array | None, *values: Array) -> Array:
+def _reduced(part: Part, output: int, dtype: np.dtype[Any], shares: Array | None, *values: Array) -> Array:
     if len(values) == 1 and part.kind in ("median", "mean", "min", "max", "first", "last", "mode"):
         return values[0].astype(dtype, copy=False)
-    shape = np.broadcast_shapes(*(item.shape for item in values), () if valid is None else valid.shape[1:])
+    shape = np.broadcast_shapes(*(item.shape for item in values), () if shares is None else shares.shape[1:])
     stack = np.empty((len(values), *shape), np.result_type(*values))
     for place, item in enumerate(values):
         stack[place] = item
-    if valid is not None:
-        valid = np.broadcast_to(valid.reshape(valid.shape[:1] + (1,) * (stack.ndim - valid.ndim) + valid.shape[1:]),
-                                stack.shape)
+    if shares is not None:
+        shares = np.broadcast_to(shares.reshape(shares.shape[:1] + (1,) * (stack.ndim - shares.ndim)
+                                                + shares.shape[1:]), stack.shape)
+        if shares.dtype != np.bool_:
+            return cast(over_shares(part, stack, shares)[output], dtype)
+    valid = shares
     if part.kind == "median" and valid is None:
         valid = np.ones(stack.shape, np.bool_)
     if part.kind == "median" and valid is not None:
@@ -164,8 +188,13 @@ def _together(images: Sequence[Image], reducer: Reducer) -> Image:
     return Image(bands=tuple(tuples.bands(reducer, inputs)), footprint=footprint_of(images))
 
 
-# https://developers.google.com/earth-engine/guides/reducers_weighting
-_WHOLE = "A pixel that is masked in part counts as a whole one."
+_WEIGHTING = "https://developers.google.com/earth-engine/guides/reducers_weighting"
+# These are said to do as ImageCollection.reduce does.
+_SHORT = "https://developers.google.com/earth-engine/guides/reducers_image_collection"
+_MASK = "The mask is 1 where an input is valid, wholly or in part; not documented."
+_DIFFERS = {"count": "Where nothing is valid it is 0 and not masked, which is documented for lists alone.",
+            "sum": "The mask is 1 everywhere, and the sum of nothing 0; not documented."}
+_BOTH = "The mask is 1 where an input is valid, for sums and counts everywhere; not documented."
 
 
 def _named(kind: str) -> Any:
@@ -174,16 +203,16 @@ def _named(kind: str) -> Any:
 
 for _name, _kind in {"median": "median", "count": "count", "mean": "mean", "min": "min", "max": "max", "sum": "sum",
                      "mode": "mode", "product": "product", "and": "allNonZero", "or": "anyNonZero"}.items():
-    algorithm(f"reduce.{_name}", differs=_WHOLE)(_named(_kind))
+    algorithm(f"reduce.{_name}", differs=_DIFFERS.get(_name, _MASK), source=_SHORT)(_named(_kind))
 
 
-@algorithm("ImageCollection.reduce", differs=_WHOLE)
+@algorithm("ImageCollection.reduce", differs=_BOTH, source=_WEIGHTING)
 def reduce_collection(collection: Collection, reducer: Reducer, scale: float) -> Image:
     """Every band over the images; outputs are named band_output."""
     return composite(collection.items, reducer, suffix=True)
 
 
-@algorithm("Image.reduce", differs=_WHOLE)
+@algorithm("Image.reduce", differs=_BOTH, source=_WEIGHTING)
 def reduce_image(image: Image, reducer: Reducer) -> Image:
     """All bands of an image, pixel by pixel; outputs are named as the reducer names them."""
     if reducer.width > 1:
@@ -200,9 +229,10 @@ def reduce_image(image: Image, reducer: Reducer) -> Image:
     return image.with_bands(replace(band, projection=lead.projection, composite=lead.composite) for band in bands)
 
 
-@algorithm("ImageCollection.mosaic")
+@algorithm("ImageCollection.mosaic",
+           differs="Under a mask between 0 and 1 the images below show through, as in Image.blend; not documented.")
 def mosaic(collection: Collection) -> Image:
-    """The last image that is valid at each pixel."""
+    """The last image that is valid at each pixel, over those below it."""
     stacks = Stacks()
     bands = []
     for name, same in columns(collection.items).items():
@@ -212,15 +242,18 @@ def mosaic(collection: Collection) -> Image:
         if there:
             nodes = [node for band in there for node in (band.values, band.mask)]
             values = there[0].values if len(there) == 1 else Apply(partial(_topmost, dtype), tuple(nodes))
-        bands.append(Band(name=name, type=PixelType(dtype), composite=True, values=values, mask=stacks.any(there)))
+        bands.append(Band(name=name, type=PixelType(dtype), composite=True, values=values, mask=stacks.opacity(there)))
     return Image(bands=tuple(bands), footprint=footprint_of(collection.items))
 
 
 def _topmost(dtype: np.dtype[Any], *arrays: Any) -> Array:
-    result = np.zeros((), dtype)
-    for values, mask in zip(arrays[::2], arrays[1::2], strict=True):
-        top = values.astype(dtype, copy=False)
-        result = top if mask is None else choose(np.asarray(seen(mask)), top, result)
+    values, masks = arrays[::2], arrays[1::2]
+    soft = any(mask is not None and mask.dtype != np.bool_ for mask in masks)
+    result: Array = np.zeros((), dtype)
+    known: Mask = np.zeros((), np.bool_)
+    for top, mask in zip(values, masks, strict=True):
+        result = over(dtype, result, known, top, mask)
+        known = either(known, mask) if soft else None
     return result
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gee_scripts.engine.local.algorithms.arrays import stacked
+from gee_scripts.engine.local.algorithms.elements import typed
+from gee_scripts.engine.local.language import matching
+from gee_scripts.engine.local.language.encode import as_json, encode
 from gee_scripts.engine.local.language.promotion import Mismatch, constant_bands, type_name
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.values import Closure, Image
+from gee_scripts.engine.local.values import Closure, Image, hashable
 
 
 @algorithm("String")
@@ -33,34 +35,49 @@ algorithm("String.rindex")(lambda target, pattern: target.rfind(pattern))
 algorithm("String.slice")(lambda string, start, end: string[start:end])
 algorithm("String.equals")(lambda reference, target: reference == target)
 algorithm("String.compareTo")(lambda first, second: (first > second) - (first < second))
-algorithm("String.encodeJSON")(lambda value: json.dumps(value, separators=(",", ":")))
-algorithm("String.decodeJSON")(json.loads)
 
 
-def _flags(flags: str) -> re.RegexFlag:
-    return re.RegexFlag(0) | (re.IGNORECASE if "i" in flags else 0)
+@algorithm("String.encodeJSON")
+def to_json(value: Any) -> str:
+    """The value as JSON, as getInfo() gives it."""
+    return json.dumps(json.loads(as_json(encode(value))), separators=(",", ":"))
 
 
-@algorithm("String.split")
+@algorithm("String.decodeJSON")
+def of_json(string: str) -> Any:
+    """The value that a JSON text holds."""
+    try:
+        return json.loads(string)
+    except (ValueError, RecursionError) as error:
+        raise AlgorithmError(f"'{string[:80]}' is no JSON: {error}", mend="quote names and texts") from error
+
+
+_PYTHONS = "the expression is Python's, which agrees with Java's but for rare forms"
+
+
+@algorithm("String.split", differs=_PYTHONS)
 def split(string: str, regex: str, flags: str) -> list[str]:
-    """The parts between matches."""
-    return re.split(regex, string, flags=_flags(flags)) if regex else list(string)
+    """The parts between matches; the characters, if the expression is empty."""
+    if not regex:
+        return list(string)
+    found, = matching.matches(regex, [string], ignore_case="i" in flags)
+    starts, ends = [0, *(match.end for match in found)], [*(match.start for match in found), len(string)]
+    return [string[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
-@algorithm("String.replace")
+@algorithm("String.replace", differs=_PYTHONS)
 def replaced(string: str, regex: str, replacement: str, flags: str) -> str:
     """The string with its first match replaced, or all of them with flag g."""
-    return re.sub(regex, re.sub(r"\$(\d)", r"\\\1", replacement), string, count=0 if "g" in flags else 1,
-                  flags=_flags(flags))
+    return matching.replaced([string], regex, replacement, ignore_case="i" in flags, every="g" in flags)[0]
 
 
-@algorithm("String.match")
+@algorithm("String.match", differs=_PYTHONS)
 def matched(string: str, regex: str, flags: str) -> list[str]:
     """The first match and its groups, or all matches with flag g."""
-    if "g" in flags:
-        return [found[0] for found in re.finditer(regex, string, _flags(flags))]
-    found = re.search(regex, string, _flags(flags))
-    return [] if found is None else [found[0], *(group for group in found.groups() if group is not None)]
+    every = "g" in flags
+    found, = matching.matches(regex, [string], ignore_case="i" in flags, most=0 if every else 1)
+    groups = [] if every else [group for match in found for group in match.groups if group is not None]
+    return [string[match.start:match.end] for match in found] + groups
 
 
 @algorithm("Dictionary")
@@ -69,6 +86,9 @@ def dictionary(value: Any) -> Mapping[str, Any]:
     if value is None:
         return {}
     if isinstance(value, list):
+        if len(value) % 2 or not all(isinstance(key, str) for key in value[::2]):
+            raise AlgorithmError("The list does not hold keys and values in turn",
+                                 mend="give as many texts as values, each before its value")
         return dict(zip(value[::2], value[1::2], strict=True))
     if isinstance(value, dict):
         return value
@@ -83,8 +103,7 @@ def from_lists(keys: list[str], values: list[Any]) -> dict[str, Any]:
     return dict(zip(keys, values, strict=True))
 
 
-@algorithm("Dictionary.get", "Dictionary.getNumber", "Dictionary.getString", "Dictionary.getArray",
-           "Dictionary.getGeometry")
+@algorithm("Dictionary.get")
 def get(items: Mapping[str, Any], key: str, default: Any = None) -> Any:
     """The value of a key, or the default."""
     if key in items:
@@ -94,6 +113,12 @@ def get(items: Mapping[str, Any], key: str, default: Any = None) -> Any:
     return default
 
 
+def _getter(kind: str) -> Callable[[Mapping[str, Any], str], Any]:
+    return lambda items, key: typed(get(items, key), kind, f"The value of '{key}'")
+
+
+for _kind in ("Number", "String", "Array", "Geometry"):
+    algorithm(f"Dictionary.get{_kind}")(_getter(_kind))
 algorithm("Dictionary.set")(lambda items, key, value: {**items, key: value})
 algorithm("Dictionary.size")(len)
 algorithm("Dictionary.keys")(sorted)
@@ -133,7 +158,8 @@ def renamed(items: Mapping[str, Any], old: list[str], new: list[str], overwrite:
     if len(old) != len(new):
         raise AlgorithmError(f"{len(old)} keys and {len(new)} new names", mend="give as many of one as of the other")
     values = {name: get(items, key) for key, name in zip(old, new, strict=True)}
-    rest = {key: value for key, value in items.items() if key not in old}
+    gone = set(old)
+    rest = {key: value for key, value in items.items() if key not in gone}
     taken = sorted(set(rest) & set(values))
     if len(values) < len(new) or (taken and not overwrite):
         raise AlgorithmError(f"Two values would have the same key: {', '.join(taken) or 'names are repeated'}",
@@ -161,7 +187,10 @@ def to_image(items: Mapping[str, Any], names: list[str] | None) -> Image:
 def _matching(items: Mapping[str, Any], selectors: list[str], ignore_missing: bool) -> list[str]:
     found: list[str] = []
     for selector in selectors:
-        matches = [selector] if selector in items else [key for key in items if re.fullmatch(selector, key)]
+        matches = [selector]
+        if selector not in items:
+            fits = matching.matches(selector, list(items), whole=True)
+            matches = [key for key, fit in zip(items, fits, strict=True) if fit]
         if not matches and not ignore_missing:
             raise AlgorithmError(f"Dictionary does not contain key: '{selector}'", mend=f"its keys are {sorted(items)}")
         found += matches
@@ -171,7 +200,7 @@ def _matching(items: Mapping[str, Any], selectors: list[str], ignore_missing: bo
 @algorithm("IsEqual")
 def is_equal(left: Any, right: Any) -> bool:
     """Whether two values are the same."""
-    return bool(left == right)
+    return bool(hashable(left) == hashable(right))
 
 
 @algorithm("ObjectType")

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms import regressions
 from gee_scripts.engine.local.algorithms.reductions import least, missing, over_stack, stacked_type
+from gee_scripts.engine.local.algorithms.weighted import over_shares
 from gee_scripts.engine.local.language.registry import AlgorithmError
-from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, Node, PixelType, masked_band, seen
+from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, Node, PixelType, masked_band
 from gee_scripts.engine.local.values import Part, Reducer
 
 Array = NDArray[Any]
@@ -49,25 +50,26 @@ def result_type(part: Part, dtypes: Sequence[np.dtype[Any]]) -> tuple[np.dtype[A
     return (stacked_type(part.kind, np.result_type(*dtypes)),) * len(part.outputs)
 
 
-def reduced(part: Part, columns: Sequence[Array], valid: Sequence[Array], ranks: Sequence[int],
+def reduced(part: Part, columns: Sequence[Array], shares: Sequence[Array], ranks: Sequence[int],
             ) -> tuple[list[Array], Array]:
     """The outputs of one part, and where they are not null.
 
     Args:
         columns: (N, …) an input, and the axes of its arrays.
-        valid: (N, …) bool an input.
+        shares: (N, …) an input, bool, or float where it is there in part; records count by the smallest.
         ranks: of the arrays that each input holds.
 
     Raises:
         AlgorithmError: the reducer has no value at a pixel.
     """
-    there = np.logical_and.reduce(valid[:len(valid) - part.optional])
+    share = np.minimum.reduce(list(shares[:len(shares) - part.optional]))
+    there = share if share.dtype == np.bool_ else share > 0
     number = there.sum(axis=0)
     if part.kind == "repeat" and part.inner is not None:
-        return _repeated(part.inner, columns, valid, ranks)
+        return _repeated(part.inner, columns, shares, ranks)
     if part.kind == "forEachElement" and part.inner is not None:
         around = tuple(range(there.ndim, there.ndim + ranks[0]))
-        wide = np.broadcast_to(np.expand_dims(there, around), columns[0].shape)
+        wide = np.broadcast_to(np.expand_dims(share, around), columns[0].shape)
         return _parts(part.inner, columns, [wide] * len(columns), [0] * len(columns))[0], number > 0
     if part.kind == "toList":
         return [_lists(part, columns, there)], number > 0
@@ -76,31 +78,37 @@ def reduced(part: Part, columns: Sequence[Array], valid: Sequence[Array], ranks:
         raise AlgorithmError(f"Reducer.{part.kind} takes {'1-D arrays' if vectors else 'numbers'}, not arrays of "
                              f"{max(ranks)} dimensions", mend="use Reducer.forEachElement, or arrayGet first")
     if regressions.several(part):
-        return list(regressions.fitted(part, columns, there)), number >= regressions.least(part)
+        fitted = regressions.fitted(part, columns, share if part.weighted else there)
+        return list(fitted), number >= regressions.least(part)
     values = columns[0]
     if any(ranks):
         there = np.broadcast_to(np.expand_dims(there, tuple(range(there.ndim, values.ndim))), values.shape)
         first = over_stack(part, values, there)[0]
         return [number if part.kind == "count" else first], number > 0
-    return list(over_stack(part, values, there)), number >= least(part)
+    known = number >= least(part)
+    if share.dtype == np.bool_:
+        return list(over_stack(part, values, there)), known
+    if part.weighted and part.kind in ("sampleStdDev", "sampleVariance"):
+        known = known & (share.sum(axis=0) > 1)
+    return list(over_shares(part, values, share)), known
 
 
-def _parts(reducer: Reducer, columns: Sequence[Array], valid: Sequence[Array], ranks: Sequence[int],
+def _parts(reducer: Reducer, columns: Sequence[Array], shares: Sequence[Array], ranks: Sequence[int],
            ) -> tuple[list[Array], Array]:
     found: list[Array] = []
     known: Array = np.True_  # type: ignore[assignment]
     for part in reducer.parts:
-        values, there = reduced(part, [columns[n] for n in part.inputs], [valid[n] for n in part.inputs],
+        values, there = reduced(part, [columns[n] for n in part.inputs], [shares[n] for n in part.inputs],
                                 [ranks[n] for n in part.inputs])
         found += values
         known = known & there
     return found, known
 
 
-def _repeated(inner: Reducer, columns: Sequence[Array], valid: Sequence[Array], ranks: Sequence[int],
+def _repeated(inner: Reducer, columns: Sequence[Array], shares: Sequence[Array], ranks: Sequence[int],
               ) -> tuple[list[Array], Array]:
     size = inner.width
-    each = [_parts(inner, columns[n:n + size], valid[n:n + size], ranks[n:n + size])
+    each = [_parts(inner, columns[n:n + size], shares[n:n + size], ranks[n:n + size])
             for n in range(0, len(columns), size)]
     axis = each[0][1].ndim
     return ([np.stack(outputs, axis=axis) for outputs in zip(*(values for values, _ in each), strict=True)],
@@ -173,15 +181,14 @@ def _computed(part: Part, number: int, ranks: Sequence[int], *arrays: Any) -> tu
     of = [rank for rank in ranks for _ in range(number)]
     shape = np.broadcast_shapes(*(value.shape[:value.ndim - rank] for value, rank in zip(values, of, strict=True)),
                                 *(mask.shape for mask in masks if mask is not None))
-    columns, valid = [], []
+    columns, shares = [], []
     for place in part.inputs:
         own = slice(place * number, (place + 1) * number)
         rank = ranks[place]
         columns.append(np.stack([np.broadcast_to(value, shape + value.shape[value.ndim - rank:])
                                  for value in values[own]]))
-        valid.append(np.stack([np.broadcast_to(np.True_ if mask is None else np.asarray(seen(mask)), shape)
-                               for mask in masks[own]]))
-    return reduced(part, columns, valid, [ranks[place] for place in part.inputs])
+        shares.append(np.stack([np.broadcast_to(np.True_ if mask is None else mask, shape) for mask in masks[own]]))
+    return reduced(part, columns, shares, [ranks[place] for place in part.inputs])
 
 
 def aligned(images: Sequence[Sequence[Band]]) -> list[list[Band]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,9 +16,10 @@ from agrispec.grid import Grid
 from gee_scripts.engine.local.algorithms import tuples
 from gee_scripts.engine.local.algorithms.around import Around, as_mask
 from gee_scripts.engine.local.algorithms.distances import components
-from gee_scripts.engine.local.algorithms.records import over_records, table
+from gee_scripts.engine.local.algorithms.records import table
 from gee_scripts.engine.local.algorithms.reducers import plain
 from gee_scripts.engine.local.algorithms.regions import titled
+from gee_scripts.engine.local.algorithms.runs import over_runs
 from gee_scripts.engine.local.images.frame import bounding_grid, projection_for, region_pixels
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Projection, centres, coordinates, is_geographic, transformer
@@ -56,6 +57,8 @@ def reduce_to_vectors(image: Image, reducer: Reducer | None, geometry: Geometry 
     shape = geometry if geometry is not None else geometry_of(image)
     if shape is None:
         raise AlgorithmError("The image has no limits", mend="give a geometry")
+    if shape.shape.is_empty:
+        return Collection(())
     grid = bounding_grid(shape, projection)
     while grid.width * grid.height > most:
         if not best_effort:
@@ -126,29 +129,48 @@ def _over_segments(image: Image, reducer: Reducer, values: Sequence[Array], mask
         return [dict.fromkeys(reducer.outputs, int(size)) for size in np.diff(starts)]
     columns, shares = [v.ravel()[order] for v in values], [m.ravel()[order] for m in masks]
     groups = [bands] if reducer.width > 1 else [[band] for band in bands]
-    found = []
-    for place in range(count):
-        own = slice(starts[place], starts[place + 1])
-        ones = np.ones(own.stop - own.start)
-        outputs: dict[str, Any] = {}
-        for group in groups:
-            name = "" if reducer.width > 1 else image.bands[group[0]].name
-            results = over_records(reducer, [columns[band][own] for band in group],
-                                   [shares[band][own] for band in group], ones, ones > 0)
-            outputs |= {titled(name, output, reducer, len(groups) == 1): value
-                        for output, value in zip(reducer.outputs, results, strict=True)}
-        found.append(outputs)
+    found: list[dict[str, Any]] = [{} for _ in range(count)]
+    ones = np.ones(len(order))
+    for group in groups:
+        name = "" if reducer.width > 1 else image.bands[group[0]].name
+        titles = [titled(name, output, reducer, len(groups) == 1) for output in reducer.outputs]
+        for outputs, results in zip(found, over_runs(reducer, [columns[band] for band in group],
+                                                     [shares[band] for band in group], ones, ones > 0, starts),
+                                    strict=True):
+            outputs.update(zip(titles, results, strict=True))
     return found
+
+
+def _polygons(outlines: Iterable[tuple[dict[str, Any], float]], count: int) -> list[shapely.Geometry]:
+    """The polygon of each number, or its polygons together, from GeoJSON of one polygon and its number each."""
+    points: list[tuple[float, float]] = []
+    lengths, holders, owners = [], [], []
+    for place, (outline, number) in enumerate(outlines):
+        owners.append(int(number))
+        for ring in outline["coordinates"]:
+            points += ring
+            lengths.append(len(ring))
+            holders.append(place)
+    if not owners:
+        return []
+    rings = shapely.linearrings(np.array(points), indices=np.repeat(np.arange(len(lengths)), lengths))
+    parts, of = shapely.polygons(rings, indices=np.array(holders)), np.array(owners)
+    order = np.argsort(of, kind="stable")
+    parts, of = parts[order], of[order]
+    found = np.empty(count, object)
+    found[of] = parts
+    several = np.flatnonzero(np.bincount(of, minlength=count) > 1)
+    among = np.isin(of, several)
+    if len(several):
+        found[several] = shapely.multipolygons(parts[among], indices=np.searchsorted(several, of[among]))
+    return list(found)
 
 
 def _outlines(numbers: Array, count: int, grid: Grid, kind: str) -> list[shapely.Geometry]:
     a, b, c, d, e, f = grid.transform
     inside = numbers >= 0
     if kind == "polygon":
-        parts: list[list[shapely.Geometry]] = [[] for _ in range(count)]
-        for shape, number in features.shapes(numbers, inside, 4, Affine(a, b, c, d, e, f)):
-            parts[int(number)].append(shapely.geometry.shape(shape))
-        return [own[0] if len(own) == 1 else shapely.MultiPolygon(own) for own in parts]
+        return _polygons(features.shapes(numbers, inside, 4, Affine(a, b, c, d, e, f)), count)
     rows, columns = np.nonzero(inside)
     of = numbers[inside]
     if kind == "centroid":

@@ -9,7 +9,7 @@ import shapely
 
 from agrispec.errors import AssetMissing, CorruptRecord
 from agrispec.formats.asset_tree import Asset, AssetTree, AssetType, canonical_id
-from gee_scripts.engine.local.images.loading import GeoTiffBand, asset_bands, footprint
+from gee_scripts.engine.local.images.loading import BucketFile, GeoTiffBand, asset_bands, footprint
 from gee_scripts.engine.local.rasters.pyramids import Pyramid
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry, Image
 
@@ -90,8 +90,9 @@ def image_of(asset: Asset) -> Image:
 
     def source(number: int) -> GeoTiffBand:
         band = bands[number]
-        return GeoTiffBand(file=band.file, index=band.index, dtype=np.dtype(band.dtype), grid=grid,
-                           pyramid=Pyramid(policy=band.pyramiding))
+        file = band.file if band.uri is None else BucketFile(path=band.file, uri=band.uri)
+        return GeoTiffBand(file=file, index=band.index, dtype=np.dtype(band.dtype), grid=grid,
+                           pyramid=Pyramid(policy=band.pyramiding, stored=band.levels))
 
     return Image(bands=asset_bands([(band.id, band.dtype) for band in bands], source, grid, asset.nodata),
                  properties={**asset.properties, SYSTEM_INDEX: asset.index},

@@ -174,9 +174,22 @@ def _compared(actual: Any, sign: str, wanted: str) -> bool:
             return sign == "!="
     text = str(actual)
     if sign in ("=", "!=") and "*" in (wanted[:1], wanted[-1:]):
-        pattern = ".*".join(map(re.escape, wanted.split("*")))
-        return (re.fullmatch(pattern, text, re.DOTALL) is not None) == (sign == "=")
+        return _fits(wanted.split("*"), text) == (sign == "=")
     return compare(text, wanted)
+
+
+def _fits(pieces: list[str], text: str) -> bool:
+    """Whether a text is these pieces with anything between them."""
+    first, *middle, last = pieces
+    place, end = len(first), len(text) - len(last)
+    if place > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for piece in middle:
+        place = text.find(piece, place, end)
+        if place < 0:
+            return False
+        place += len(piece)
+    return True
 
 
 def _has(actual: Any, wanted: str) -> bool:

@@ -34,8 +34,7 @@ def projection_for(image: Image, scale: float | None, projection: Projection | N
         raise EngineError("Image has no bands", mend="select at least one band")
     band = image.bands[0]
     if transform is not None:
-        a, b, c, d, e, f = map(float, transform)
-        return Projection((projection or band.projection).crs, (a, b, c, d, e, f))
+        return (projection or band.projection).with_transform(transform)
     if scale is not None:
         if scale <= 0:
             raise EngineError(f"The scale must be positive, not {scale}", mend="give metres of a pixel's side")
@@ -105,8 +104,8 @@ def region_pixels(geometry: Geometry, projection: Projection, most: float | None
     if most is not None and width * height > most:
         raise EngineError(f"Too many pixels in the region. Found {width * height}, but maxPixels allows only {most:g}",
                           mend="use a larger scale, a smaller region, or a higher maxPixels")
-    columns, rows = np.meshgrid(np.arange(left, left + width), np.arange(top, top + height))
-    columns, rows = columns.ravel().astype(np.int64), rows.ravel().astype(np.int64)
+    across, down = np.meshgrid(np.arange(left, left + width), np.arange(top, top + height))
+    columns, rows = across.ravel().astype(np.int64), down.ravel().astype(np.int64)
     shapely.prepare(unit)
     central = shapely.contains_xy(unit, columns + 0.5, rows + 0.5)
     weights = central.astype(np.float64)
@@ -146,8 +145,14 @@ def blocks(projection: Projection, columns: NDArray[np.int64],
 
 
 def bounding_grid(geometry: Geometry, projection: Projection) -> Grid:
-    """The smallest grid of a projection's pixels that covers the bounds of a geometry."""
+    """The smallest grid of a projection's pixels that covers the bounds of a geometry.
+
+    Raises:
+        EngineError: the geometry is empty.
+    """
     shape = geometry.to(projection.crs)
+    if shape.is_empty:
+        raise EngineError("The geometry is empty: it covers no pixels", mend="give a region of some area")
     a, b, c, d, e, f = projection.transform
     west, south, east, north = shape.bounds
     size = a * e - b * d

@@ -3,7 +3,6 @@ of their pyramids where grids are coarser."""
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections import OrderedDict
@@ -25,6 +24,7 @@ if sys.platform != "win32":
     import resource
 
 from agrispec.errors import CorruptRecord
+from agrispec.formats import geotiff
 from agrispec.grid import Grid
 from gee_scripts.engine.local.rasters.domains import Domain, Points, Projection, coordinates
 from gee_scripts.engine.local.rasters.pyramids import Pyramid, at_level, block, level_of
@@ -166,11 +166,27 @@ class ArrayBand(Node):
         return found.taken(pixels, self.values.dtype)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketFile:
+    """A GeoTIFF that belongs to whoever may write in its bucket.
+
+    Attributes:
+        path: where it stands.
+        uri: gs://bucket/object#generation, the version that is meant: the time of the file in microseconds.
+    """
+
+    path: Path
+    uri: str
+
+
+File = Path | BucketFile
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class GeoTiffBand(Node):
     """Band `index` (from 0) of a GeoTIFF that lies on `grid`."""
 
-    file: Path
+    file: File
     index: int
     dtype: np.dtype[Any]
     grid: Grid
@@ -193,7 +209,7 @@ class GeoTiffBand(Node):
 class GeoTiffBands(Node):
     """Several bands of a GeoTIFF, read at once: its blocks hold all bands, and are then gone through once."""
 
-    file: Path
+    file: File
     indexes: tuple[int, ...]
     dtypes: tuple[np.dtype[Any], ...]
     pyramids: tuple[Pyramid, ...]
@@ -226,24 +242,35 @@ class OneOf(Node):
         return found
 
 
-def _planes(file: Path, indexes: tuple[int, ...], grid: Grid, pyramids: tuple[Pyramid, ...], found: Pick,
+def _planes(file: File, indexes: tuple[int, ...], grid: Grid, pyramids: tuple[Pyramid, ...], found: Pick,
             dtypes: tuple[np.dtype[Any], ...]) -> list[NDArray[Any]]:
     if found.window is None:
         return [found.taken(None, dtype) for dtype in dtypes]
+    places = [index + 1 for index in indexes]
+    # The level that is read; coarser ones are made of it.
+    below = min(found.level, *(pyramid.stored for pyramid in pyramids))
 
     def read(row: int, column: int, height: int, width: int) -> NDArray[Any]:
-        with _opened(file) as source:
-            planes: NDArray[Any] = source.read([index + 1 for index in indexes],
-                                               window=Window(column, row, width, height))
+        with _opened(file, below) as source:
+            planes: NDArray[Any] = source.read(places, window=Window(column, row, width, height))
         return planes
 
     try:
-        blocks = read(*found.window) if found.level == 0 else [
-            block(lambda *window, place=place: read(*window)[place], grid, found.window, found.level, pyramid)
-            for place, pyramid in enumerate(pyramids)]
+        blocks = read(*found.window) if found.level == below else [
+            block(lambda *window, place=place: read(*window)[place], at_level(grid, below), found.window,
+                  found.level - below, pyramid) for place, pyramid in enumerate(pyramids)]
     except RasterioError as error:
-        raise CorruptRecord(f"{file} cannot be read as a GeoTIFF: {error}", mend="write the asset again") from error
+        raise _unreadable(file, str(error.__cause__ or error)) from error
     return [found.taken(plane.astype(dtype, copy=False), dtype) for plane, dtype in zip(blocks, dtypes, strict=True)]
+
+
+def _unreadable(file: File, reason: str) -> CorruptRecord:
+    if isinstance(file, BucketFile):
+        # The service's words:
+        # https://developers.google.com/earth-engine/Earth_Engine_asset_from_cloud_geotiff#generations
+        return CorruptRecord(f"Failed to load the GeoTIFF at `{file.uri}`: {reason}",
+                             mend="an external image needs its object as it was: import it again")
+    return CorruptRecord(f"{file} cannot be read as a GeoTIFF: {reason}", mend="write the asset again")
 
 
 def _most_open() -> int:
@@ -259,27 +286,32 @@ def _most_open() -> int:
 
 
 _USEFUL_FILES = 400
-# Megabytes of decoded blocks that GDAL keeps: a season's blocks under a row of patches. Its own limit grows with the
-# machine; it reads this one when it decodes first, and Env would put its own back.
-os.environ.setdefault("GDAL_CACHEMAX", "512")
-_open: OrderedDict[tuple[Path, int, int], tuple[Any, threading.Lock]] = OrderedDict()
+_open: OrderedDict[tuple[Path, int, int, int], tuple[Any, threading.Lock]] = OrderedDict()
 _guard = threading.Lock()
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Any]:
-    """An open dataset that no other thread uses meanwhile; a file that was replaced is opened anew."""
+def _opened(file: File, level: int) -> Iterator[Any]:
+    """An open dataset that no other thread uses meanwhile; a file that was replaced is opened anew.
+
+    Args:
+        file: of the band.
+        level: 0 for the full size, else which of its overviews, from 1.
+    """
+    path = file.path if isinstance(file, BucketFile) else file
     try:
-        status = file.stat()
+        status = path.stat()
     except OSError as error:
-        raise CorruptRecord(f"{file} cannot be opened: {error.strerror}", mend="write the asset again") from error
-    key = file, status.st_mtime_ns, status.st_ino
+        raise _unreadable(file, error.strerror or str(error)) from error
+    if isinstance(file, BucketFile) and str(status.st_mtime_ns // 1000) != file.uri.rpartition("#")[2]:
+        raise _unreadable(file, f"the object is of generation {status.st_mtime_ns // 1000} now")
+    key = path, status.st_mtime_ns, status.st_ino, level
     with _guard:
         entry = _open.pop(key, None)
         if entry is None:
-            # Otherwise GDAL lists the folder, thousands of scenes, to look for companions of each file.
-            with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
-                entry = rasterio.open(file), threading.Lock()
+            overview = {"overview_level": level - 1} if level else {}
+            with rasterio.Env(**geotiff.GDAL):
+                entry = rasterio.open(path, driver="GTiff", **overview), threading.Lock()
         _open[key] = entry
         while len(_open) > _most_open():
             # Not closed here: a thread may be reading it; it closes when the last one lets go.

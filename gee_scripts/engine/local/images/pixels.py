@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,17 +64,30 @@ def chosen(image: Image, names: Sequence[str]) -> tuple[Band, ...]:
     return bands
 
 
-def compute(bands: Sequence[Band], grid: Grid, between: Callable[[float], None] = lambda done: None) -> list[Pixels]:
-    """Pixels of bands over a grid, a tile at a time; `between` is called before each with the share done."""
-    values = [np.zeros(grid.shape, band.type.dtype) for band in bands]
-    valid = [np.ones(grid.shape, np.bool_) for _ in bands]
+def tiles(bands: Sequence[Band], grid: Grid, between: Callable[[float], None] = lambda done: None) -> \
+        Iterator[tuple[int, int, list[Pixels]]]:
+    """Pixels of bands over a grid tile by tile: row and column of its upper left pixel, and each band's pixels.
+
+    `between` is called before each with the share done. No more than one tile is held.
+    """
     bands = fused(bands)
     for row, column, tile in grid.tiles(TILE):
         between(row / grid.height)
-        place = (slice(row, row + tile.height), slice(column, column + tile.width))
-        for i, (read, mask) in enumerate(raster.read(bands, tile)):
+        pixels: list[Pixels] = []
+        for read, mask in raster.read(bands, tile):
             seen = raster.seen(mask)
-            values[i][place] = read if seen is None else np.where(seen, read, 0)
+            pixels.append((read, None) if seen is None or seen.all() else (np.where(seen, read, 0), seen))
+        yield row, column, pixels
+
+
+def compute(bands: Sequence[Band], grid: Grid, between: Callable[[float], None] = lambda done: None) -> list[Pixels]:
+    """Pixels of bands over a grid that fits into memory, computed as by `tiles`."""
+    values = [np.zeros(grid.shape, band.type.dtype) for band in bands]
+    valid = [np.ones(grid.shape, np.bool_) for _ in bands]
+    for row, column, pixels in tiles(bands, grid, between):
+        place = (slice(row, row + TILE), slice(column, column + TILE))
+        for i, (read, seen) in enumerate(pixels):
+            values[i][place] = read
             if seen is not None:
                 valid[i][place] = seen
     return [(value, None if where.all() else where) for value, where in zip(values, valid, strict=True)]
@@ -128,8 +141,8 @@ def npy(bands: Sequence[Band], pixels: Sequence[Pixels]) -> bytes:
     return buffer.getvalue()
 
 
-def stacked(bands: Sequence[Band], pixels: Sequence[Pixels]) -> NDArray[Any]:
-    """One array (band, row, column), as a GeoTIFF holds it.
+def common_type(bands: Sequence[Band]) -> np.dtype[Any]:
+    """The one type of all bands, as a GeoTIFF needs it.
 
     Raises:
         EngineError: bands are of several types, in the service's words.
@@ -138,6 +151,12 @@ def stacked(bands: Sequence[Band], pixels: Sequence[Pixels]) -> NDArray[Any]:
     if len(types) > 1:
         raise EngineError("Exported bands must have compatible data types; found inconsistent types: "
                           + " and ".join(sorted(types)), mend="cast the image, e.g. by .toFloat()")
+    return bands[0].type.dtype
+
+
+def stacked(bands: Sequence[Band], pixels: Sequence[Pixels]) -> NDArray[Any]:
+    """One array (band, row, column), as a GeoTIFF holds it. Raises EngineError as `common_type`."""
+    common_type(bands)
     return np.stack([values for values, _ in pixels])
 
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ from numpy.typing import NDArray
 
 from agrispec.grid import Grid
 from agrispec.kernels.median import tabulated_median
-from gee_scripts.engine.local.images.loading import GeoTiffBand, GeoTiffBands, OneOf
+from gee_scripts.engine.local.images.loading import File, GeoTiffBand, GeoTiffBands, OneOf
 from gee_scripts.engine.local.rasters.domains import Domain
 from gee_scripts.engine.local.rasters.nodes import AnyValid, Filled, Pixelwise, StackMedian
 from gee_scripts.engine.local.rasters.raster import Apply, Band, Constant, Node
@@ -42,11 +41,12 @@ class TabulatedMedian(Node):
     """The median over images of an increasing function of small integers.
 
     Attributes:
-        valid: which images are valid, (N, …) bool, or None: all.
+        valid: which images are valid, (N, …) bool, or None: all; float32 where an image is masked in part.
         leaves: the integers of each image.
         kind: their dtype, of at most 16 bits.
         table: (65536,) float32, the function of every value; see `tabulated_median`.
         dtype: of the result.
+        plain: the median of `valid` and the function's values, where an image is masked in part: it is weighed.
         empty: what stands where no image is valid.
     """
 
@@ -55,6 +55,7 @@ class TabulatedMedian(Node):
     kind: np.dtype[Any]
     table: NDArray[np.float32]
     dtype: np.dtype[Any]
+    plain: Callable[..., Any]
     empty: float = 0.0
 
     def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
@@ -67,6 +68,9 @@ class TabulatedMedian(Node):
         stack = np.empty((len(values), *domain.shape), _sixteen(self.kind))
         for place, item in enumerate(values):
             stack[place] = item
+        if valid is not None and valid.dtype != np.bool_:
+            found = self.plain(valid, *self.table[stack.view(np.uint16)])
+            return np.where(valid.any(axis=0), found, self.empty).astype(self.dtype, copy=False)
         if valid is None:
             valid = np.ones(stack.shape, np.bool_)
         else:
@@ -114,7 +118,7 @@ class _Rewriting:
 
     def together(self, roots: Sequence[Node]) -> None:
         """Rule 3, for all that the roots need."""
-        files: dict[tuple[Path, Grid], list[GeoTiffBand]] = {}
+        files: dict[tuple[File, Grid], list[GeoTiffBand]] = {}
         met: set[int] = set()
         pending = list(roots)
         while pending:
@@ -176,7 +180,8 @@ class _Rewriting:
         table = self._tables[key]
         if table is None:
             return None
-        return TabulatedMedian(valid=valid, leaves=leaves, kind=kind, table=table, dtype=node.dtype)
+        return TabulatedMedian(valid=valid, leaves=leaves, kind=kind, table=table, dtype=node.dtype,
+                               plain=node.function)
 
     def _form(self, node: Node, length: int = 0) -> _Form | None:
         """The function of one leaf that a node is; None where it is none, or too long."""

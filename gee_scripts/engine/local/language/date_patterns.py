@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from gee_scripts.engine.local import times
+from gee_scripts.engine.local.language.matching import matches
 from gee_scripts.engine.local.language.registry import AlgorithmError
 
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
@@ -37,12 +38,13 @@ def read_date(pattern: str, text: str, zone: str | None) -> int:
         following = tokens[place + 1][2] if place + 1 < len(tokens) else ""
         expression += f"({_field(letter_run, following)})"
         letters.append(letter_run)
-    found = re.fullmatch(expression, text, re.IGNORECASE)
-    if found is None:
+    found, = matches(expression, [text], ignore_case=True, whole=True)
+    if not found:
         raise AlgorithmError(f"Invalid format: '{text}' is not of the pattern '{pattern}'",
                              mend="give a text as the pattern describes it, e.g. YYYY-MM-dd for 2023-05-01")
     try:
-        return _instant(dict(zip(letters, found.groups(), strict=True)), zone)
+        fields = {run: part or "" for run, part in zip(letters, found[0].groups, strict=True)}
+        return _instant(fields, zone)
     except (ValueError, OverflowError) as error:
         raise AlgorithmError(f"'{text}' is no date: {error}", mend="give a day and a time that exist") from error
 

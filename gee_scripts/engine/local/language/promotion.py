@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,7 @@ import shapely
 from shapely.errors import ShapelyError
 
 from gee_scripts.engine.local.assets.catalog import Catalog
-from gee_scripts.engine.local.rasters.domains import Projection
+from gee_scripts.engine.local.rasters.domains import Projection, is_geographic
 from gee_scripts.engine.local.rasters.raster import MASKED, VALID, Band, Constant, PixelType
 from gee_scripts.engine.local.times import milliseconds
 from gee_scripts.engine.local.values import (
@@ -72,8 +73,9 @@ def promoted(value: Any, declared: str, catalog: Catalog) -> Any:
     plain, inner = _parts(declared)
     if plain == "List":
         items = _list(value)
-        return items if inner in ("", "Object") else [item if item is None else promoted(item, inner, catalog)
-                                                      for item in items]
+        return items if inner in ("", "Object") else [promoted(item, inner, catalog) for item in items]
+    if value is None:
+        raise Mismatch(value)
     if plain in ("Image", "ImageCollection", "FeatureCollection"):
         return _LOADED[plain](value, catalog)
     change = _TYPES.get(plain)
@@ -158,7 +160,8 @@ def _list(value: Any) -> list[Any]:
         case tuple():
             return list(value)
         case np.ndarray():
-            return value.tolist()
+            nested: list[Any] = value.tolist()
+            return nested
         case str() | int() | float() | Geometry() | Image() | Feature() | Filter():
             return [value]
     raise Mismatch(value)
@@ -167,11 +170,17 @@ def _list(value: Any) -> list[Any]:
 def _number(value: Any) -> Any:
     if isinstance(value, bool):
         return int(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return float(value) if value.bit_length() < _MOST_BITS_OF_DOUBLES else math.inf if value > 0 else -math.inf
     if isinstance(value, int | float):
         return value
-    if isinstance(value, np.generic):
-        return value.item()
     raise Mismatch(value)
+
+
+# Integers have 64 bits; beyond them, numbers are doubles.
+_MOST_BITS, _MOST_BITS_OF_DOUBLES = 63, 1024
 
 
 def _integer(value: Any) -> int:
@@ -229,7 +238,7 @@ def _geometry(value: Any) -> Geometry:
         case {"type": _, "coordinates": _} | {"type": _, "geometries": _}:
             try:
                 return Geometry(shapely.geometry.shape(value))
-            except (ShapelyError, ValueError, TypeError) as error:
+            except (ShapelyError, ValueError, TypeError, LookupError, AttributeError) as error:
                 raise Mismatch(value) from error
     raise Mismatch(value)
 
@@ -249,15 +258,19 @@ def _projection(value: Any) -> Projection:
         case Projection():
             return value
         case str():
+            is_geographic(value)  # or it is refused
             return Projection(value)
         case {"crs": str(crs)}:
-            a, b, c, d, e, f = map(float, value.get("transform", (1, 0, 0, 0, 1, 0)))
+            try:
+                a, b, c, d, e, f = map(float, value.get("transform", (1, 0, 0, 0, 1, 0)))
+            except (ValueError, TypeError) as error:
+                raise Mismatch(value) from error
             return Projection(crs, (a, b, c, d, e, f))
     raise Mismatch(value)
 
 
 def _error_margin(value: Any) -> float:
-    return float(value.get("value") or 0) if isinstance(value, dict) else float(_number(value))
+    return float(_number(value.get("value") or 0) if isinstance(value, dict) else _number(value))
 
 
 def _array(value: Any) -> np.ndarray[Any, Any]:

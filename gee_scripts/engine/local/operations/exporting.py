@@ -5,27 +5,29 @@ https://developers.google.com/earth-engine/reference/rest/v1/projects.image/expo
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agrispec.errors import EngineError
 from agrispec.formats import geotiff
 from agrispec.formats.asset_tree import AssetTree
-from agrispec.formats.atomic import write_files
 from agrispec.grid import Grid
 from gee_scripts.engine.local.assets.catalog import Catalog
 from gee_scripts.engine.local.assets.tree import Assets
 from gee_scripts.engine.local.images.frame import output_grid
-from gee_scripts.engine.local.images.pixels import Pixels, as_image, chosen, compute, stacked
+from gee_scripts.engine.local.images.pixels import Pixels, as_image, chosen, common_type, tiles
 from gee_scripts.engine.local.language.evaluate import evaluate
 from gee_scripts.engine.local.limits import Limits
-from gee_scripts.engine.local.operations import feature_files, patches
+from gee_scripts.engine.local.operations import assembling, feature_files, patches
 from gee_scripts.engine.local.operations.patches import PatchOptions
 from gee_scripts.engine.local.operations.staging import Staging, separated, staged
 from gee_scripts.engine.local.operations.tasks import Progress, Work
-from gee_scripts.engine.local.rasters.nodata import with_nodata
+from gee_scripts.engine.local.rasters.pyramids import Pyramid
 from gee_scripts.engine.local.rasters.raster import Band
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.values import Image
@@ -152,16 +154,14 @@ class Exporter:
 
     def _write_asset(self, asset_id: str, overwrite: bool, options: Mapping[str, Any], image: Image,
                      bands: Sequence[Band], grid: Grid, progress: Progress) -> None:
-        pixels = compute(bands, grid, progress.check)
-        arrays, nodata = with_nodata({band.name: values for band, (values, _) in zip(bands, pixels, strict=True)},
-                                     {band.name: valid for band, (_, valid) in zip(bands, pixels, strict=True)})
         default, overrides = options.get("pyramidingPolicy", "MEAN"), options.get("pyramidingPolicyOverrides") or {}
         properties = {name: feature_files.plain(name, value) for name, value in image.properties.items()
                       if not name.startswith("system:") or name in ("system:time_start", "system:time_end")}
-        self._tree.write_image(asset_id, arrays=arrays, grid=grid, nodata=nodata, overwrite=overwrite,
+        assembling.write_image(self._tree, asset_id, tiles(bands, grid, progress.check),
+                               dtypes={band.name: band.type.dtype for band in bands}, grid=grid, overwrite=overwrite,
+                               policies={band.name: overrides.get(band.name, default) for band in bands},
                                properties={name: value for name, value in properties.items() if value is not None},
-                               pyramiding={band.name: overrides.get(band.name, default) for band in bands},
-                               cloud_optimised=True)
+                               between=progress.go_on)
 
 
 def _file_options(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -176,22 +176,41 @@ def _write_geotiffs(bands: Sequence[Band], grid: Grid, options: Mapping[str, Any
     """One file, or files of the given size named by their first row and column."""
     size = options.get("tileDimensions") or {}
     height, width = int(size.get("height", grid.height)), int(size.get("width", grid.width))
-    nodata = options.get("noData", {}).get("floatValue")
+    nodata, dtype, names = options.get("noData", {}).get("floatValue"), common_type(bands), [b.name for b in bands]
+    if nodata is not None and not geotiff.fits(nodata, dtype):
+        raise EngineError(f"The no-data value {nodata} cannot be written as {dtype}",
+                          mend="choose a value that the type can hold")
     for row in range(0, grid.height, height):
         for column in range(0, grid.width, width):
-            tile = grid.window(row, column, min(height, grid.height - row), min(width, grid.width - column))
-            pixels = [_filled(read, nodata) for read in compute(bands, tile, progress.check)]
-            whole = tile.shape == grid.shape
-            name = f"{prefix}.tif" if whole else f"{separated(prefix)}{row:010d}-{column:010d}.tif"
-            content = geotiff.encode(stacked(bands, pixels), tile, names=[band.name for band in bands], nodata=nodata,
-                                     overviews="MEAN" if options.get("cloudOptimized") else None)
-            write_files({staging.path(name): content})
+            part = grid.window(row, column, min(height, grid.height - row), min(width, grid.width - column))
+            whole = part.shape == grid.shape
+            path = staging.path(f"{prefix}.tif" if whole else f"{separated(prefix)}{row:010d}-{column:010d}.tif")
+            if options.get("cloudOptimized"):
+                _write_cog(bands, part, names, dtype, nodata, path, progress)
+            else:
+                _write_geotiff(bands, part, names, dtype, nodata, path, progress)
 
 
-def _filled(pixels: Pixels, nodata: float | None) -> Pixels:
+def _write_geotiff(bands: Sequence[Band], grid: Grid, names: Sequence[str], dtype: np.dtype[Any],
+                   nodata: float | None, path: Path, progress: Progress, *, compress: bool = True) -> None:
+    with geotiff.writing(path, grid, dtype, names, nodata=nodata, compress=compress) as write:
+        for row, column, pixels in tiles(bands, grid, progress.check):
+            write(row, column, np.stack([_filled(read, nodata) for read in pixels]))
+
+
+def _write_cog(bands: Sequence[Band], grid: Grid, names: Sequence[str], dtype: np.dtype[Any], nodata: float | None,
+               path: Path, progress: Progress) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix="cog") as folder:
+        base = Path(folder) / "base.tif"
+        _write_geotiff(bands, grid, names, dtype, nodata, base, progress, compress=False)
+        levels = assembling.write_levels(base, grid, names, dtype, Pyramid(nodata=nodata), progress.go_on)
+        geotiff.cloud_optimise(base, levels, path)
+
+
+def _filled(pixels: Pixels, nodata: float | None) -> NDArray[Any]:
     """Masked pixels hold the no-data value, else NaN where the type has it, else 0."""
     values, valid = pixels
     if valid is None:
-        return pixels
+        return values
     fill = nodata if nodata is not None else np.nan if values.dtype.kind == "f" else 0
-    return np.where(valid, values, np.asarray(fill, values.dtype)), valid
+    return np.where(valid, values, np.asarray(fill, values.dtype))

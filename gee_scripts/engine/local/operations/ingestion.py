@@ -6,52 +6,77 @@ their mixer, in Cloud Storage. What the manifest asks for and this does not know
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agrispec.errors import DataError, SchemaMismatch
-from agrispec.formats import example, geotiff, mixer
-from agrispec.formats.asset_tree import AssetTree
+from agrispec.errors import AgrispecError, DataError
+from agrispec.formats import geotiff
+from agrispec.formats.asset_tree import AssetBand, AssetTree
 from agrispec.grid import Grid
 from gee_scripts.engine.local.assets.tree import Assets, milliseconds
+from gee_scripts.engine.local.images.pixels import TILE, Pixels
+from gee_scripts.engine.local.operations import assembling
+from gee_scripts.engine.local.operations.sources import (
+    OpenFiles,
+    Source,
+    converted,
+    geotiff_source,
+    mosaic,
+    patches_source,
+    placed,
+)
 from gee_scripts.engine.local.operations.tasks import Progress, Work
-from gee_scripts.engine.local.rasters.nodata import with_nodata
-from gee_scripts.engine.local.refusals import Refusal
+from gee_scripts.engine.local.refusals import Refusal, refusal_of
 
-# https://developers.google.com/earth-engine/guides/image_manifest#pixeldatatype
-_TYPES: Mapping[str, str] = {"INT8": "int8", "UINT8": "uint8", "INT16": "int16", "UINT16": "uint16", "INT32": "int32",
-                             "UINT32": "uint32", "FLOAT": "float32", "DOUBLE": "float64"}
 _KNOWN = {"name", "tilesets", "bands", "properties", "startTime", "endTime", "pyramidingPolicy", "missingData",
           "uriPrefix", "memo"}
+_GEOTIFF = (".tif", ".tiff")
+# https://developers.google.com/earth-engine/Earth_Engine_asset_from_cloud_geotiff#configuration
+_EXTERNAL_TILES = (256, 512, 1024, 2048)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """One file, or one set of patches, read.
+class ChosenBand:
+    """A band of the new asset.
 
     Attributes:
-        values: (band, row, column).
-        names: of the bands; "" where the file has none.
-        grid: its place.
-        nodata: what the file itself says is missing.
+        id: its name.
+        tileset: it is from.
+        index: of the band there, from 0.
+        missing: values that mean nothing.
+        policy: how coarser pixels are made.
     """
 
-    values: NDArray[Any]
-    names: tuple[str, ...]
-    grid: Grid
-    nodata: float | None
+    id: str
+    tileset: str
+    index: int
+    missing: tuple[float, ...]
+    policy: str
 
 
-def image_work(body: Mapping[str, Any], tree: AssetTree, assets: Assets) -> Work:
-    """The work of an image:import request.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """An image manifest whose form was checked.
 
-    Raises:
-        Refusal: the manifest cannot be served, or its asset exists.
+    Attributes:
+        fields: as they came.
+        asset_id: of the new asset.
+        properties: of the new asset, times included.
     """
+
+    fields: Mapping[str, Any]
+    asset_id: str
+    properties: Mapping[str, Any]
+
+
+def _manifest(body: Mapping[str, Any], assets: Assets) -> Manifest:
     manifest, overwrite = body.get("imageManifest") or {}, bool(body.get("overwrite"))
     unknown = sorted(set(manifest) - _KNOWN)
     if unknown:
@@ -69,26 +94,128 @@ def image_work(body: Mapping[str, Any], tree: AssetTree, assets: Assets) -> Work
     for key, name in (("startTime", "system:time_start"), ("endTime", "system:time_end")):
         if manifest.get(key):
             properties[name] = milliseconds(moment(manifest[key]))
+    return Manifest(fields=manifest, asset_id=asset_id, properties=properties)
+
+
+def image_work(body: Mapping[str, Any], tree: AssetTree, assets: Assets) -> Work:
+    """The work of an image:import request: its files are copied into an asset, tile by tile.
+
+    Raises:
+        Refusal: the manifest cannot be served, or its asset exists.
+    """
+    manifest, overwrite = _manifest(body, assets), bool(body.get("overwrite"))
 
     def work(progress: Progress) -> Sequence[str]:
-        read: dict[str, Source] = {}
-        for number, tileset in enumerate(tilesets):
-            progress.check(number / (len(tilesets) + 1))
-            read[tileset.get("id", "")] = _tileset(tileset, manifest.get("uriPrefix", ""), tree, progress)
-        arrays, missing, pyramiding, grid = _bands(manifest, read)
-        progress.check(len(tilesets) / (len(tilesets) + 1))
-        shared = {tuple(values) for values in missing.values()}
-        if len(shared) == 1 and len(values := shared.pop()) == 1 and \
-                all(geotiff.fits(values[0], array.dtype) for array in arrays.values()):
-            nodata: float | None = values[0]
-        else:
-            arrays, nodata = with_nodata(arrays, {name: _valid(array, missing[name])
-                                                  for name, array in arrays.items()})
-        tree.write_image(asset_id, arrays=arrays, grid=grid, properties=properties, nodata=nodata,
-                         pyramiding=pyramiding, cloud_optimised=True, overwrite=overwrite)
-        return [asset_id]
+        with ExitStack() as stack:
+            folder = stack.enter_context(tree.unfinished(manifest.asset_id, overwrite=overwrite))
+            files = stack.enter_context(OpenFiles())
+            read: dict[str, Source] = {}
+            for tileset in manifest.fields["tilesets"]:
+                progress.check(0.0)
+                read[tileset.get("id", "")] = _tileset(tileset, manifest.fields.get("uriPrefix", ""), tree, folder,
+                                                       files, progress)
+            bands, grid = _bands(manifest.fields, read)
+            dtypes = {band.id: read[band.tileset].dtypes[band.index] for band in bands}
+            nodata = _shared(bands)
+            if nodata is not None and not all(geotiff.fits(nodata, dtype) for dtype in dtypes.values()):
+                nodata = None
+            assembling.write_image(tree, manifest.asset_id, _tiles(bands, read, grid, nodata, progress), dtypes=dtypes,
+                                   grid=grid, policies={band.id: band.policy for band in bands}, nodata=nodata,
+                                   properties=manifest.properties, overwrite=overwrite, between=progress.go_on)
+        return [manifest.asset_id]
 
     return work
+
+
+def import_external(body: Mapping[str, Any], tree: AssetTree, assets: Assets) -> str:
+    """The id of a new image asset whose pixels stay in the bucket, with the overviews that the files hold.
+
+    https://developers.google.com/earth-engine/Earth_Engine_asset_from_cloud_geotiff: each object is meant as it is
+    now (its generation); an asset whose object is replaced or deleted cannot be read any more.
+
+    Raises:
+        Refusal: the manifest cannot be served, its asset exists, or a file is not fit.
+    """
+    manifest = _manifest(body, assets)
+    read: dict[str, Source] = {}
+    objects: dict[str, tuple[Path, str]] = {}
+    try:
+        with OpenFiles() as files:
+            for tileset in manifest.fields["tilesets"]:
+                key, (uri, *more) = tileset.get("id", ""), [uri for each in tileset["sources"] for uri in each["uris"]]
+                if more or "dataType" in tileset:
+                    raise Refusal(400, f"Tileset '{key}': a tileset of an external image is one file, as it is.")
+                path, versioned = _version(manifest.fields.get("uriPrefix", "") + uri, tree)
+                found = _external(path, versioned, tileset.get("crs"), files)
+                read[key], objects[key] = placed(found, tileset, tileset["sources"][0]), (path, versioned)
+        bands, grid = _bands(manifest.fields, read)
+        nodata = _shared(bands)
+        if nodata is None and any(band.missing for band in bands):
+            raise DataError("the bands of this external image differ in what is missing",
+                            mend="use files of one no-data value, or ingest them by image:import")
+        tree.publish_image(manifest.asset_id, grid=grid, properties=manifest.properties, nodata=nodata, bands=[
+            AssetBand(id=band.id, dtype=read[band.tileset].dtypes[band.index].name, pyramiding=band.policy,
+                      file=objects[band.tileset][0], index=band.index, levels=read[band.tileset].levels,
+                      uri=objects[band.tileset][1]) for band in bands], overwrite=bool(body.get("overwrite")))
+    except AgrispecError as error:
+        raise refusal_of(error) from error
+    return manifest.asset_id
+
+
+def _version(uri: str, tree: AssetTree) -> tuple[Path, str]:
+    """Where an object stands, and its address with its generation.
+
+    Raises:
+        Refusal: it is no GeoTIFF by name.
+        DataError: it is not there, or not of the generation that was asked for.
+    """
+    name, _, asked = uri.rpartition("#") if re.search(r"#\d+$", uri) else (uri, "", "")
+    if not name.lower().endswith(_GEOTIFF):
+        raise Refusal(400, f"An external image is made of cloud optimized GeoTIFFs, not of {uri}.")
+    path = tree.existing_object(name)
+    # As `storage.object_store` counts it.
+    generation = str(path.stat().st_mtime_ns // 1000)
+    if asked not in ("", generation):
+        raise DataError(f"Failed to load the GeoTIFF at `{uri}`: the object is of generation {generation} now",
+                        mend="leave the generation out, or give the present one")
+    return path, f"{name}#{generation}"
+
+
+def _external(path: Path, uri: str, crs: str | None, files: OpenFiles) -> Source:
+    layout = geotiff.describe(path, crs)
+    if layout.tile is None or layout.tile[0] != layout.tile[1] or layout.tile[0] not in _EXTERNAL_TILES:
+        raise DataError(f"{uri} is not tiled by 256, 512, 1024 or 2048 pixels",
+                        mend="write it as a cloud optimized GeoTIFF (gdal_translate -of COG)")
+    if not layout.headers_first:
+        raise DataError(f"{uri} has pixels before all of its headers",
+                        mend="write it as a cloud optimized GeoTIFF (gdal_translate -of COG)")
+    if layout.masked:
+        raise DataError(f"{uri} has a mask inside, which the local engine does not read in an external image",
+                        mend="write masked pixels as a no-data value, or ingest it by image:import")
+    return geotiff_source(path, uri, crs, files)
+
+
+def _shared(bands: Sequence[ChosenBand]) -> float | None:
+    """The one value that is missing in all bands, if there is one."""
+    values = {repr(value): value for band in bands for value in band.missing}
+    return next(iter(values.values())) if len(values) == 1 and all(band.missing for band in bands) else None
+
+
+def _tiles(bands: Sequence[ChosenBand], read: Mapping[str, Source], grid: Grid, nodata: float | None,
+           progress: Progress) -> Iterator[assembling.Tile]:
+    """The pixels of the bands; where `nodata` masks them all, only what no file covers is masked."""
+    for row, column, tile in grid.tiles(TILE):
+        progress.check(row / grid.height)
+        pixels: list[Pixels] = [(np.empty(0), None)] * len(bands)
+        for name, source in read.items():
+            places = [place for place, band in enumerate(bands) if band.tileset == name]
+            if not places:
+                continue
+            planes, there = source.read((row, column, tile.height, tile.width), [bands[each].index for each in places])
+            for place, values in zip(places, planes, strict=True):
+                valid = None if nodata is not None else _valid(values, bands[place].missing)
+                pixels[place] = values, there if valid is None else valid if there is None else valid & there
+        yield row, column, pixels
 
 
 def moment(value: Any) -> str:
@@ -99,17 +226,17 @@ def moment(value: Any) -> str:
 
 
 def _valid(values: NDArray[Any], missing: Sequence[float]) -> NDArray[np.bool_] | None:
-    if not missing:
+    """Where values mean something; None: everywhere. NaN never does."""
+    if not missing and values.dtype.kind != "f":
         return None
-    valid = np.ones(values.shape, np.bool_)
+    valid: NDArray[np.bool_] = values == values
     for value in missing:
         valid &= ~np.isnan(values) if np.isnan(value) else values != value
     return valid
 
 
-def _bands(manifest: Mapping[str, Any], read: Mapping[str, Source]) -> \
-        tuple[dict[str, NDArray[Any]], dict[str, tuple[float, ...]], dict[str, str], Grid]:
-    """Arrays, missing values and pyramiding policies by band id, and the one grid of all.
+def _bands(manifest: Mapping[str, Any], read: Mapping[str, Source]) -> tuple[list[ChosenBand], Grid]:
+    """The bands of the asset, and the one grid of all.
 
     Raises:
         DataError: bands and tilesets do not match.
@@ -118,15 +245,13 @@ def _bands(manifest: Mapping[str, Any], read: Mapping[str, Source]) -> \
     if len(grids) > 1:
         raise DataError(f"the tilesets of {manifest['name']!r} have different grids",
                         mend="give all bands of an image the same projection, size and origin")
-    total = sum(len(source.values) for source in read.values())
+    total = sum(len(source.names) for source in read.values())
     described = manifest.get("bands") or _default_bands(read)
     if len(described) != total and not all("tilesetBandIndex" in band for band in described):
         raise DataError(f"the manifest names {len(described)} bands, the files have {total}",
                         mend="name as many bands as the files have, or give each its tilesetBandIndex")
     common = _missing(manifest.get("missingData"))
-    arrays: dict[str, NDArray[Any]] = {}
-    missing: dict[str, tuple[float, ...]] = {}
-    pyramiding: dict[str, str] = {}
+    found: dict[str, ChosenBand] = {}
     taken: dict[str, int] = {}
     for band in described:
         tileset = band.get("tilesetId", next(iter(read)))
@@ -138,16 +263,16 @@ def _bands(manifest: Mapping[str, Any], read: Mapping[str, Source]) -> \
         if "tilesetBandIndex" not in band and name in source.names:
             index = source.names.index(name)
         taken[tileset] = index + 1
-        if not 0 <= index < len(source.values):
-            raise DataError(f"band {name!r} is band {index} of tileset {tileset!r}, which has {len(source.values)}",
+        if not 0 <= index < len(source.names):
+            raise DataError(f"band {name!r} is band {index} of tileset {tileset!r}, which has {len(source.names)}",
                             mend="count tilesetBandIndex from 0")
-        if name in arrays:
+        if name in found:
             raise DataError(f"two bands are named {name!r}", mend="give each band its own id")
-        arrays[name] = source.values[index]
         own = _missing(band.get("missingData")) or common
-        missing[name] = own or (() if source.nodata is None else (source.nodata,))
-        pyramiding[name] = band.get("pyramidingPolicy") or manifest.get("pyramidingPolicy") or "MEAN"
-    return arrays, missing, pyramiding, grids.pop()
+        found[name] = ChosenBand(id=name, tileset=tileset, index=index,
+                                 missing=own or (() if source.nodata is None else (source.nodata,)),
+                                 policy=band.get("pyramidingPolicy") or manifest.get("pyramidingPolicy") or "MEAN")
+    return list(found.values()), grids.pop()
 
 
 def _default_bands(read: Mapping[str, Source]) -> list[dict[str, Any]]:
@@ -163,120 +288,21 @@ def _missing(described: Mapping[str, Any] | None) -> tuple[float, ...]:
     return tuple(float(value) for value in (described or {}).get("values", ()))
 
 
-def _tileset(tileset: Mapping[str, Any], prefix: str, tree: AssetTree, progress: Progress) -> Source:
+def _tileset(tileset: Mapping[str, Any], prefix: str, tree: AssetTree, folder: Path, files: OpenFiles,
+             progress: Progress) -> Source:
     """All sources of a tileset, laid beside each other."""
     sources = []
     for source in tileset["sources"]:
-        progress.check(progress.fraction)
+        progress.go_on()
         uris = [prefix + uri for uri in source["uris"]]
         names = [uri.lower() for uri in uris]
         if any(name.endswith((".tfrecord", ".tfrecord.gz")) for name in names):
-            found = _patches(uris, tree)
-        elif names[0].endswith((".tif", ".tiff")) and len(uris) == 1:
-            path = tree.existing_object(uris[0])
-            layout = geotiff.describe(path)
-            found = Source(values=geotiff.read(path), names=layout.names, grid=layout.grid, nodata=layout.nodata)
+            found = patches_source(uris, tree, folder, files, progress)
+        elif names[0].endswith(_GEOTIFF) and len(uris) == 1:
+            found = geotiff_source(tree.existing_object(uris[0]), uris[0], tileset.get("crs"), files)
         else:
             raise DataError(f"{', '.join(uris)}: the local engine ingests a GeoTIFF, or TFRecord files with their "
                             "mixer", mend="convert the file to GeoTIFF")
-        sources.append(_placed(found, tileset, source))
-    kind = tileset.get("dataType")
-    if kind is not None and kind not in _TYPES:
-        raise DataError(f"{kind!r} is not a data type of pixels", mend=f"use one of {', '.join(_TYPES)}")
-    whole = sources[0] if len(sources) == 1 else _mosaic(sources)
-    if kind is None:
-        return whole
-    return Source(values=whole.values.astype(_TYPES[kind]), names=whole.names, grid=whole.grid, nodata=whole.nodata)
-
-
-def _placed(found: Source, tileset: Mapping[str, Any], source: Mapping[str, Any]) -> Source:
-    """The source where the manifest says it is, else where its file says."""
-    crs, affine, transform = tileset.get("crs"), source.get("affineTransform"), found.grid.transform
-    if affine:
-        names = ("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY")
-        a, b, c, d, e, f = (float(affine.get(name, 0)) for name in names)
-        if not np.isfinite([a, b, c, d, e, f]).all() or a * e == b * d:
-            raise DataError(f"the affineTransform {dict(affine)} maps pixels to no area",
-                            mend="give finite numbers, scaleX and scaleY not 0")
-        transform = (a, b, c, d, e, f)
-    grid = Grid(crs=crs or found.grid.crs, transform=transform, width=found.grid.width, height=found.grid.height)
-    return Source(values=found.values, names=found.names, grid=grid, nodata=found.nodata)
-
-
-def _patches(uris: Sequence[str], tree: AssetTree) -> Source:
-    """Records of patches in the order of the files, laid out as their mixer says; surplus records are padding.
-
-    Raises:
-        DataError: there is no mixer, or there are fewer records than patches.
-        SchemaMismatch: a feature is not a patch of the mixer's size.
-    """
-    side = [uri for uri in uris if uri.lower().endswith(".json")]
-    files = [uri for uri in uris if uri not in side]
-    if len(side) != 1:
-        raise DataError(f"the TFRecord files {', '.join(files)} come with {len(side)} mixer files",
-                        mend="add the address of the export's mixer.json to the uris")
-    layout = mixer.read(tree.existing_object(side[0]))
-    records = [example.read(tree.existing_object(uri)) for uri in files]
-    names = sorted({name for columns in records for name in columns})
-    found = []
-    for name in names:
-        size = layout.patch_height * layout.patch_width
-        parts = [columns[name] for columns in records if name in columns]
-        if any(part.shape[1] != size or part.dtype == object for part in parts):
-            raise SchemaMismatch(f"feature {name!r} in {', '.join(files)} does not hold patches of "
-                                 f"{layout.patch_width}x{layout.patch_height} numbers",
-                                 mend="write one value a pixel, without the kernel's margin")
-        values = np.concatenate(parts)
-        if len(values) < layout.total_patches:
-            raise DataError(f"{', '.join(files)}: {len(values)} records, but the mixer has {layout.total_patches} "
-                            "patches", mend="write as many records as were exported, in their order")
-        rows = layout.total_patches // layout.patches_per_row
-        cut = values[:layout.total_patches].reshape(rows, layout.patches_per_row, layout.patch_height,
-                                                    layout.patch_width)
-        found.append(cut.transpose(0, 2, 1, 3).reshape(layout.height, layout.width))
-    if not found:
-        raise DataError(f"{', '.join(files)}: no records", mend="write the predictions again")
-    return Source(values=np.stack(found), names=tuple(names), nodata=None,
-                  grid=Grid(crs=layout.crs, transform=layout.transform, width=layout.width, height=layout.height))
-
-
-def _mosaic(sources: Sequence[Source]) -> Source:
-    """Sources of one resolution on one grid; the later one lies on top, gaps are missing.
-
-    Raises:
-        DataError: their pixels do not match.
-    """
-    first = sources[0]
-    a, b, c, d, e, f = first.grid.transform
-    if b or d:
-        raise DataError("the files of a tileset are rotated", mend="warp them to a north-up grid")
-    places = []
-    for source in sources:
-        sa, sb, sc, sd, se, sf = source.grid.transform
-        column, row = (sc - c) / a, (sf - f) / e
-        if (sa, sb, sd, se) != (a, b, d, e) or source.grid.crs != first.grid.crs or \
-                abs(column - round(column)) > 1e-3 or abs(row - round(row)) > 1e-3 or \
-                len(source.values) != len(first.values):
-            raise DataError("the files of a tileset differ in projection, pixels or number of bands",
-                            mend="give each its own tileset, or warp them to one grid")
-        places.append((round(row), round(column)))
-    top, left = min(row for row, _ in places), min(column for _, column in places)
-    bottom = max(row + source.grid.height for (row, _), source in zip(places, sources, strict=True))
-    right = max(column + source.grid.width for (_, column), source in zip(places, sources, strict=True))
-    grid = first.grid.window(top, left, bottom - top, right - left)
-    covered = np.zeros(grid.shape, np.bool_)
-    values = np.zeros((len(first.values), *grid.shape), np.result_type(*(s.values.dtype for s in sources)))
-    for (row, column), source in zip(places, sources, strict=True):
-        row, column = row - top, column - left
-        values[:, row:row + source.grid.height, column:column + source.grid.width] = source.values
-        covered[row:row + source.grid.height, column:column + source.grid.width] = True
-    nodata = first.nodata
-    if not covered.all():
-        # A gap is missing like any other pixel: under the files' own value, else under one nobody uses.
-        if nodata is None:
-            filled, nodata = with_nodata({str(i): band for i, band in enumerate(values)},
-                                         {str(i): covered for i in range(len(values))})
-            values = np.stack(list(filled.values()))
-        else:
-            values[:, ~covered] = nodata
-    return Source(values=values, names=first.names, grid=grid, nodata=nodata)
+        sources.append(placed(found, tileset, source))
+    whole, kind = mosaic(sources), tileset.get("dataType")
+    return whole if kind is None else converted(whole, kind)

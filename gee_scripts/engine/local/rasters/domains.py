@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -34,6 +35,18 @@ class Projection:
         """Metres of a pixel's side."""
         a, _, _, d, _, _ = self.transform
         return float(np.hypot(a, d)) * self.unit_metres
+
+    def with_transform(self, transform: Sequence[float]) -> Projection:
+        """The CRS with another transform.
+
+        Raises:
+            EngineError: it is no list of six numbers.
+        """
+        if len(transform) != 6:
+            raise EngineError(f"A transform has 6 numbers. Got {len(transform)}",
+                              mend="give xScale, xShear, xTranslation, yShear, yScale and yTranslation")
+        a, b, c, d, e, f = map(float, transform)
+        return Projection(self.crs, (a, b, c, d, e, f))
 
     def at_scale(self, metres: float) -> Projection:
         """This projection with square, north-up pixels of that size, through the same origin."""

@@ -1,8 +1,8 @@
-"""Masks to no-data values, for files that know no masks."""
+"""A no-data value for files that know no masks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,46 +10,62 @@ from numpy.typing import NDArray
 
 from agrispec.formats.geotiff import fits
 
-Arrays = dict[str, NDArray[Any]]
+# Beside 0 and the ends of the types, the values that are tried.
+_MOST = 1000
 
 
-def with_nodata(arrays: Mapping[str, NDArray[Any]],
-                valid: Mapping[str, NDArray[np.bool_] | None]) -> tuple[Arrays, float | None]:
-    """Bands whose masked pixels hold one value that no valid pixel of any band holds, and that value.
+class Unused:
+    """Which value no valid pixel of an image holds, found out tile by tile.
 
-    Nothing changes where nothing is masked (then the value is None). Integer bands that use all values of
-    their type get the next wider one.
+    Attributes:
+        dtypes: band -> type of its pixels.
     """
-    if all(mask is None or mask.all() for mask in valid.values()):
-        return dict(arrays), None
-    if all(values.dtype.kind == "f" for values in arrays.values()):
-        value = float("nan")
-    else:
-        used = np.unique(np.concatenate([
-            np.unique(values if (mask := valid[name]) is None else values[mask]).astype(np.float64)
-            for name, values in arrays.items()]))
-        found = _free([values.dtype for values in arrays.values()], used)
-        if found is None:
-            return with_nodata({name: _wider(values) for name, values in arrays.items()}, valid)
-        value = found
-    return {name: values if (mask := valid[name]) is None else np.where(mask, values, np.asarray(value, values.dtype))
-            for name, values in arrays.items()}, value
+
+    def __init__(self, dtypes: Mapping[str, np.dtype[Any]]) -> None:
+        self.dtypes = dict(dtypes)
+        self._floats = all(dtype.kind == "f" for dtype in dtypes.values())
+        self._small = np.zeros(_MOST + 1, np.bool_)
+        self._ends = dict.fromkeys((float(end) for width in (8, 16, 32, 64) for kind in ("int", "uint")
+                                    for end in (np.iinfo(f"{kind}{width}").min, np.iinfo(f"{kind}{width}").max)
+                                    if end), False)
+
+    def add(self, pixels: Sequence[tuple[NDArray[Any], NDArray[np.bool_] | None]]) -> None:
+        """The next tile: values of each band, and which are valid (None: all)."""
+        if self._floats:
+            return
+        for values, valid in pixels:
+            there = values.ravel() if valid is None else values[valid]
+            if not there.size:
+                continue
+            small = there[(there >= 0) & (there <= _MOST)]
+            whole = small.astype(np.int64)
+            self._small[whole if small.dtype.kind in "iu" else whole[whole == small]] = True
+            for end, used in self._ends.items():
+                if not used and fits(end, there.dtype) and (there == there.dtype.type(end)).any():
+                    self._ends[end] = True
+
+    def value(self) -> tuple[dict[str, np.dtype[Any]], float]:
+        """Types of the bands, and a value that all of them hold and nobody uses.
+
+        NaN where all are floats; else 0, the ends of the narrowest type, 1, 2, …; integer bands that use all of
+        them get the next wider type.
+        """
+        types = self.dtypes
+        while not all(dtype.kind == "f" for dtype in types.values()):
+            narrowest = min((dtype for dtype in types.values() if dtype.kind != "f"), key=lambda dtype: dtype.itemsize)
+            limits = np.iinfo(narrowest)
+            for candidate in map(float, (0, limits.max, limits.min, *range(1, min(limits.max, _MOST)))):
+                if not self._uses(candidate) and all(fits(candidate, dtype) for dtype in types.values()):
+                    return types, candidate
+            types = {name: _wider(dtype) for name, dtype in types.items()}
+        return types, float("nan")
+
+    def _uses(self, value: float) -> bool:
+        return bool(self._small[int(value)]) if 0 <= value <= _MOST else self._ends[value]
 
 
-def _free(types: list[np.dtype[Any]], used: NDArray[np.float64]) -> float | None:
-    """A value that all types hold and nobody uses: 0 and the ends of the narrowest type first."""
-    narrowest = min((dtype for dtype in types if dtype.kind != "f"), key=lambda dtype: dtype.itemsize)
-    limits = np.iinfo(narrowest)
-    taken = set(used.tolist())
-    inside = range(1, min(limits.max, 1000))
-    for candidate in (0, limits.max, limits.min, *inside):
-        if candidate not in taken and all(fits(float(candidate), dtype) for dtype in types):
-            return float(candidate)
-    return None
-
-
-def _wider(values: NDArray[Any]) -> NDArray[Any]:
-    if values.dtype.kind == "f":
-        return values
-    return values.astype(np.promote_types(values.dtype, np.int16 if values.dtype.itemsize == 1 else
-                                          np.int32 if values.dtype.itemsize == 2 else np.float64))
+def _wider(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    if dtype.kind == "f":
+        return dtype
+    return np.promote_types(dtype, np.int16 if dtype.itemsize == 1 else np.int32 if dtype.itemsize == 2 else
+                            np.float64)

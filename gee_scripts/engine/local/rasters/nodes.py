@@ -20,7 +20,7 @@ class Pixelwise(Apply):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StackMedian(Apply):
-    """The median over images. Inputs: which are valid, (N, …) bool, and the values of each of the N.
+    """The median over images. Inputs: their masks, (N, …), and the values of each of the N.
 
     Attributes:
         dtype: of the result.

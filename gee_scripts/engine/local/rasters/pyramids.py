@@ -8,7 +8,7 @@ https://developers.google.com/earth-engine/reference/rest/Shared.Types/Pyramidin
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +31,17 @@ class Pyramid:
     Attributes:
         policy: MEAN, MODE, SAMPLE, MIN, MAX or MEDIAN.
         nodata: value of masked pixels, which do not count; NaN never does.
+        stored: how many levels the band's file holds; they are read, not made.
     """
 
     policy: str = "MEAN"
     nodata: float | None = None
+    stored: int = 0
+
+
+def last_level(grid: Grid) -> int:
+    """The coarsest level of an asset on `grid`; 0 is the finest."""
+    return math.ceil(math.log2(max(max(grid.shape) / _TOP, 1)))
 
 
 def level_of(grid: Grid, domain: Domain) -> int:
@@ -43,8 +50,7 @@ def level_of(grid: Grid, domain: Domain) -> int:
     ratio = asked.nominal_scale / Projection(grid.crs, grid.transform).nominal_scale
     if ratio < 2 * (1 - 1e-6):
         return 0
-    last = math.ceil(math.log2(max(max(grid.shape) / _TOP, 1)))
-    return min(math.floor(math.log2(ratio * (1 + 1e-6))), last)
+    return min(math.floor(math.log2(ratio * (1 + 1e-6))), last_level(grid))
 
 
 def at_level(grid: Grid, level: int) -> Grid:
@@ -72,31 +78,34 @@ def block(read: Callable[[int, int, int, int], Array], grid: Grid, window: tuple
     strips = []
     for first in range(row, row + height, step):
         top, bottom = first * side, min(min(first + step, row + height) * side, grid.height)
-        strips.append(_coarser(read(top, column * side, bottom - top, right - column * side), level, pyramid))
+        *_, found = coarser(read(top, column * side, bottom - top, right - column * side), level, pyramid)
+        strips.append(found)
     return np.concatenate(strips)
 
 
-def _coarser(values: Array, level: int, pyramid: Pyramid) -> Array:
+def coarser(values: Array, last: int, pyramid: Pyramid) -> Iterator[Array]:
+    """Levels 1 to `last` of a part of an image, whose first row and column begin a pixel of the last one.
+
+    A level is made of what the one below was before it was rounded to the type.
+    """
     dtype, nodata, policy = values.dtype, pyramid.nodata, pyramid.policy
     known = np.ones(values.shape, np.bool_) if nodata is None else values != nodata
     if dtype.kind == "f":
         known &= values == values
-    side = 2**level
-    edges = [(0, -size % side) for size in values.shape]
+    rows, columns = values.shape
+    edges = [(0, -size % 2**last) for size in values.shape]
     if any(after for _, after in edges):
         values, known = np.pad(values, edges), np.pad(known, edges)
-    if policy == "SAMPLE":
-        found, seen = values[::side, ::side], known[::side, ::side]
-    else:
-        found, share = np.where(known, values, 0), known.astype(np.float32)
-        for _ in range(level):
-            found, share = _STEPS[policy](_four(found), _four(share))
-        seen = share > 0
-    if dtype.kind in "iu" and found.dtype.kind == "f":
-        found = np.rint(found)
     # Without a value for nothing, what is masked lies outside of the grid.
     empty = nodata if nodata is not None else math.nan if dtype.kind == "f" else 0
-    return np.where(seen, found, empty).astype(dtype)
+    found, share = np.where(known, values, 0), known.astype(np.float32)
+    for level in range(1, last + 1):
+        if policy == "SAMPLE":
+            found, share = found[::2, ::2], share[::2, ::2]
+        else:
+            found, share = _STEPS[policy](_four(found), _four(share))
+        whole = np.rint(found) if dtype.kind in "iu" and found.dtype.kind == "f" else found
+        yield np.where(share > 0, whole, empty).astype(dtype)[:-(-rows // 2**level), :-(-columns // 2**level)]
 
 
 def _four(plane: Array) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class Constant(Node):
         return self.value
 
 
-VALID = Constant(None)
+VALID: Node = Constant(None)
 """The mask of bands that are valid everywhere."""
 MASKED = Constant(np.zeros((), np.bool_))
 """The mask of bands that are valid nowhere."""
@@ -170,6 +170,18 @@ def smaller(first: Mask, second: Mask) -> Mask:
     if first.dtype == np.bool_ and second.dtype == np.bool_:
         return np.logical_and(first, second)
     return np.minimum(first, second, dtype=np.float32)
+
+
+@overload
+def seen(mask: Array) -> Array: ...
+
+
+@overload
+def seen(mask: None) -> None: ...
+
+
+@overload
+def seen(mask: Mask) -> Mask: ...
 
 
 def seen(mask: Mask) -> Mask:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gee_scripts.engine.local.refusals import Refusal
@@ -16,6 +17,18 @@ from gee_scripts.engine.local.refusals import Refusal
 TEXT, FLAG, NUMBER, INTEGER, SIZE, OBJECT, TIME = (
     "a string", "true or false", "a number", "an integer", "an integer of 0 or more", "an object",
     "a time, such as 2024-05-01T00:00:00Z")
+
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A number that the reference writes as it is and the client as {"value": number}; it becomes the latter.
+
+    https://developers.google.com/earth-engine/reference/rest/v1/VisualizationOptions
+    """
+
+    kind: str
+
 
 _AFFINE = dict.fromkeys(("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY"), NUMBER)
 _PIXELS = {"width": SIZE, "height": SIZE}
@@ -28,15 +41,15 @@ REQUEST: Mapping[str, Any] = {
     "expression": OBJECT, "pageSize": SIZE, "pageToken": TEXT, "bandIds": [TEXT], "fileFormat": TEXT,
     "grid": {"crsCode": TEXT, "dimensions": _PIXELS, "affineTransform": _AFFINE},
     "visualizationOptions": {"ranges": [{"min": NUMBER, "max": NUMBER}], "paletteColors": [TEXT],
-                             "gamma": {"value": NUMBER}},
+                             "gamma": Wrapped(NUMBER), "opacity": Wrapped(NUMBER)},
     "maxConcurrentExports": SIZE, "max_concurrent_exports": SIZE, "filename": TEXT, "filenamePrefix": TEXT,
-    "description": TEXT, "requestId": TEXT, "selectors": [TEXT], "priority": {"value": SIZE},
-    "maxPixels": {"value": SIZE},
+    "description": TEXT, "requestId": TEXT, "selectors": [TEXT], "priority": Wrapped(SIZE),
+    "maxPixels": Wrapped(SIZE), "maxWorkers": Wrapped(SIZE), "maxVertices": Wrapped(SIZE),
     "fileExportOptions": {
         "fileFormat": TEXT, "cloudStorageDestination": {"bucket": TEXT, "filenamePrefix": TEXT},
         "geoTiffOptions": {"tileDimensions": _PIXELS, "noData": {"floatValue": NUMBER}, "cloudOptimized": FLAG},
         "tfRecordOptions": {"tileDimensions": _PIXELS, "marginDimensions": _PIXELS, "defaultValue": NUMBER,
-                            "compress": FLAG, "maxMaskedRatio": {"value": NUMBER}, "maxSizeBytes": {"value": SIZE}}},
+                            "compress": FLAG, "maxMaskedRatio": Wrapped(NUMBER), "maxSizeBytes": Wrapped(SIZE)}},
     "assetExportOptions": {"earthEngineDestination": {"name": TEXT, "overwrite": FLAG}, "pyramidingPolicy": TEXT,
                            "pyramidingPolicyOverrides": {"*": TEXT}},
     "overwrite": FLAG,
@@ -53,7 +66,7 @@ REQUEST: Mapping[str, Any] = {
         "columnDataTypeOverrides": {"*": TEXT}},
     "asset": _ASSET, "updateMask": {"paths": [TEXT]}, "destinationName": TEXT, "policy": OBJECT,
 }
-"""Name -> what it holds: a kind, [what each element holds], or {name: …}, where "*" stands for any name."""
+"""Name -> what it holds: a kind, a wrapped one, [what each element holds], or {name: …}, "*" being any name."""
 
 
 def checked(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,6 +80,9 @@ def checked(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked(value: Any, form: Any, path: str) -> Any:
+    if isinstance(form, Wrapped):
+        wrapped = isinstance(value, Mapping)
+        return _checked(value, {"value": form.kind}, path) if wrapped else {"value": _checked(value, form.kind, path)}
     if isinstance(form, Mapping):
         if not isinstance(value, Mapping):
             raise _misfit(value, OBJECT, path)

@@ -1,131 +1,46 @@
-"""Objects of Cloud Storage kept as the files that the engine's exports write: generations, preconditions, checksums.
+"""The buckets of a folder: objects as the files that the engine's exports write, in versions that nobody mixes.
 
-    root/buckets/BUCKET/OBJECT                              content, whole or absent; its time is its generation
-    root/buckets/.metadata/BUCKET/DIGEST.GENERATION.json    what an upload said of it, where one said anything
+    root/buckets/BUCKET/OBJECT     content, whole or absent; its time is its generation
 
-An object that an export left there has no such file, and needs none. Differs from the service: an object is a file,
-so that "a" and "a/b" cannot both be there, and no part of a name begins with a dot; a replaced version is gone.
-https://cloud.google.com/storage/docs/json_api/v1
+Differs from the service: an object is a file, so that "a" and "a/b" cannot both be there, and no part of a name begins
+with a dot; a replaced version is gone. https://cloud.google.com/storage/docs/json_api/v1
 """
 
 from __future__ import annotations
 
-import base64
 import errno
-import hashlib
-import json
 import os
 import shutil
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import google_crc32c
-
 from agrispec.errors import DataError, StorageError
 from agrispec.formats.asset_tree import AssetTree
-from agrispec.formats.atomic import take_name, temporary_name, write_files
-
-# The library has no types.
-_new_crc32c: Callable[[], Any] = google_crc32c.Checksum
+from agrispec.formats.atomic import take_name, temporary_name
+from gee_scripts.engine.local.refusals import Refusal
+from gee_scripts.engine.local.storage.checksums import Checksums, Sums
+from gee_scripts.engine.local.storage.descriptions import Descriptions
+from gee_scripts.engine.local.storage.objects import Preconditions, Stored, merged, precondition_failed
 
 _BLOCK = 2**20
-_KEPT_SUMS = 10_000
 # https://cloud.google.com/storage/docs/json_api/v1/objects/compose
 _MOST_SOURCES = 32
-# Words: https://cloud.google.com/storage/docs/json_api/v1/status-codes
-_REASONS = {304: "notModified", 400: "invalid", 404: "notFound", 405: "methodNotAllowed", 409: "conflict",
-            410: "gone", 412: "conditionNotMet", 413: "uploadTooLarge", 416: "requestedRangeNotSatisfiable",
-            507: "insufficientStorage"}
-
-# What an uploader may say of an object. https://cloud.google.com/storage/docs/json_api/v1/objects#resource
-_SAID = ("contentType", "contentEncoding", "contentDisposition", "contentLanguage", "cacheControl", "customTime",
-         "metadata", "crc32c", "md5Hash")
-
-
-class Refused(Exception):
-    """A request is answered by an error.
-
-    Args:
-        code: HTTP status.
-        message: the service's words.
-    """
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The answer."""
-        each = {"message": self.message, "domain": "global", "reason": _REASONS[self.code]}
-        return {"error": {"code": self.code, "message": self.message, "errors": [each]}}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
-    """Checksums of a content, in base64."""
-
-    crc32c: str
-    md5: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """One version of an object.
-
-    Attributes:
-        generation: of the content, microseconds; greater than that of every version before.
-        metageneration: of what is said about it, from 1.
-        properties: contentType, metadata, … as they were given.
-        components: number of objects it was composed of; 0 for others.
-        updated: when anything about it changed, microseconds.
-    """
-
-    bucket: str
-    name: str
-    path: Path
-    size: int
-    generation: int
-    metageneration: int = 1
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    components: int = 0
-    updated: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preconditions:
-    """What must hold of the present version. https://cloud.google.com/storage/docs/request-preconditions"""
-
-    generation: int | None = None
-    not_generation: int | None = None
-    metageneration: int | None = None
-    not_metageneration: int | None = None
-
-    def check(self, present: Stored | None, *, reading: bool = False) -> None:
-        """Raise `Refused` where they do not hold of `present`, None standing for no object: generation 0."""
-        generation, metageneration = (present.generation, present.metageneration) if present else (0, 0)
-        if (self.generation not in (None, generation)
-                or (self.metageneration is not None and (not present or self.metageneration != metageneration))):
-            raise Refused(412, "At least one of the pre-conditions you specified did not hold.")
-        if self.not_generation == generation or (present and self.not_metageneration == metageneration):
-            raise Refused(304 if reading else 412, "At least one of the pre-conditions you specified did not hold.")
 
 
 class ObjectStore:
-    """The buckets of a folder. All methods may be called from several threads, and raise `Refused`."""
+    """The buckets of a folder. All methods may be called from several threads, and raise `Refusal`."""
 
     def __init__(self, tree: AssetTree) -> None:
         self._tree = tree
         self._lock = threading.RLock()
         self._newest = 0
-        self._sums: OrderedDict[tuple[int, ...], Sums] = OrderedDict()
+        self._checksums = Checksums()
+        self._descriptions = Descriptions(tree.buckets)
         # Uploads that an earlier server of the folder did not see the end of.
         for part in tree.buckets.glob(".object.*.part"):
             part.unlink(missing_ok=True)
@@ -142,7 +57,7 @@ class ObjectStore:
         """The folder of a bucket."""
         folder = self._bucket_path(name)
         if not folder.is_dir():
-            raise Refused(404, "The specified bucket does not exist.")
+            raise Refusal(404, "The specified bucket does not exist.")
         return folder
 
     def create_bucket(self, name: str) -> None:
@@ -151,14 +66,14 @@ class ObjectStore:
             try:
                 self._bucket_path(name).mkdir(parents=True)
             except FileExistsError as error:
-                raise Refused(409, "Your previous request to create the named bucket succeeded and you already own "
+                raise Refusal(409, "Your previous request to create the named bucket succeeded and you already own "
                                    "it.") from error
 
     def delete_bucket(self, name: str) -> None:
         """Remove an empty bucket."""
         with self._lock:
             if self.names(name, ""):
-                raise Refused(409, "The bucket you tried to delete is not empty.")
+                raise Refusal(409, "The bucket you tried to delete is not empty.")
             with _disk():
                 _remove_empty(self.bucket(name))
 
@@ -166,7 +81,7 @@ class ObjectStore:
         try:
             return self._tree.object_path(f"gs://{name}/object").parent
         except DataError as error:
-            raise Refused(400, f"Invalid bucket name: '{name}'") from error
+            raise Refusal(400, f"Invalid bucket name: '{name}'") from error
 
     # -- reading
 
@@ -190,7 +105,7 @@ class ObjectStore:
         found = self.find(bucket, name)
         if found is None or generation not in (None, found.generation):
             version = "" if generation is None else f"#{generation}"
-            raise Refused(404, f"No such object: {bucket}/{name}{version}")
+            raise Refusal(404, f"No such object: {bucket}/{name}{version}")
         return found
 
     def find(self, bucket: str, name: str) -> Stored | None:
@@ -207,36 +122,16 @@ class ObjectStore:
         try:
             file = stored.path.open("rb")
         except OSError as error:
-            raise Refused(404, f"No such object: {stored.bucket}/{stored.name}") from error
+            raise Refusal(404, f"No such object: {stored.bucket}/{stored.name}") from error
         if os.fstat(file.fileno()).st_mtime_ns // 1000 != stored.generation:
             file.close()
-            raise Refused(404, f"No such object: {stored.bucket}/{stored.name}#{stored.generation}")
-        return file, self._sums_of(file)
+            raise Refusal(404, f"No such object: {stored.bucket}/{stored.name}#{stored.generation}")
+        return file, self._checksums.of(file)
 
     def sums(self, stored: Stored) -> Sums:
         """The checksums of a version."""
         file, found = self.open(stored)
         file.close()
-        return found
-
-    def _sums_of(self, file: BinaryIO) -> Sums:
-        state = os.fstat(file.fileno())
-        key = (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size)
-        with self._lock:
-            if key in self._sums:
-                self._sums.move_to_end(key)
-                return self._sums[key]
-        file.seek(0)
-        crc, md5 = _new_crc32c(), hashlib.md5(usedforsecurity=False)
-        while block := file.read(_BLOCK):
-            crc.update(block)
-            md5.update(block)
-        file.seek(0)
-        found = Sums(crc32c=base64.b64encode(crc.digest()).decode(), md5=base64.b64encode(md5.digest()).decode())
-        with self._lock:
-            self._sums[key] = found
-            while len(self._sums) > _KEPT_SUMS:
-                self._sums.popitem(last=False)
         return found
 
     # -- writing
@@ -252,12 +147,12 @@ class ObjectStore:
     def put(self, bucket: str, name: str, part: Path, properties: Mapping[str, Any], conditions: Preconditions,
             components: int = 0) -> Stored:
         """Make a whole file the present version of an object; `part` is gone afterwards, however it ends."""
-        properties = _merged({}, properties)
+        properties = merged({}, properties)
         try:
             path = self._path(bucket, name)
             with _disk():
                 conditions.check(self.find(bucket, name))
-                self._compare(part, properties)
+                self._checksums.compare(part, properties)
                 with self._lock:
                     self.bucket(bucket)
                     present = self.find(bucket, name)
@@ -268,18 +163,11 @@ class ObjectStore:
                     stored = self._stored(bucket, name, path, part.stat())
                     stored = replace(stored, properties=properties, components=components,
                                      updated=stored.generation)
-                    self._describe(stored)
+                    self._descriptions.write(stored, present)
                     self._place(part, path, new=conditions.generation == 0)
             return stored
         finally:
             part.unlink(missing_ok=True)
-
-    def _compare(self, part: Path, properties: Mapping[str, Any]) -> None:
-        with part.open("rb") as file:
-            found = self._sums_of(file)
-        for key, label, sum_ in (("crc32c", "CRC32C", found.crc32c), ("md5Hash", "MD5 hash", found.md5)):
-            if properties.get(key, sum_) != sum_:
-                raise Refused(400, f'Provided {label} "{properties[key]}" doesn\'t match calculated {label} "{sum_}".')
 
     def _place(self, part: Path, path: Path, *, new: bool) -> None:
         try:
@@ -293,8 +181,8 @@ class ObjectStore:
                 part.replace(path)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             if path.is_file():
-                raise Refused(412, "At least one of the pre-conditions you specified did not hold.") from error
-            raise Refused(400, "The local engine keeps objects as files: none stands above or below another one.") \
+                raise precondition_failed() from error
+            raise Refusal(400, "The local engine keeps objects as files: none stands above or below another one.") \
                 from error
 
     def patch(self, stored: Stored, changes: Mapping[str, Any], conditions: Preconditions) -> Stored:
@@ -303,8 +191,8 @@ class ObjectStore:
             present = self.get(stored.bucket, stored.name, stored.generation)
             conditions.check(present)
             changed = replace(present, metageneration=present.metageneration + 1, updated=time.time_ns() // 1000,
-                              properties=_merged(present.properties, changes))
-            self._describe(changed)
+                              properties=merged(present.properties, changes))
+            self._descriptions.write(changed, present)
             return changed
 
     def delete(self, bucket: str, name: str, generation: int | None, conditions: Preconditions) -> None:
@@ -313,13 +201,13 @@ class ObjectStore:
             present = self.get(bucket, name, generation)
             conditions.check(present)
             present.path.unlink(missing_ok=True)
-            self._sidecar(present).unlink(missing_ok=True)
+            self._descriptions.remove(present)
 
     def compose(self, bucket: str, name: str, sources: list[Stored], properties: Mapping[str, Any],
                 conditions: Preconditions) -> Stored:
         """Make an object of others of its bucket, one after the other."""
         if not 1 <= len(sources) <= _MOST_SOURCES:
-            raise Refused(400, f"The number of source components provided ({len(sources)}) is not between 1 and "
+            raise Refusal(400, f"The number of source components provided ({len(sources)}) is not between 1 and "
                                f"{_MOST_SOURCES}.")
         return self.put(bucket, name, self._joined(sources), properties, conditions,
                         sum(max(1, source.components) for source in sources))
@@ -347,66 +235,23 @@ class ObjectStore:
         try:
             path = self._tree.object_path(f"gs://{bucket}/{name}")
         except DataError as error:
-            raise Refused(400, f"Invalid object name: '{name}'") from error
+            raise Refusal(400, f"Invalid object name: '{name}'") from error
         if "\0" in name or len(name.encode(errors="replace")) > 1024 or not all(map(_plain, name.split("/"))):
-            raise Refused(400, f"Invalid object name: '{name}'")
+            raise Refusal(400, f"Invalid object name: '{name}'")
         if not path.resolve().is_relative_to(self._tree.buckets.resolve()):
-            raise Refused(400, f"Invalid object name: '{name}'")
+            raise Refusal(400, f"Invalid object name: '{name}'")
         return path
 
     def _stored(self, bucket: str, name: str, path: Path, state: os.stat_result) -> Stored:
         generation = state.st_mtime_ns // 1000
         bare = Stored(bucket=bucket, name=name, path=path, size=state.st_size, generation=generation,
                       updated=generation)
-        try:
-            said = json.loads(self._sidecar(bare).read_bytes())
-            return replace(bare, metageneration=said["metageneration"], properties=said["properties"],
-                           components=said["components"], updated=said["updated"])
-        except (OSError, ValueError, KeyError):
-            return bare
-
-    def _sidecar(self, stored: Stored) -> Path:
-        digest = hashlib.sha256(stored.name.encode()).hexdigest()
-        return self._tree.buckets / ".metadata" / stored.bucket / f"{digest}.{stored.generation}.json"
-
-    def _describe(self, stored: Stored) -> None:
-        """Record what is said about a version; what was said about those before it goes."""
-        path = self._sidecar(stored)
-        write_files({path: json.dumps({"name": stored.name, "metageneration": stored.metageneration,
-                                       "properties": dict(stored.properties), "components": stored.components,
-                                       "updated": stored.updated}).encode()})
-        present = self.find(stored.bucket, stored.name)
-        kept = {path, self._sidecar(present) if present else path}
-        for other in path.parent.glob(f"{path.name.partition('.')[0]}.*.json"):
-            if other not in kept:
-                other.unlink(missing_ok=True)
-
-
-def said(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a resource says of an object and may say."""
-    texts = {key: body[key] for key in _SAID if key in body}
-    metadata = texts.get("metadata")
-    flat = list(metadata.values()) if isinstance(metadata, dict) else [metadata]
-    if not all(value is None or isinstance(value, str) for value in
-               [*flat, *(value for key, value in texts.items() if key != "metadata")]):
-        raise Refused(400, "Invalid value in the object resource: texts are expected.")
-    # They become headers of answers.
-    if not all(value.isascii() and value.isprintable() for value in texts.values() if isinstance(value, str)):
-        raise Refused(400, "Invalid value in the object resource: printable ASCII is expected.")
-    return texts
+        return self._descriptions.read(bare)
 
 
 def _plain(part: str) -> bool:
     """Whether a part of a name may stand in a bucket: what begins with a dot is unfinished."""
     return bool(part) and part[0] != "."
-
-
-def _merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = {**before, **changes}
-    if isinstance(changes.get("metadata"), dict):
-        both = {**(before.get("metadata") or {}), **changes["metadata"]}
-        merged["metadata"] = {key: value for key, value in both.items() if value is not None}
-    return {key: value for key, value in merged.items() if value is not None}
 
 
 def _remove_empty(folder: Path) -> None:
@@ -423,8 +268,8 @@ def _disk() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise Refused(400, "The local engine keeps objects as files: a part of that name is too long for one.") \
+            raise Refusal(400, "The local engine keeps objects as files: a part of that name is too long for one.") \
                 from error
-        raise Refused(507, f"The local engine cannot keep the object: {error.strerror or error}.") from error
+        raise Refusal(507, f"The local engine cannot keep the object: {error.strerror or error}.") from error
     except StorageError as error:
-        raise Refused(507, f"The local engine cannot keep the object: {error.message}.") from error
+        raise Refusal(507, f"The local engine cannot keep the object: {error.message}.") from error

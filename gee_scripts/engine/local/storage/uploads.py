@@ -6,7 +6,6 @@ https://cloud.google.com/storage/docs/uploads-downloads and …/performing-resum
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import time
@@ -21,10 +20,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from gee_scripts.engine.local.storage.object_store import ObjectStore, Preconditions, Refused, Stored, said
+from gee_scripts.engine.local.refusals import Refusal
+from gee_scripts.engine.local.storage.object_store import ObjectStore
+from gee_scripts.engine.local.storage.objects import Preconditions, Stored, said
+from gee_scripts.engine.local.storage.requests import MOST_JSON, content_range, hashes, json_object
 
 _BLOCK = 2**20
-_MOST_DESCRIPTION = 2**20
 # The service keeps sessions for a week. https://cloud.google.com/storage/docs/resumable-uploads
 _KEPT_SECONDS = 7 * 24 * 3600.0
 _KEPT = 1000
@@ -59,17 +60,17 @@ class Uploads:
         if kind == "resumable" and "upload_id" in query:
             return await self._continue(request, query["upload_id"])
         if request.method != "POST":
-            raise Refused(404, "Not Found")
+            raise Refusal(404, "Not Found")
         await run_in_threadpool(self._store.bucket, bucket)
         if kind == "resumable":
             return await self._begin(request, bucket, conditions)
         if kind not in ("media", "multipart"):
-            raise Refused(400, f"Invalid upload type: '{kind}'")
+            raise Refusal(400, f"Invalid upload type: '{kind}'")
         part = await run_in_threadpool(self._store.part)
         try:
             arrived = await _receive(request, part, 0)
             if arrived.cut:
-                raise Refused(400, "The request ended before its content.")
+                raise Refusal(400, "The request ended before its content.")
             properties: dict[str, Any] = _typed(request.headers.get("content-type"))
             name = query.get("name")
             if kind == "multipart":
@@ -82,7 +83,7 @@ class Uploads:
             await run_in_threadpool(part.unlink, missing_ok=True)
 
     async def _begin(self, request: Request, bucket: str, conditions: Preconditions) -> Response:
-        described = _described(await request.body())
+        described = json_object(await request.body())
         name = _named(described.pop("name", None) or request.query_params.get("name"))
         properties = {**_typed(request.headers.get("x-upload-content-type")), **_said(described, request)}
         conditions.check(await run_in_threadpool(self._store.find, bucket, name))
@@ -97,36 +98,36 @@ class Uploads:
     async def _continue(self, request: Request, key: str) -> Response | Stored:
         session = self._sessions.get(key)
         if session is None:
-            raise Refused(404, "No such upload session.")
+            raise Refusal(404, "No such upload session.")
         if request.method == "DELETE":
             self._drop(key)
             return Response(status_code=499)
         if request.method != "PUT":
-            raise Refused(404, "Not Found")
-        first, last, total = _content_range(request)
+            raise Refusal(404, "Not Found")
+        first, last, total = content_range(request.headers)
         if session.stored is not None:
             await drain(request)
             return session.stored
         if first > session.size:
             await drain(request)
-            raise Refused(400, f"Invalid request. According to the Content-Range header, the upload offset is {first} "
+            raise Refusal(400, f"Invalid request. According to the Content-Range header, the upload offset is {first} "
                                f"byte(s), which exceeds already uploaded size of {session.size} byte(s).")
         # What is here already may be sent again: after a broken connection no client knows how much arrived.
         arrived = await _receive(request, session.part, first, None if last is None else last + 1)
         session.size = max(session.size, arrived.end)
         if arrived.cut:
-            raise Refused(400, "The request ended before its content.")
+            raise Refusal(400, "The request ended before its content.")
         if last is None and total is None and "content-range" not in request.headers:
             total = arrived.end
         if total is not None and session.size > total:
-            raise Refused(400, f"Invalid request. {session.size} byte(s) were uploaded of {total}.")
+            raise Refusal(400, f"Invalid request. {session.size} byte(s) were uploaded of {total}.")
         async with session.ending:
             if session.stored is None and total is not None and session.size >= total:
                 try:
-                    properties = {**session.properties, **_hashes(request)}
+                    properties = {**session.properties, **hashes(request.headers)}
                     session.stored = await run_in_threadpool(self._store.put, session.bucket, session.name,
                                                              session.part, properties, session.conditions)
-                except Refused:
+                except Refusal:
                     self._sessions.pop(key, None)
                     raise
         if session.stored is not None:
@@ -160,7 +161,7 @@ async def _receive(request: Request, part: Path, first: int, most: int | None = 
     try:
         file = await run_in_threadpool(os.open, part, os.O_WRONLY)
     except OSError as error:
-        raise Refused(404, "No such upload session.") from error
+        raise Refusal(404, "No such upload session.") from error
     cut = False
     try:
         with suppress(ClientDisconnect):
@@ -168,7 +169,7 @@ async def _receive(request: Request, part: Path, first: int, most: int | None = 
             async for piece in request.stream():
                 waiting += piece
                 if most is not None and end + len(waiting) > most:
-                    raise Refused(400, "The content is longer than its Content-Range says.")
+                    raise Refusal(400, "The content is longer than its Content-Range says.")
                 if len(waiting) >= _BLOCK:
                     block, waiting = bytes(waiting), bytearray()
                     await run_in_threadpool(_write, file, block, end)
@@ -177,7 +178,7 @@ async def _receive(request: Request, part: Path, first: int, most: int | None = 
         await run_in_threadpool(_write, file, bytes(waiting), end)
         return _Arrived(end=end + len(waiting), cut=cut)
     except OSError as error:
-        raise Refused(507, f"The local engine cannot keep the object: {error.strerror or error}.") from error
+        raise Refusal(507, f"The local engine cannot keep the object: {error.strerror or error}.") from error
     finally:
         os.close(file)
 
@@ -199,21 +200,21 @@ def _split(part: Path, content_type: str) -> dict[str, Any]:
     """Leave only the content in a file of multipart/related; what its first part says of the object."""
     found = re.search(r'boundary=(?:"([^"]+)"|([^;\s]+))', content_type)
     if not found:
-        raise Refused(400, "Malformed multipart body.")
+        raise Refusal(400, "Malformed multipart body.")
     line = b"--" + (found[1] or found[2]).encode()
     with part.open("r+b") as file:
-        head = file.read(_MOST_DESCRIPTION)
+        head = file.read(MOST_JSON)
         parts = re.match(re.escape(line) + rb"\r?\n(.*?)\r?\n\r?\n(.*?)\r?\n" + re.escape(line)
                          + rb"\r?\n(.*?)\r?\n\r?\n", head, re.DOTALL)
         file.seek(max(0, part.stat().st_size - len(line) - 16))
         end = re.search(rb"\r?\n" + re.escape(line) + rb"--\s*\Z", tail := file.read())
         if not parts or not end:
-            raise Refused(400, "Malformed multipart body.")
-        described = _described(parts[2])
+            raise Refusal(400, "Malformed multipart body.")
+        described = json_object(parts[2])
         kind = re.search(rb"(?im)^content-type:\s*(.+?)\s*$", parts[3])
         first, last = parts.end(), part.stat().st_size - len(tail) + end.start()
         if last < first:
-            raise Refused(400, "Malformed multipart body.")
+            raise Refusal(400, "Malformed multipart body.")
         for start in range(first, last, _BLOCK):
             block = os.pread(file.fileno(), min(_BLOCK, last - start), start)
             _write(file.fileno(), block, start - first)
@@ -221,50 +222,15 @@ def _split(part: Path, content_type: str) -> dict[str, Any]:
     return {**_typed(kind[1].decode(errors="replace") if kind else None), **described}
 
 
-def _described(content: bytes) -> dict[str, Any]:
-    if len(content) > _MOST_DESCRIPTION:
-        raise Refused(413, "Request body is too large.")
-    try:
-        described = json.loads(content) if content.strip() else {}
-    except (ValueError, RecursionError) as error:
-        raise Refused(400, "Parse Error") from error
-    if not isinstance(described, dict):
-        raise Refused(400, "Parse Error")
-    return described
-
-
-def _content_range(request: Request) -> tuple[int, int | None, int | None]:
-    """First and last byte and total of a Content-Range; without one the content is all there is."""
-    header = request.headers.get("content-range")
-    if header is None:
-        return 0, None, None
-    found = re.fullmatch(r"bytes (?:([0-9]{1,15})-([0-9]{1,15})|\*)/([0-9]{1,15}|\*)", header)
-    if not found:
-        raise Refused(400, f"Failed to parse Content-Range header: '{header}'")
-    total = None if found[3] == "*" else int(found[3])
-    if found[1] is None:
-        return 0, -1, total
-    first, last = int(found[1]), int(found[2])
-    if last < first or (total is not None and last >= total):
-        raise Refused(400, f"Failed to parse Content-Range header: '{header}'")
-    return first, last, total
-
-
 def _typed(content_type: str | None) -> dict[str, Any]:
     return {"contentType": content_type} if content_type else {}
 
 
-def _hashes(request: Request) -> dict[str, str]:
-    keys = {"crc32c": "crc32c", "md5": "md5Hash"}
-    given = (each.strip().partition("=") for each in request.headers.get("x-goog-hash", "").split(","))
-    return {keys[name]: value for name, _, value in given if name in keys}
-
-
 def _said(properties: Mapping[str, Any], request: Request) -> dict[str, Any]:
-    return {**said(properties), **_hashes(request)}
+    return {**said(properties), **hashes(request.headers)}
 
 
 def _named(name: object) -> str:
     if not isinstance(name, str) or not name:
-        raise Refused(400, "Required object name is missing.")
+        raise Refusal(400, "Required object name is missing.")
     return name

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ee
@@ -68,3 +71,21 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         ee.Initialize(credentials=AnonymousCredentials(), url=server.url, project=PROJECT)
         yield Running(server)
         ee.Reset()
+
+
+@pytest.fixture(scope="session")
+def asked() -> Callable[..., tuple[int, Any]]:
+    """(url, path, body, method, headers) -> status and content of the answer, JSON decoded; nothing is raised."""
+    def ask(url: str, path: str, body: Any = None, method: str | None = None,
+            headers: dict[str, str] | None = None) -> tuple[int, Any]:
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(url + path, content, headers or {}, method=method)
+        try:
+            answer = urllib.request.urlopen(request, timeout=60)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            found = answer.read()
+            return answer.status, json.loads(found) if answer.headers["Content-Type"] == "application/json" else found
+
+    return ask

@@ -1,6 +1,5 @@
 """What must not bring the engine down: odd graphs, broken files, paths out of its folder, many clients at once."""
 
-import json
 import socket
 import threading
 import time
@@ -18,29 +17,9 @@ from gee_scripts.engine.local.server import LocalServer
 
 PROJECT = "agrispec-local"
 HOME = f"projects/{PROJECT}/assets"
+PROJECT_PATH = f"/v1/projects/{PROJECT}"
 SCENE = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 5e5, 0.0, -10.0, 5.4e6), width=300, height=300)
 VALUES = np.random.default_rng(1).integers(0, 255, SCENE.shape).astype(np.uint8)
-
-
-def asked(url, path, body=None, method=None, headers=None, seconds=60):
-    """Status and content of an answer; JSON is decoded."""
-    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-    request = urllib.request.Request(url + path, method=method, data=data, headers=headers or {})
-    try:
-        with urllib.request.urlopen(request, timeout=seconds) as answer:
-            status, content, kind = answer.status, answer.read(), answer.headers["Content-Type"]
-    except urllib.error.HTTPError as error:
-        with error:
-            status, content, kind = error.code, error.read(), error.headers["Content-Type"]
-    return status, json.loads(content) if kind == "application/json" else content
-
-
-def refused(url, path, body=None, **options):
-    """The words that a request is refused with."""
-    status, answer = asked(url, f"/v1/projects/{PROJECT}{path}", body, **options)
-    assert 400 <= status < 500, answer
-    assert "Internal" not in answer["error"]["message"], answer
-    return answer["error"]["message"]
 
 
 def node(name, **arguments):
@@ -62,6 +41,31 @@ def server(tmp_path_factory):
             pixel_bands=20, export_pixels=10_000)) as server:
         AssetTree(server.root).write_image(f"{HOME}/scene", arrays={"b": VALUES}, grid=SCENE)
         yield server
+
+
+@pytest.fixture
+def refused(asked):
+    """(url, path below the project, body) -> the words that a request is refused with."""
+    def words(url, path, body=None, **options):
+        status, answer = asked(url, PROJECT_PATH + path, body, **options)
+        assert 400 <= status < 500, answer
+        assert "Internal" not in answer["error"]["message"], answer
+        return answer["error"]["message"]
+
+    return words
+
+
+@pytest.fixture
+def ended(asked):
+    """(url, name) -> an operation, done."""
+    def wait(url, name):
+        end = time.monotonic() + 60
+        while not (operation := asked(url, f"/v1/{name}")[1])["done"]:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        return operation
+
+    return wait
 
 
 ONE = node("Image.constant", value=constant(1))
@@ -94,23 +98,16 @@ MANY = node("Image.constant", value=constant(list(range(21))))
      "Request payload size exceeds the limit: 200000 bytes."),
     ("/value:compute", graph(node("Image.reduceRegion", image=ONE, reducer=node("Reducer.mean"), geometry=WORLD,
                                   scale=constant(10))), "Too many pixels in the region. Found")])
-def test_limits_are_those_of_the_server_and_said_in_the_services_words(server, path, body, words):
+def test_limits_are_those_of_the_server_and_said_in_the_services_words(server, asked, refused, ended, path, body,
+                                                                       words):
     if isinstance(body, dict) and "1" not in body["expression"]["values"]:
         body["expression"]["values"]["1"] = {"argumentReference": "x"}
     if path != "/image:export":
         assert words in refused(server.url, path, body)
         return
-    status, answer = asked(server.url, f"/v1/projects/{PROJECT}{path}", body)
+    status, answer = asked(server.url, PROJECT_PATH + path, body)
     assert status == 200
     assert words in ended(server.url, answer["name"])["error"]["message"]
-
-
-def ended(url, name):
-    end = time.monotonic() + 60
-    while not (operation := asked(url, f"/v1/{name}")[1])["done"]:
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    return operation
 
 
 STEP = {"functionDefinitionValue": {"argumentNames": ["x", "y"], "body": "1"}}
@@ -153,17 +150,17 @@ X, Y = {"argumentReference": "x"}, {"argumentReference": "y"}
     (graph(node("Number.format", number=constant(1), pattern=constant("%999999999d"))),
      "is not a valid format pattern"),
 ])
-def test_a_graph_without_an_end_ends(server, expression, words):
+def test_a_graph_without_an_end_ends(server, expression, words, refused):
     start = time.monotonic()
     assert words in refused(server.url, "/value:compute", expression)
     assert time.monotonic() - start < 20
 
 
 @pytest.mark.parametrize(("function", "first"), [("multiply", 10), ("pow", 9), ("multiply", 3e9)])
-def test_numbers_without_an_end_become_infinite(server, function, first):
+def test_numbers_without_an_end_become_infinite(server, function, first, asked):
     body = loop(200, node(f"Number.{function}", left=Y, right=Y), first)
     # JSON has no infinite numbers.
-    assert asked(server.url, f"/v1/projects/{PROJECT}/value:compute", body) == (200, {"result": None})
+    assert asked(server.url, f"{PROJECT_PATH}/value:compute", body) == (200, {"result": None})
 
 
 def area(*coordinates):
@@ -180,7 +177,7 @@ REGIONS = [WORLD, area([0, 0], [1e308, 0], [1e308, 1e308], [0, 0]), area([0, 0],
 
 @pytest.mark.parametrize("region", range(len(REGIONS)))
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:32631"])
-def test_absurd_regions_are_answered_or_refused(server, region, crs):
+def test_absurd_regions_are_answered_or_refused(server, region, crs, asked):
     shape, lonlat = REGIONS[region], node("Image.pixelLonLat")
     framed = node("Image.clipToBoundsAndScale", input=node(
         "Image.setDefaultProjection", image=lonlat, crs=constant(crs), scale=constant(10)), geometry=shape)
@@ -194,7 +191,7 @@ def test_absurd_regions_are_answered_or_refused(server, region, crs):
             "Collection", features={"arrayValue": {"values": [node("Feature", geometry=shape)]}}), **common))),
         ("/image:computePixels", graph(framed) | {"fileFormat": "NPY"}),
         ("/thumbnails", graph(framed)), ("/maps", graph(node("Image.clip", input=lonlat, geometry=shape)))]:
-        status, answer = asked(server.url, f"/v1/projects/{PROJECT}{path}", body)
+        status, answer = asked(server.url, PROJECT_PATH + path, body)
         assert status in (200, 400), answer
         assert status == 200 or "Internal" not in answer["error"]["message"], answer
 
@@ -203,30 +200,30 @@ def test_absurd_regions_are_answered_or_refused(server, region, crs):
     sized(0, 5), sized(10**18, 1), sized(1, 1) | {"affineTransform": {"scaleX": 1e-320, "scaleY": -1e-320}},
     sized(4, 4) | {"affineTransform": {"scaleX": 1e300, "scaleY": -1e300}}, sized(4, 4) | {"crsCode": "EPSG:4326"},
     sized(4, 4) | {"affineTransform": {"scaleX": 1, "shearX": 1, "scaleY": 1, "shearY": 1}}])
-def test_absurd_grids_are_answered_or_refused(server, grid):
+def test_absurd_grids_are_answered_or_refused(server, grid, asked):
     for image in (node("Image.pixelLonLat"), node("Image.load", id=constant(f"{HOME}/scene"))):
-        status, answer = asked(server.url, f"/v1/projects/{PROJECT}/image:computePixels",
+        status, answer = asked(server.url, f"{PROJECT_PATH}/image:computePixels",
                                graph(image) | {"grid": grid, "fileFormat": "NPY"})
         assert status == 200 or (status == 400 and "Internal" not in answer["error"]["message"]), answer
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1", "", "[",
                                   "localhost.:80", "169.254.169.254"])
-def test_a_foreign_host_is_refused(server, host):
+def test_a_foreign_host_is_refused(server, host, asked):
     status, answer = asked(server.url, "/$discovery/rest", headers={"Host": host})
     assert status == 403
     assert "does not answer for the host" in answer["error"]["message"]
 
 
-def test_the_page_of_another_site_reads_tiles_and_changes_nothing(server):
+def test_the_page_of_another_site_reads_tiles_and_changes_nothing(server, asked):
     evil = {"Origin": "https://evil.example", "Content-Type": "text/plain"}
-    status, answer = asked(server.url, f"/v1/projects/{PROJECT}/assets?assetId=evil", {"type": "FOLDER"}, headers=evil)
+    status, answer = asked(server.url, f"{PROJECT_PATH}/assets?assetId=evil", {"type": "FOLDER"}, headers=evil)
     assert status == 403
     assert "from pages of 'https://evil.example'" in answer["error"]["message"]
     assert asked(server.url, f"/v1/{HOME}/evil")[0] == 404
     assert asked(server.url, "/$discovery/rest", headers=evil)[0] == 200
     local = server.url.replace("127.0.0.1", "localhost")
-    assert asked(local, f"/v1/projects/{PROJECT}/value:compute", graph(constant(2)),
+    assert asked(local, f"{PROJECT_PATH}/value:compute", graph(constant(2)),
                  headers={"Origin": "http://localhost:8888"}) == (200, {"result": 2})
 
 
@@ -235,7 +232,7 @@ OUTSIDE = ["../../../etc/x", "..", "a/../../b", "/etc/passwd", "a//b", "a\\..\\b
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_no_name_leads_out_of_the_folder(server, name):
+def test_no_name_leads_out_of_the_folder(server, name, asked, refused, ended):
     outside = server.root.parent
     before = {path for path in outside.rglob("*") if server.root not in path.parents}
     quoted = urllib.parse.quote(name, safe="")
@@ -256,14 +253,14 @@ def test_no_name_leads_out_of_the_folder(server, name):
         ("/value:compute", graph(node("Image.load", id=constant(f"{HOME}/{name}"))), "POST")]:
         words = refused(server.url, path, body, method=method)
         assert str(server.root) not in words
-    status, answer = asked(server.url, f"/v1/projects/{PROJECT}/table:export",
+    status, answer = asked(server.url, f"{PROJECT_PATH}/table:export",
                            graph(ONE) | {"fileExportOptions": bucket})
     if status == 200:
         ended(server.url, answer["name"])
     assert {path for path in outside.rglob("*") if server.root not in path.parents} == before
 
 
-def test_broken_files_fail_what_reads_them_and_nothing_else(server):
+def test_broken_files_fail_what_reads_them_and_nothing_else(server, asked, refused, ended):
     tree = AssetTree(server.root)
     for name, harm in [("cut", lambda file: file.write_bytes(file.read_bytes()[:5000])),
                        ("noise", lambda file: file.write_bytes(b"II*\0" + b"\xff" * 900)),
@@ -277,7 +274,7 @@ def test_broken_files_fail_what_reads_them_and_nothing_else(server):
         source.parent.mkdir(parents=True, exist_ok=True)
         if asset.bands[0].file.exists():
             source.write_bytes(asset.bands[0].file.read_bytes())
-        _, answer = asked(server.url, f"/v1/projects/{PROJECT}/image:import", {"imageManifest": {
+        _, answer = asked(server.url, f"{PROJECT_PATH}/image:import", {"imageManifest": {
             "name": f"{HOME}/in-{name}", "tilesets": [{"sources": [{"uris": [f"gs://bucket/{name}.tif"]}]}]}})
         done = ended(server.url, answer["name"])
         assert done["metadata"]["state"] == "FAILED"
@@ -286,16 +283,16 @@ def test_broken_files_fail_what_reads_them_and_nothing_else(server):
         assert not tree.exists(f"{HOME}/in-{name}")
     (server.root / "assets" / HOME / "odd.json").write_text("{")
     assert "odd" in refused(server.url, "/assets/odd")
-    asked(server.url, f"/v1/projects/{PROJECT}:listAssets")
+    asked(server.url, f"{PROJECT_PATH}:listAssets")
     (server.root / "assets" / HOME / "odd.json").unlink()
 
 
-def test_the_queue_has_an_end(server):
+def test_the_queue_has_an_end(server, asked, ended):
     slow = loop(5e6, node("Number.add", left=X, right=Y), 0) | {"fileExportOptions": {
         "fileFormat": "CSV", "cloudStorageDestination": {"bucket": "bucket", "filenamePrefix": "slow"}}}
     names, words = [], ""
     for _ in range(20):
-        status, answer = asked(server.url, f"/v1/projects/{PROJECT}/table:export", slow)
+        status, answer = asked(server.url, f"{PROJECT_PATH}/table:export", slow)
         if status != 200:
             words = answer["error"]["message"]
             break
@@ -306,14 +303,14 @@ def test_the_queue_has_an_end(server):
     assert {ended(server.url, name)["metadata"]["state"] for name in names} == {"CANCELLED"}
 
 
-def test_forty_clients_at_once_are_all_answered(server):
+def test_forty_clients_at_once_are_all_answered(server, asked):
     answers, start = [], time.monotonic()
 
     def client(number):
         for body, path in [(graph(node("Number.add", left=constant(number), right=constant(1))), "/value:compute"),
                            (graph(node("Image.pixelLonLat")) | {"grid": sized(200, 200), "fileFormat": "NPY"},
                             "/image:computePixels"), (None, "/operations"), (None, ":listAssets")]:
-            answers.append((number, path, *asked(server.url, f"/v1/projects/{PROJECT}{path}", body)))
+            answers.append((number, path, *asked(server.url, PROJECT_PATH + path, body)))
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(40)]
     for thread in threads:
@@ -329,7 +326,7 @@ def test_forty_clients_at_once_are_all_answered(server):
 @pytest.mark.parametrize("text", [
     b"GET / HTTP/1.1\r\n\r\n", b"\x00\xff\r\n\r\n", b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     b"POST /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n"])
-def test_what_is_no_request_is_answered_below_500(server, text):
+def test_what_is_no_request_is_answered_below_500(server, text, asked):
     with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=10) as connection:
         connection.sendall(text)
         answer = connection.recv(65536)

@@ -153,25 +153,10 @@ def test_the_settings_of_the_project_are_read_and_changed():
     ee.data.updateProjectConfig(before)
 
 
-@pytest.mark.parametrize("layout", [{}, {"tiled": True, "blockxsize": 16, "blockysize": 16}])
-def test_a_geotiff_in_a_bucket_becomes_an_external_image_at_once(running, layout):
-    name = f"{running.home}/external{len(layout)}"
-    uri = running.geotiff(f"external{len(layout)}.tif", PIXELS, **layout)
-    manifest = {"name": name, "tilesets": [{"id": "t", "sources": [{"uris": [uri]}]}], "properties": {"v": 1},
-                "bands": [{"id": "x", "tilesetId": "t", "tilesetBandIndex": 1}], "startTime": "2024-05-01T00:00:00Z"}
-    assert ee.data.startExternalImageIngestion(manifest) == {"name": name}
-    asset = running.tree.get(name)
-    np.testing.assert_array_equal(running.tree.pixels(asset, ["x"])[0], PIXELS[1])
-    assert asset.properties == {"v": 1, "system:time_start": 1714521600000}
-    with pytest.raises(ee.EEException, match="Cannot overwrite asset"):
-        ee.data.startExternalImageIngestion(manifest)
-    assert ee.data.startExternalImageIngestion(manifest, allow_overwrite=True) == {"name": name}
-
-
 @pytest.mark.parametrize(("uri", "words"), [
     ("gs://bucket/x.tfrecord", "made of cloud optimized GeoTIFFs, not of gs://bucket/x.tfrecord"),
     ("gs://bucket/missing.tif", "no such object")])
-def test_other_external_images_are_refused(running, uri, words):
+def test_what_is_no_geotiff_in_a_bucket_is_refused_as_an_external_image(running, uri, words):
     with pytest.raises(ee.EEException, match=words):
         ee.data.startExternalImageIngestion({"name": f"{running.home}/no",
                                              "tilesets": [{"sources": [{"uris": [uri]}]}]})

@@ -1,7 +1,6 @@
 """The REST surface through the real client: values, pixels, features, errors, life and death of the server."""
 
 import io
-import json
 import re
 import threading
 import time
@@ -20,6 +19,7 @@ from gee_scripts.engine.local.server import LocalServer
 RNG = np.random.default_rng(3)
 CLASSES = RNG.integers(0, 9, (50, 70)).astype(np.uint8)
 SHARE = RNG.random((50, 70), dtype=np.float32)
+PROJECT_PATH = "/v1/projects/agrispec-local"
 WINDOW = (10, 20, 16, 24)  # row, column, height, width
 
 
@@ -31,7 +31,7 @@ def image(running):
     return ee.Image(name)
 
 
-def asked(grid):
+def requested(grid):
     a, b, c, d, e, f = grid.transform
     return {"crsCode": grid.crs, "dimensions": {"width": grid.width, "height": grid.height},
             "affineTransform": {"scaleX": a, "shearX": b, "translateX": c, "shearY": d, "scaleY": e, "translateY": f}}
@@ -48,20 +48,20 @@ def test_values_are_computed(image):
 def test_pixels_are_those_of_the_file_and_masked_ones_are_zero(image, running):
     row, column, height, width = WINDOW
     grid = running.grid.window(*WINDOW)
-    array = ee.data.computePixels({"expression": image, "fileFormat": "NUMPY_NDARRAY", "grid": asked(grid)})
+    array = ee.data.computePixels({"expression": image, "fileFormat": "NUMPY_NDARRAY", "grid": requested(grid)})
     assert array.dtype.names == ("crop", "share")
     assert array["crop"].dtype == np.uint8
     part = slice(row, row + height), slice(column, column + width)
     np.testing.assert_array_equal(array["crop"], CLASSES[part])
     masked = ee.data.computePixels({"expression": image.updateMask(image.select("crop").gt(4)), "bandIds": ["share"],
-                                    "fileFormat": "NUMPY_NDARRAY", "grid": asked(grid)})
+                                    "fileFormat": "NUMPY_NDARRAY", "grid": requested(grid)})
     np.testing.assert_array_equal(masked["share"], np.where(CLASSES[part] > 4, SHARE[part], 0))
 
 
 def test_pixels_outside_of_an_image_are_masked(image, running):
     grid = running.grid.window(-5, -5, 10, 10)
     array = ee.data.computePixels({"expression": image.select("crop"), "fileFormat": "NUMPY_NDARRAY",
-                                   "grid": asked(grid)})["crop"]
+                                   "grid": requested(grid)})["crop"]
     np.testing.assert_array_equal(array[5:, 5:], CLASSES[:5, :5])
     assert not array[:5].any()
     assert not array[:, :5].any()
@@ -69,7 +69,7 @@ def test_pixels_outside_of_an_image_are_masked(image, running):
 
 def test_pixels_come_as_a_geotiff_that_rasterio_places_on_the_same_grid(image, running):
     content = ee.data.computePixels({"expression": image.select("crop"), "fileFormat": "GEO_TIFF",
-                                     "grid": asked(running.grid)})
+                                     "grid": requested(running.grid)})
     with rasterio.MemoryFile(content) as memory, memory.open() as source:
         np.testing.assert_array_equal(source.read(1), CLASSES)
         assert tuple(source.transform)[:6] == running.grid.transform
@@ -84,7 +84,7 @@ def test_an_asset_gives_its_pixels(image, running):
 def test_more_pixels_than_the_service_gives_are_refused_in_its_words(image, running):
     grid = Grid(crs=running.grid.crs, transform=running.grid.transform, width=4000, height=4000)
     with pytest.raises(ee.EEException, match=r"Total request size \(80000000 bytes\) must be less than or equal"):
-        ee.data.computePixels({"expression": image, "fileFormat": "NPY", "grid": asked(grid)})
+        ee.data.computePixels({"expression": image, "fileFormat": "NPY", "grid": requested(grid)})
 
 
 def test_features_come_in_pages_of_one_result(running):
@@ -140,26 +140,11 @@ def test_a_faulty_graph_is_answered_once_with_its_reason(running):
 @pytest.mark.parametrize(("path", "status"), [
     ("/v1/projects/agrispec-local/nothing", 404), ("/nothing", 404), ("/v1/projects/agrispec-local/operations/X", 404),
     ("/v1/projects/agrispec-local:listAssets?pageToken=x", 400)])
-def test_requests_without_an_answer_are_refused_in_the_services_form(running, path, status):
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(running.url + path)
-    with caught.value as answer:
-        body = answer.read()
-    assert answer.code == status
-    assert b'"error"' in body
-    assert b'"message"' in body
-
-
-def answered(running, path, body=None, method=None):
-    """Status and decoded JSON of an answer to a request below the project."""
-    request = urllib.request.Request(f"{running.url}/v1/projects/agrispec-local{path}", method=method,
-                                     data=None if body is None else json.dumps(body).encode())
-    try:
-        with urllib.request.urlopen(request) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.load(error)
+def test_requests_without_an_answer_are_refused_in_the_services_form(running, path, status, asked):
+    found, answer = asked(running.url, path)
+    assert found == status
+    assert answer["error"]["code"] == status
+    assert answer["error"]["message"]
 
 
 ONE = {"result": "0", "values": {"0": {"functionInvocationValue": {
@@ -185,7 +170,8 @@ SMALL = {"crsCode": "EPSG:32631", "dimensions": {"width": 2, "height": 2},
      r"visualizationOptions.ranges\[0\]"),
     ("/image:computePixels", {"expression": ONE, "grid": SMALL, "visualizationOptions": {"gamma": {"value": 0}}},
      "Gamma"),
-    ("/image:export", EXPORT | {"maxPixels": 5}, "maxPixels"), ("/image:export", EXPORT | {"priority": 5}, "priority"),
+    ("/image:export", EXPORT | {"maxPixels": "x"}, "maxPixels"),
+    ("/image:export", EXPORT | {"priority": [5]}, "priority"),
     ("/image:export", EXPORT | {"expression": 5}, "expression"),
     ("/image:export", {"expression": ONE, "assetExportOptions": {"earthEngineDestination": {"name": 5}}},
      "assetExportOptions.earthEngineDestination.name"),
@@ -200,20 +186,16 @@ SMALL = {"crsCode": "EPSG:32631", "dimensions": {"width": 2, "height": 2},
         "functionName": 5, "arguments": {}}}}}}, "functionName"),
     ("/value:compute", {"expression": {"result": "0", "values": {"0": {"argumentReference": [1]}}}},
      "argumentReference")])
-def test_a_field_that_cannot_be_is_refused_by_its_name(running, path, body, named):
-    status, answer = answered(running, path, body)
+def test_a_field_that_cannot_be_is_refused_by_its_name(running, path, body, named, asked):
+    status, answer = asked(running.url, PROJECT_PATH + path, body)
     assert status == 400
     assert re.search(named, answer["error"]["message"])
     assert "Internal" not in answer["error"]["message"]
 
 
-def test_a_body_nested_without_end_is_refused(running):
-    request = urllib.request.Request(f"{running.url}/v1/projects/agrispec-local/value:compute",
-                                     data=b'{"expression":' + b"[" * 100_000)
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request)
-    with caught.value as answer:
-        assert "Invalid JSON payload" in json.load(answer)["error"]["message"]
+def test_a_body_nested_without_end_is_refused(running, asked):
+    _, answer = asked(running.url, f"{PROJECT_PATH}/value:compute", b'{"expression":' + b"[" * 100_000)
+    assert "Invalid JSON payload" in answer["error"]["message"]
 
 
 def test_answers_are_json_without_the_numbers_it_lacks(running):
@@ -226,25 +208,19 @@ def test_answers_are_json_without_the_numbers_it_lacks(running):
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-def test_maps_that_were_not_used_for_long_are_let_go_and_say_so(running):
-    _, first = answered(running, "/maps", {"expression": ONE})
-    _, second = answered(running, "/maps", {"expression": ONE})
+def test_maps_that_were_not_used_for_long_are_let_go_and_say_so(running, asked):
+    _, first = asked(running.url, f"{PROJECT_PATH}/maps", {"expression": ONE})
+    _, second = asked(running.url, f"{PROJECT_PATH}/maps", {"expression": ONE})
     for number in range(255):
-        answered(running, "/maps", {"expression": ONE})
+        asked(running.url, f"{PROJECT_PATH}/maps", {"expression": ONE})
         if number == 100:
-            with urllib.request.urlopen(f"{running.url}/v1/{first['name']}/tiles/0/0/0") as answer:
-                assert answer.status == 200
-    with urllib.request.urlopen(f"{running.url}/v1/{first['name']}/tiles/0/0/0") as answer:
-        assert answer.status == 200
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"{running.url}/v1/{second['name']}/tiles/0/0/0")
-    with caught.value as answer:
-        assert answer.code == 404
-        assert "keeps the 256 maps and thumbnails" in json.load(answer)["error"]["message"]
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"{running.url}/v1/{first['name']}/tiles/{'9' * 12}/0/0")
-    with caught.value as answer:
-        assert "the largest zoom is 30" in json.load(answer)["error"]["message"]
+            assert asked(running.url, f"/v1/{first['name']}/tiles/0/0/0")[0] == 200
+    assert asked(running.url, f"/v1/{first['name']}/tiles/0/0/0")[0] == 200
+    status, answer = asked(running.url, f"/v1/{second['name']}/tiles/0/0/0")
+    assert status == 404
+    assert "keeps the 256 maps and thumbnails" in answer["error"]["message"]
+    _, answer = asked(running.url, f"/v1/{first['name']}/tiles/{'9' * 12}/0/0")
+    assert "the largest zoom is 30" in answer["error"]["message"]
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -299,7 +275,7 @@ def test_polling_is_answered_while_all_computing_threads_are_busy(running, image
         heavy = heavy.divide(number + 2).add(heavy)
 
     def compute():
-        ee.data.computePixels({"expression": heavy, "fileFormat": "NPY", "grid": asked(grid)})
+        ee.data.computePixels({"expression": heavy, "fileFormat": "NPY", "grid": requested(grid)})
 
     threads = [threading.Thread(target=compute) for _ in range(4)]
     for thread in threads:
@@ -327,21 +303,17 @@ def test_a_stopped_server_leaves_neither_threads_nor_its_port(tmp_path):
     server.stop()  # stopping twice is harmless
 
 
-def test_stopping_does_not_wait_for_a_long_computation(tmp_path, running):
+def test_stopping_does_not_wait_for_a_long_computation(tmp_path, running, asked):
     heavy = ee.Image.pixelLonLat()
     for number in range(60):
         heavy = heavy.divide(number + 2).add(heavy)
-    grid = asked(Grid(crs="EPSG:32631", transform=(10, 0, 5e5, 0, -10, 5.4e6), width=1700, height=1700))
-    body = json.dumps({"expression": ee.serializer.encode(heavy), "fileFormat": "NPY", "grid": grid}).encode()
+    grid = requested(Grid(crs="EPSG:32631", transform=(10, 0, 5e5, 0, -10, 5.4e6), width=1700, height=1700))
+    body = {"expression": ee.serializer.encode(heavy), "fileFormat": "NPY", "grid": grid}
     server = LocalServer(tmp_path, "agrispec-local").start()
     said = []
 
     def ask():
-        try:
-            urllib.request.urlopen(f"{server.url}/v1/projects/agrispec-local/image:computePixels", body)
-        except urllib.error.HTTPError as error:
-            with error:
-                said.append(error.read())
+        said.append(asked(server.url, f"{PROJECT_PATH}/image:computePixels", body)[1])
 
     asking = threading.Thread(target=ask)
     asking.start()
@@ -350,7 +322,7 @@ def test_stopping_does_not_wait_for_a_long_computation(tmp_path, running):
     server.stop()
     asking.join()
     assert time.monotonic() - start < 3
-    assert b"The local engine was stopped." in said[0]
+    assert "The local engine was stopped." in said[0]["error"]["message"]
 
 
 def test_long_queries_that_the_client_sends_as_a_body_are_understood(running):

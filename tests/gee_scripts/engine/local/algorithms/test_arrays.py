@@ -76,6 +76,7 @@ EXAMPLES: dict[str, tuple[Callable[[], Any], Any]] = {
             [0.009999999776482582, 0.10000000149011612, 1, 10, 100, 1000]),
     "dot product": (lambda: ee.Array([1.5, 2.5]).dotProduct(ee.Array([3, 4])), 14.5),
     "byte": (lambda: ee.Array([-0.1, 0.1, 0.5, 127.1, 255.1, 255.9]).byte(), [0, 0, 1, 127, 255, 255]),
+    "other integers": (lambda: ee.Array([-1.5, -0.6, 0.49, 1.5, 1e9]).toInt16(), [-1, -1, 0, 2, 32767]),
     "byte of more": (lambda: ee.Array([-1, 255, 256]).byte(), [0, 255, 255]),
     "bits": (lambda: ee.Array.bitsToArray(5), [1, 0, 1]),
     "bits of 0": (lambda: ee.Array.bitsToArray(0), [0]),

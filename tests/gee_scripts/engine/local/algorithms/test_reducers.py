@@ -218,6 +218,35 @@ def test_a_reducer_of_pairs_over_a_neighbourhood(world: Any, name: str) -> None:
         np.testing.assert_array_equal(mask > 0, BOTH[0])
 
 
+@pytest.mark.parametrize(("graph", "expected"), [
+    (lambda: ee.List([]).reduce(ee.Reducer.count()), 0), (lambda: ee.List([0]).reduce(ee.Reducer.count()), 1),
+    (lambda: ee.List([1, None, 3]).reduce(ee.Reducer.count()), 2),
+    (lambda: ee.List([1, "", 3]).reduce(ee.Reducer.count()), 3),
+    (lambda: ee.Array([1, 0, 3]).reduce(ee.Reducer.count(), [0]), [3]),
+    (lambda: ee.Array([[1, 0, 3], [1, 2, 3]]).reduce(ee.Reducer.count(), [0]), [[2, 2, 2]]),
+    (lambda: ee.Array([[1, 0, 3], [1, 2, 3]]).reduce(ee.Reducer.count(), [1]), [[3], [3]]),
+    (lambda: ee.Array([[1, 0, 3], [1, 2, 3]]).reduce(ee.Reducer.count(), [1, 0]), [[6]])])
+def test_counts_are_those_of_the_documentations_examples(world: Any, graph: Any, expected: Any) -> None:
+    # https://developers.google.com/earth-engine/apidocs/ee-reducer-count
+    assert world.info(graph()) == expected
+
+
+def test_nothing_is_counted_and_summed_to_0_wherever_it_is_reduced(world: Any) -> None:
+    blank = images(world).select("x").map(lambda image: image.updateMask(0))
+    apart = ee.Geometry.Rectangle([600_000, 53e5, 600_050, 5_300_050], "EPSG:32631", False)
+    for reducer in (ee.Reducer.count(), ee.Reducer.sum()):
+        assert world.info(ee.List([]).reduce(reducer)) == 0
+        assert world.info(table([], []).reduceColumns(reducer, ["x"])) in ({"count": 0}, {"sum": 0})
+        assert world.info(blank.first().reduceRegion(reducer, apart, 10)) == {"x": 0}
+        for reduced in (blank.reduce(reducer), blank.toBands().reduce(reducer)):
+            (plane, mask), = raw(world, reduced).values()
+            assert mask is None
+            assert not plane.any()
+    (_, mask), = raw(world, blank.reduce(ee.Reducer.mean())).values()
+    assert mask is not None
+    assert not mask.any()
+
+
 def test_outputs_have_the_documented_names(world: Any) -> None:
     collection = images(world)
     assert world.value(collection.reduce(ee.Reducer.linearFit())).names == ["scale", "offset"]

@@ -88,6 +88,17 @@ def test_whole_pixels_are_reduced_as_numpy_does(world: Any, plane: np.ndarray, r
     np.testing.assert_allclose(world.pixels(image, THREE)["a"], np.apply_along_axis(of, -1, blocks), rtol=1e-5)
 
 
+def test_medians_lie_between_two_of_an_even_number_of_pixels_and_weigh_parts_of_them(world: Any, plane: np.ndarray,
+                                                                                     ) -> None:
+    six = Grid(crs=UTM, transform=(60.0, 0.0, 500010.0, 0.0, -90.0, 5399990.0), width=6, height=4)
+    image = ee.Image("own").reduceResolution(ee.Reducer.median())
+    blocks = plane[:, :12].astype(float).reshape(4, 3, 6, 2).swapaxes(1, 2).reshape(4, 6, 6)
+    np.testing.assert_allclose(world.pixels(image, six)["a"], np.median(blocks, axis=-1))
+    metres = plane.repeat(30, 0).repeat(30, 1)[15:15 + 300, 20:20 + 300].astype(float)
+    ground = metres.reshape(4, 75, 4, 75).swapaxes(1, 2).reshape(4, 4, -1)
+    np.testing.assert_allclose(world.pixels(image, ODD)["a"], np.median(ground, axis=-1))
+
+
 def test_parts_of_pixels_count_by_their_share(world: Any, plane: np.ndarray) -> None:
     found = world.pixels(ee.Image("own").reduceResolution(ee.Reducer.mean()), ODD)["a"]
     # Each metre of the ground counts once.

@@ -53,6 +53,20 @@ def test_numbers_compute_and_are_formatted_as_printf_does(world: Any) -> None:
         world.value(three.format("%d%d"))
 
 
+@pytest.mark.parametrize("name", ["byte", "uint8", "int8", "uint16", "int16", "short", "uint32", "int32", "int"])
+def test_numbers_lose_their_fractions_and_stay_within_the_type_as_documented(world: Any, name: str) -> None:
+    # https://developers.google.com/earth-engine/apidocs/ee-number-tobyte, and the pages of the other types
+    limits = np.iinfo({"byte": "uint8", "short": "int16", "int": "int32"}.get(name, name))
+    for method in (name, f"to{name.capitalize()}"):
+        def cast(number: float, method: str = method) -> Any:
+            return world.value(getattr(ee.Number(number), method)())
+
+        assert cast(100) == 100
+        assert cast(1.7) == 1
+        assert cast(int(limits.max) + 12345) == limits.max
+        assert cast(int(limits.min) - 12345) == limits.min
+
+
 def test_lists_do_what_pythons_do(world: Any) -> None:
     one = ee.List([3, 1, 2, 1])
     for graph, expected in [(one.sort(), [1, 1, 2, 3]), (one.distinct(), [3, 1, 2]), (one.reverse(), [1, 2, 1, 3]),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ee import _cloud_api_utils
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,30 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st
     {"assetExportOptions": {"pyramidingPolicyOverrides": {"crop": "MODE"}}}])
 def test_what_the_service_takes_passes_as_it_is(request_: dict[str, Any]) -> None:
     assert checked(request_) == request_
+
+
+@pytest.mark.parametrize("name", ["gamma", "opacity"])
+@pytest.mark.parametrize("number", [0.5, 2, "1.5"])
+def test_a_number_stands_as_it_is_or_wrapped_as_the_client_does(name: str, number: Any) -> None:
+    # https://developers.google.com/earth-engine/reference/rest/v1/VisualizationOptions: "gamma": number
+    wrapped = {"visualizationOptions": {name: {"value": number}}}
+    assert checked({"visualizationOptions": {name: number}}) == checked(wrapped) == wrapped
+    with pytest.raises(Refusal, match=f"'visualizationOptions.{name}': 'red' is not a number"):
+        checked({"visualizationOptions": {name: "red"}})
+
+
+@pytest.mark.parametrize("name", ["maxPixels", "priority", "maxWorkers", "maxVertices"])
+def test_whole_numbers_of_exports_stand_as_they_are_or_wrapped(name: str) -> None:
+    # https://developers.google.com/earth-engine/reference/rest/v1/projects.image/export
+    assert checked({name: "100"}) == checked({name: {"value": "100"}}) == {name: {"value": "100"}}
+    with pytest.raises(Refusal, match=f"'{name}': '-1' is not an integer of 0 or more"):
+        checked({name: -1})
+
+
+def test_the_client_wraps_gamma() -> None:
+    sent = _cloud_api_utils.convert_to_visualization_options({"gamma": "1.5"})
+    assert sent == {"gamma": {"value": 1.5}}
+    assert checked({"visualizationOptions": sent}) == {"visualizationOptions": sent}
 
 
 def test_null_is_as_good_as_absent() -> None:

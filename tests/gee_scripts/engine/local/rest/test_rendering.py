@@ -134,6 +134,8 @@ def test_opacity_is_an_option_of_requests(world: Any) -> None:
     found = picture(bands, world.grid, {"opacity": 0.5, "gamma": 1})
     assert (found[:3] == 100).all()
     assert (found[3] == 128).all()
+    wrapped = picture(bands, world.grid, {"opacity": {"value": 0.5}, "gamma": {"value": 1}})
+    np.testing.assert_array_equal(wrapped, found)
     outside = picture(bands, world.grid.window(-100, -100, 4, 4), {})
     assert not outside.any()
     content, kind = encoded(found, "JPEG")

@@ -15,8 +15,10 @@ from google.api_core import exceptions
 from google.cloud import storage
 
 from agrispec.formats.asset_tree import AssetTree
+from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.server import LocalServer
-from gee_scripts.engine.local.storage.object_store import ObjectStore, Preconditions, Refused
+from gee_scripts.engine.local.storage.object_store import ObjectStore
+from gee_scripts.engine.local.storage.objects import Preconditions
 
 KIB = 1024
 RNG = np.random.default_rng(7)
@@ -200,7 +202,7 @@ def test_of_many_who_replace_the_version_they_saw_one_wins(tmp_path):
         try:
             store.put("mine", "a", part, {}, Preconditions(generation=seen))
             outcomes.append(200)
-        except Refused as refused:
+        except Refusal as refused:
             outcomes.append(refused.code)
 
     threads = [threading.Thread(target=write) for _ in range(6)]
@@ -386,7 +388,7 @@ def test_one_of_many_writers_of_a_new_object_wins_whoever_they_are(tmp_path):
         part.write_bytes(bytes([number]) * 1000)
         try:
             wins.append((store.put("mine", "a", part, {}, Preconditions(generation=0)), number))
-        except Refused as refused:
+        except Refusal as refused:
             codes.append(refused.code)
 
     for _ in range(20):

@@ -11,7 +11,7 @@ import pytest
 from agrispec.errors import DataError
 from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.operations.journal import Journal
-from gee_scripts.engine.local.operations.tasks import Tasks
+from gee_scripts.engine.local.operations.queue import TaskQueue
 
 CONCURRENT_TASKS = Limits().concurrent_tasks
 
@@ -19,7 +19,7 @@ CONCURRENT_TASKS = Limits().concurrent_tasks
 @pytest.fixture
 def tasks(tmp_path):
     journal = Journal(tmp_path)
-    tasks = Tasks("agrispec-local", Limits(), journal)
+    tasks = TaskQueue("agrispec-local", Limits(), journal)
     yield tasks
     tasks.close()
     journal.close()
@@ -152,7 +152,7 @@ def test_what_a_task_was_to_do_is_let_go_when_it_is_over(tasks, fails):
 
 def test_closing_leaves_no_thread(tmp_path):
     before, journal = threading.active_count(), Journal(tmp_path)
-    tasks = Tasks("agrispec-local", Limits(), journal)
+    tasks = TaskQueue("agrispec-local", Limits(), journal)
     submit(tasks, "EXPORT_IMAGE", "", work(wait=threading.Event()))
     tasks.close()
     journal.close()

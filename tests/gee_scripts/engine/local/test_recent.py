@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gee_scripts.engine.local.rest.recent import Recent
+from gee_scripts.engine.local.recent import Recent
 
 
 @given(most=st.integers(1, 5), asked=st.lists(st.tuples(st.booleans(), st.integers(0, 8)), max_size=40))
