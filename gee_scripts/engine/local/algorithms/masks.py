@@ -45,7 +45,10 @@ def as_mask(band: Band) -> Node:
 
 def _values_as_mask(values: Array, mask: Mask) -> Mask:
     if values.dtype.kind == "f":
-        meant = np.clip(np.nan_to_num(values), 0, 1).astype(np.float32)
+        # Most masks made by arithmetic are whole all the same: those are bool, which nothing has to weigh by.
+        meant = values >= 1
+        if not (meant | ~(values > 0)).all():
+            meant = np.clip(np.nan_to_num(values), 0, 1).astype(np.float32)
     else:
         meant = values if values.dtype.kind == "b" else values > 0
     return smaller(np.asarray(meant), seen(mask))
