@@ -87,7 +87,7 @@ class Service:
             if time.monotonic() > end:
                 raise _TimedOut
 
-        GO_ON.set(go_on)
+        before = GO_ON.set(go_on)
         try:
             pages = checked({name: value for name, value in call.query.items() if name.startswith("page")})
             return answer(replace(call, query={**call.query, **pages}, body=checked(call.body)))
@@ -101,6 +101,8 @@ class Service:
             raise Refusal(400, f"Request lacks the field {error}.") from error
         except MemoryError as error:
             raise Refusal(400, "User memory limit exceeded.") from error
+        finally:
+            GO_ON.reset(before)
 
     def close(self) -> None:
         """Stop what is under way, tasks and answers, at their next array; then let the folder go."""
