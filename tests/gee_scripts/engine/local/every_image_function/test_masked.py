@@ -151,3 +151,12 @@ def test_a_reducer_takes_a_masked_pixel_for_one_that_is_not_there(every, reducer
     whole = [every.replace(kind, seed=seed).on(every.AROUND) for seed in range(4)]
     assert every.alike(found, every.over_stack(made, whole), ~INNER)
     assert every.alike(found, every.over_stack(made, [whole[0], *whole[2:]]), INNER)
+
+
+@pytest.mark.parametrize(("name", "place"), [("first", 0), ("last", 1)])
+def test_the_first_of_arrays_is_the_first_that_is_not_masked(every, name, place):
+    draws = [every.replace(every.VECTOR, seed=seed) for seed in range(2)]
+    images = [draw.on(every.AROUND, hole=HOLE if number == place else None) for number, draw in enumerate(draws)]
+    found = every.over_stack(every.made(f"Reducer.{name}"), images)[0, f"a_{name}"]
+    one, other = (np.stack(draws[number].planes(every.AROUND), -1)[8:16, 8:16] for number in (place, 1 - place))
+    np.testing.assert_array_equal(np.stack(found.ravel()).reshape(8, 8, 4), np.where(INNER[..., None], other, one))
