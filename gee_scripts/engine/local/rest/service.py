@@ -26,10 +26,10 @@ from gee_scripts.engine.local.rest.calls import Answer, Answers, Call
 from gee_scripts.engine.local.rest.discovery import Route
 from gee_scripts.engine.local.rest.fields import checked
 from gee_scripts.engine.local.rest.maps import MapRoutes
+from gee_scripts.engine.local.rest.named_requests import NamedRequests
 from gee_scripts.engine.local.rest.operations import OperationRoutes
 from gee_scripts.engine.local.rest.paging import Results
 from gee_scripts.engine.local.rest.pixels import PixelRoutes
-from gee_scripts.engine.local.rest.stored import Stored
 from gee_scripts.engine.local.rest.tables import TableRoutes
 from gee_scripts.engine.local.rest.values import ValueRoutes
 
@@ -60,12 +60,12 @@ class Service:
         self._limits = limits
         self._queue = TaskQueue(project, limits, self.journal)
         self._closing = threading.Event()
-        catalog, assets, stored = TreeCatalog(self.tree), Assets(self.tree), Stored()
+        catalog, assets, named = TreeCatalog(self.tree), Assets(self.tree), NamedRequests()
         results = Results(catalog)
         operations = OperationRoutes(self.tree, catalog, assets, self._queue, limits)
         self._answers: Answers = {
             **ValueRoutes(catalog, results, limits).answers, **PixelRoutes(self.tree, catalog, limits).answers,
-            **MapRoutes(catalog, stored, limits).answers, **TableRoutes(catalog, results, stored).answers,
+            **MapRoutes(catalog, named, limits).answers, **TableRoutes(catalog, results, named).answers,
             **AssetRoutes(self.tree, assets).answers, **operations.answers}
         self._queue.resume(operations.work_again)
 
