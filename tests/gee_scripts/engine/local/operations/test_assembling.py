@@ -89,6 +89,21 @@ def test_the_file_holds_the_pyramid_of_the_whole_image(tmp_path: Path, policy: s
         np.testing.assert_array_equal(found, expected)
 
 
+def test_the_pyramid_of_many_bands_is_made_of_parts_and_is_the_same(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    arrays = {f"b{i}": rng.integers(0, 200, GRID.shape).astype(np.uint8) for i in range(20)}
+    tree = AssetTree(tmp_path)
+    written(tree, arrays, {}, dict.fromkeys(arrays, "MAX"))
+    file, = {band.file for band in tree.get(f"{HOME}/a").bands}
+    for level in range(1, last_level(GRID) + 1):
+        side = 2**level
+        with rasterio.open(file, overview_level=level - 1) as source:
+            found = source.read()
+        for plane, values in zip(found, arrays.values(), strict=True):
+            padded = np.pad(values, [(0, -size % side) for size in values.shape])
+            np.testing.assert_array_equal(plane, padded.reshape(plane.shape[0], side, -1, side).max(axis=(1, 3)))
+
+
 def test_masked_pixels_get_a_value_that_the_last_tile_does_not_use(tmp_path: Path) -> None:
     """0 is free until the last pixel, and the ends of the type are taken: known only when all was written."""
     values = np.full(GRID.shape, 255, np.uint8)
