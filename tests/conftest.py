@@ -1,8 +1,10 @@
 """What every test shares: deterministic Hypothesis, the real data where it is, and a tiny season."""
 
+import http.server
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -35,6 +37,38 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("AGRISPEC_TEST_DATA is not set: tests on real data are left out")
     return Path(folder)
+
+
+class Listener:
+    """A server of somebody else on loopback, `url`, until it is stopped."""
+
+    def __init__(self, handler: type[http.server.BaseHTTPRequestHandler]) -> None:
+        handler.log_message = lambda *words: None
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+            self._server.server_close()
+
+
+@pytest.fixture
+def listening():
+    """What handles requests, a class of `http.server` -> its `Listener`, stopped after the test."""
+    listeners = []
+
+    def listen(handler):
+        listeners.append(Listener(handler))
+        return listeners[-1]
+
+    yield listen
+    for listener in listeners:
+        listener.stop()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@
     root/assets/projects/P/assets/maps/catalog.json              FOLDER, a STAC Catalog
     root/buckets/BUCKET/OBJECT                                   gs://BUCKET/OBJECT
 
+The item of an external image names objects (gs://BUCKET/OBJECT#GENERATION) in place of GeoTIFFs beside it.
 The file that describes an asset is written last, so an asset is seen whole or not at all. Names that begin
 with a dot are unfinished. STAC: https://github.com/radiantearth/stac-spec/tree/v1.1.0
 """

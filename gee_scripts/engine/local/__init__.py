@@ -7,6 +7,8 @@ From the bottom up, each package importing only those above it in this list:
 * `assets`: the asset tree, and what graphs load from it (`assets.catalog.Catalog`).
 * `language`: a serialised graph to a value (`language.evaluate`), a value to JSON (`language.encode`);
   `algorithms`: what the graph may call, one family a module.
-* `operations`: exports and ingestions; `storage`: Cloud Storage over a folder.
-* `rest` and `server`: the routes, and the port they are served on; `refusals` and `limits` are theirs and everyone's.
+* `operations`: exports and ingestions (a `tasks.Task` in a `queue.TaskQueue`, remembered by a `journal.Journal`);
+  `storage`: Cloud Storage over a folder (an `object_store.ObjectStore` behind `storage_api`).
+* `rest`: the routes, in modules named after what they answer, told and found by `discovery`; `server`: the port they
+  are served on. `refusals`, `limits`, `times` and `recent` are theirs and everyone's.
 """

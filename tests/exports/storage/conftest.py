@@ -5,7 +5,6 @@ import http.client
 import http.server
 import json
 import re
-import threading
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +33,7 @@ class Fault:
 class Proxy:
     """Passes requests on to `url` and answers back, but for `faults`; keeps the lines and tokens it saw."""
 
-    def __init__(self, url):
+    def __init__(self, url, listening):
         self.faults, self.lines, self.tokens = [], [], set()
         proxy, host = self, url.removeprefix("http://")
 
@@ -96,26 +95,14 @@ class Proxy:
                 self.wfile.write(content[:sent])
                 self.close_connection = sent is not None or self.close_connection
 
-            def log_message(self, *arguments):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
+        listener = listening(Handler)
+        self.url, self.stop = listener.url, listener.stop
 
     def fail(self, line, kind, times=1, body=None):
         self.faults.append(Fault(line, kind, times, body))
 
     def count(self, line):
         return sum(bool(re.search(line, each)) for each in self.lines)
-
-    def stop(self):
-        if self.thread.is_alive():
-            self.server.shutdown()
-            self.thread.join()
-            self.server.server_close()
 
 
 class Account(Credentials):
@@ -145,9 +132,9 @@ def engine(tmp_path_factory):
 
 
 @pytest.fixture
-def cloud(engine, monkeypatch):
+def cloud(engine, listening, monkeypatch):
     """The proxy, with the name and the folder of a bucket of the test alone."""
-    proxy = Proxy(engine.url)
+    proxy = Proxy(engine.url, listening)
     proxy.bucket = f"mine-{uuid.uuid4().hex}"
     proxy.folder = engine.root / "buckets" / proxy.bucket
     proxy.folder.mkdir(parents=True)

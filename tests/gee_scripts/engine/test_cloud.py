@@ -7,7 +7,6 @@ is the embedded engine. So the real credentials code and the real client run, an
 import http.server
 import json
 import socket
-import threading
 import urllib.parse
 
 import ee
@@ -26,7 +25,7 @@ ACCOUNT = "tester@agrispec-local.iam.gserviceaccount.com"
 
 
 @pytest.fixture
-def token_server():
+def token_server(listening):
     """A token server on loopback; its `asked` lists the forms of the requests."""
     asked = []
 
@@ -40,17 +39,9 @@ def token_server():
             self.end_headers()
             self.wfile.write(answer)
 
-        def log_message(self, *arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tokens)
+    server = listening(Tokens)
     server.asked = asked
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    return server
 
 
 def write_key(path, token_uri):
@@ -62,7 +53,7 @@ def write_key(path, token_uri):
 
 
 def test_a_service_account_signs_in_and_its_graphs_are_computed(tmp_path, token_server, tiny, monkeypatch):
-    write_key(tmp_path / "key.json", f"http://127.0.0.1:{token_server.server_port}/token")
+    write_key(tmp_path / "key.json", f"{token_server.url}/token")
     with LocalServer(tiny.home / "landscape", "agrispec-local") as server:
         monkeypatch.setattr(cloud, "HIGH_VOLUME", server.url)
         service = Service(name="cloud", project="agrispec-local", service_account_key="key.json")
@@ -97,7 +88,7 @@ def test_a_key_file_that_is_no_key_is_a_usage_error_that_names_it(tmp_path, cont
 
 
 def test_a_service_that_does_not_answer_is_unreachable(tmp_path, token_server, monkeypatch):
-    write_key(tmp_path / "key.json", f"http://127.0.0.1:{token_server.server_port}/token")
+    write_key(tmp_path / "key.json", f"{token_server.url}/token")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         monkeypatch.setattr(cloud, "HIGH_VOLUME", f"http://127.0.0.1:{free.getsockname()[1]}")

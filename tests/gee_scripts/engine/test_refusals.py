@@ -6,7 +6,6 @@ A small relay stands before the embedded engine and answers some requests itself
 import http.server
 import json
 import re
-import threading
 import urllib.error
 import urllib.request
 
@@ -27,7 +26,7 @@ HOME = "projects/agrispec-local/assets"
 class Relay:
     """Hands requests on; `answers` maps a regular expression of "METHOD path" to (status, message)."""
 
-    def __init__(self, target):
+    def __init__(self, target, listening):
         self.answers = {}
         relay = self
 
@@ -56,28 +55,15 @@ class Relay:
                 self.end_headers()
                 self.wfile.write(content)
 
-            def log_message(self, *arguments):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
-
-    def stop(self):
-        if self.thread.is_alive():
-            self.server.shutdown()
-            self.thread.join()
-            self.server.server_close()
+        listener = listening(Handler)
+        self.url, self.stop = listener.url, listener.stop
 
 
 @pytest.fixture
-def relay(tiny):
+def relay(tiny, listening):
     runs.open(tiny.home)
     with LocalServer(tiny.home / "landscape", "agrispec-local") as server:
-        relay = Relay(server.url)
-        yield relay
-        relay.stop()
+        yield Relay(server.url, listening)
 
 
 @pytest.fixture

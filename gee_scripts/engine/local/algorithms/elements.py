@@ -7,6 +7,7 @@ from typing import Any
 
 from gee_scripts.engine.local.language.promotion import Mismatch, promoted
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.rasters.domains import Projection
 from gee_scripts.engine.local.values import (
     SYSTEM_INDEX,
     TIME_START,
@@ -120,9 +121,13 @@ def id_(element: Any) -> Any:
 
 
 @algorithm("Element.geometry", "Feature.geometry", "Image.geometry")
-def geometry(element: Any, error: Any, projection: Any, geodesics: Any) -> Geometry | None:
-    """The geometry of a feature, the footprint of an image."""
-    return geometry_of(element)
+def geometry(element: Any, error: Any, projection: Projection | None, geodesics: bool | None) -> Geometry | None:
+    """The geometry of a feature, the footprint of an image, in a projection if one is given."""
+    found = geometry_of(element)
+    if found is None or (projection is None and geodesics is None):
+        return found
+    crs = projection.crs if projection else found.crs
+    return Geometry(found.to(crs), crs, found.geodesic if geodesics is None else geodesics)
 
 
 @algorithm("Image.date")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gee_scripts.engine.local.algorithms.arithmetic import combined, divided, quotient, widest
 from gee_scripts.engine.local.algorithms.bands import select
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, PixelType, seen, smaller
+from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, PixelType, smaller
 from gee_scripts.engine.local.values import Image
 
 Array = NDArray[Any]
@@ -62,7 +62,7 @@ def remap(image: Image, old: list[Any], new: list[Any], default: Any, name: str 
 
     mask = band.mask
     if fill is None:
-        mask = Apply(lambda found, known: smaller(np.asarray(found[1]), seen(known)), (places, band.mask))
+        mask = Apply(lambda found, known: smaller(np.asarray(found[1]), known), (places, band.mask))
     return image.with_bands([Band(name="remapped", type=PixelType(dtype), projection=band.projection,
                                   composite=band.composite, values=Apply(value, (places,)), mask=mask)])
 

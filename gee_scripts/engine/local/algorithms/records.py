@@ -198,6 +198,9 @@ def _fitted(part: Part, columns: Sequence[Array], share: Array) -> Sequence[Any]
     with np.errstate(all="ignore"):
         if arrays:
             columns = [_stacked(part, column) for column in columns]
+            if columns[0].ndim != 2:
+                raise AlgorithmError(f"Reducer.{part.kind} takes 1-D arrays, not arrays of {columns[0].ndim - 1} "
+                                     "dimensions", mend="make an array of the bands by toArray first")
         elif part.kind in ("min", "max"):
             # Other inputs keep their type.
             place = (np.argmin if part.kind == "min" else np.argmax)(columns[0])

@@ -167,7 +167,7 @@ def _regression(kind: str, inputs: int, others: int, *numbers: float) -> Part:
     return part_of(kind, inputs + others, (inputs, others, *numbers))
 
 
-@algorithm("Reducer.toList", lacks="Not per pixel with optional inputs.")
+@algorithm("Reducer.toList", lacks="Not per pixel with optional inputs, nor of arrays.")
 def to_list(size: int | None, optional: int) -> Reducer:
     """The inputs, or tuples of them."""
     return Reducer((part_of("toList", size or 1, () if size is None else (size,), optional=optional),))

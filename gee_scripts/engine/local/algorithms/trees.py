@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from agrispec.kernels import compiled
 from gee_scripts.engine.local.language.registry import AlgorithmError
 
-_LINE = re.compile(r"\s*(\d+)\)\s*(.*?)\s*$")
-_SPLIT = re.compile(r"(?P<name>.+?)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s+"
-                    r"(?P<rest>.*)$")
+# They find their parts in one pass: a line may be as long as a request.
+_LINE = re.compile(r"\s*(\d{1,18})\)(.*)$")
+_SPLIT = re.compile(r"(?P<name>[^<>]+)(?P<sign><=|>=|<|>)\s*"
+                    r"(?P<limit>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s+(?P<rest>.*)$")
 _OPPOSITE = {"<": ">=", ">=": "<", "<=": ">", ">": "<="}
 
 
@@ -142,7 +143,7 @@ def _trees(text: str) -> list[dict[int, _Written]]:
         found = _LINE.match(line)
         if found is None:
             continue
-        number, rest = int(found[1]), found[2]
+        number, rest = int(found[1]), found[2].strip()
         if number == 1:
             trees.append({})
         if not trees:
@@ -157,7 +158,8 @@ def _written(text: str, line: str) -> _Written:
     leaf = text.endswith("*")
     text = text.rstrip("* ").strip()
     # Probabilities of the classes come last.
-    text = re.sub(r"\s*\([^()]*\)$", "", text)
+    if text.endswith(")") and "(" in text:
+        text = text[:text.rindex("(")].rstrip()
     if text.startswith("root"):
         split, rest = None, text[4:]
     else:

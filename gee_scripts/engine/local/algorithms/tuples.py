@@ -29,12 +29,14 @@ def together(reducer: Reducer) -> bool:
 
 def dimensions(part: Part, of: int) -> tuple[int, ...]:
     """Rank of the arrays in each output, for inputs of rank `of`."""
+    if part.kind in ("first", "last"):
+        return (of,)
     if part.kind == "toList":
         return (2 if part.numbers else 1,)
     if part.kind == "fixedHistogram":
         return (2,)
     if part.inner is not None:
-        inner = [rank for one in part.inner.parts for rank in dimensions(one, 0)]
+        inner = [rank for one in part.inner.parts for rank in dimensions(one, of if part.kind == "repeat" else 0)]
         return tuple(rank + (1 if part.kind == "repeat" else of) for rank in inner)
     return regressions.DIMENSIONS.get(part.kind, (0,) * len(part.outputs))
 
@@ -71,12 +73,12 @@ def reduced(part: Part, columns: Sequence[Array], shares: Sequence[Array], ranks
         around = tuple(range(there.ndim, there.ndim + ranks[0]))
         wide = np.broadcast_to(np.expand_dims(share, around), columns[0].shape)
         return _parts(part.inner, columns, [wide] * len(columns), [0] * len(columns))[0], number > 0
-    if part.kind == "toList":
-        return [_lists(part, columns, there)], number > 0
     vectors = part.kind in ("covariance", "centeredCovariance")
     if ranks[0] != 1 if vectors else (any(ranks) and part.kind not in ("count", "first", "last")):
         raise AlgorithmError(f"Reducer.{part.kind} takes {'1-D arrays' if vectors else 'numbers'}, not arrays of "
                              f"{max(ranks)} dimensions", mend="use Reducer.forEachElement, or arrayGet first")
+    if part.kind == "toList":
+        return [_lists(part, columns, there)], number > 0
     if regressions.several(part):
         fitted = regressions.fitted(part, columns, share if part.weighted else there)
         return list(fitted), number >= regressions.least(part)

@@ -246,19 +246,19 @@ def _planes(file: File, indexes: tuple[int, ...], grid: Grid, pyramids: tuple[Py
             dtypes: tuple[np.dtype[Any], ...]) -> list[NDArray[Any]]:
     if found.window is None:
         return [found.taken(None, dtype) for dtype in dtypes]
-    places = [index + 1 for index in indexes]
     # The level that is read; coarser ones are made of it.
     below = min(found.level, *(pyramid.stored for pyramid in pyramids))
 
-    def read(row: int, column: int, height: int, width: int) -> NDArray[Any]:
+    def read(window: tuple[int, ...], bands: Sequence[int]) -> NDArray[Any]:
+        row, column, height, width = window
         with _opened(file, below) as source:
-            planes: NDArray[Any] = source.read(places, window=Window(column, row, width, height))
+            planes: NDArray[Any] = source.read([band + 1 for band in bands], window=Window(column, row, width, height))
         return planes
 
     try:
-        blocks = read(*found.window) if found.level == below else [
-            block(lambda *window, place=place: read(*window)[place], at_level(grid, below), found.window,
-                  found.level - below, pyramid) for place, pyramid in enumerate(pyramids)]
+        blocks = read(found.window, indexes) if found.level == below else [
+            block(lambda *window, index=index: read(window, (index,))[0], at_level(grid, below), found.window,
+                  found.level - below, pyramid) for index, pyramid in zip(indexes, pyramids, strict=True)]
     except RasterioError as error:
         raise _unreadable(file, str(error.__cause__ or error)) from error
     return [found.taken(plane.astype(dtype, copy=False), dtype) for plane, dtype in zip(blocks, dtypes, strict=True)]

@@ -73,6 +73,9 @@ def algorithm(*names: str, catalog: bool = False, lacks: str = "", differs: str 
     """Decorates the implementation of one algorithm, or of several that are synonyms; see `Entry`."""
 
     def register(function: Implementation) -> Implementation:
+        twice = IMPLEMENTED.keys() & names
+        if twice:
+            raise ValueError(f"implemented twice: {', '.join(sorted(twice))}")
         entry = Entry(function=function, catalog=catalog, lacks=lacks, differs=differs, source=source)
         IMPLEMENTED.update(dict.fromkeys(names, entry))
         return function

@@ -7,7 +7,7 @@ turns out to be a value, they are copied with another one. Then the pyramids are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,9 @@ from agrispec.grid import Grid
 from gee_scripts.engine.local.images.pixels import TILE, Pixels
 from gee_scripts.engine.local.rasters.nodata import Unused
 from gee_scripts.engine.local.rasters.pyramids import Pyramid, at_level, coarser, last_level
+
+# Pixels of all bands of which levels are made at once, unless one pixel of the last level is made of more.
+_MOST = 2**22
 
 Dtypes = Mapping[str, np.dtype[Any]]
 
@@ -155,8 +158,10 @@ def write_levels(base: Path, grid: Grid, names: Sequence[str], dtype: np.dtype[A
     if last == 0:
         return []
     paths = [base.with_name(f"{base.stem}-level{level}.tif") for level in range(1, last + 1)]
-    # Parts begin a pixel of every level, and a tile of most.
-    side = max(2**last, 4 * TILE)
+    # Parts begin a pixel of every level and a tile of the finest.
+    side = max(2**last, TILE)
+    while (2 * side)**2 * len(names) <= _MOST:
+        side *= 2
     with ExitStack() as stack:
         source = stack.enter_context(geotiff.reading(base))
         writers = [stack.enter_context(geotiff.writing(path, at_level(grid, level), dtype, names, compress=False))
@@ -164,11 +169,7 @@ def write_levels(base: Path, grid: Grid, names: Sequence[str], dtype: np.dtype[A
         for row, column, part in grid.tiles(side):
             between()
             planes = source.pixels((row, column, part.height, part.width))
-            for level, (write, found) in enumerate(zip(writers, _levels(planes, last, pyramid), strict=True), 1):
-                write(row // 2**level, column // 2**level, found)
+            found = [list(coarser(plane, last, pyramid)) for plane in planes]
+            for level, write in enumerate(writers, 1):
+                write(row // 2**level, column // 2**level, np.stack([levels[level - 1] for levels in found]))
     return paths
-
-
-def _levels(planes: NDArray[Any], last: int, pyramid: Pyramid) -> Iterator[NDArray[Any]]:
-    for each in zip(*(coarser(plane, last, pyramid) for plane in planes), strict=True):
-        yield np.stack(each)

@@ -21,7 +21,7 @@ from gee_scripts.engine.local.rasters.domains import Domain, Points, Projection
 Array = NDArray[Any]
 _TOP = 256
 # Pixels of the finest level that are held at once.
-_MOST = 2**23
+_MOST = 2**21
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +73,18 @@ def block(read: Callable[[int, int, int, int], Array], grid: Grid, window: tuple
     """
     row, column, height, width = window
     side = 2**level
-    right = min((column + width) * side, grid.width)
-    step = max(_MOST // (width * side * side), 1)
+    # Parts of at most that many pixels of the finest level; one of this level at least.
+    across = max(min(_MOST // side**2, width), 1)
+    down = max(_MOST // (across * side**2), 1)
     strips = []
-    for first in range(row, row + height, step):
-        top, bottom = first * side, min(min(first + step, row + height) * side, grid.height)
-        *_, found = coarser(read(top, column * side, bottom - top, right - column * side), level, pyramid)
-        strips.append(found)
+    for first in range(row, row + height, down):
+        top, bottom = first * side, min(min(first + down, row + height) * side, grid.height)
+        parts = []
+        for begin in range(column, column + width, across):
+            left, right = begin * side, min(min(begin + across, column + width) * side, grid.width)
+            *_, found = coarser(read(top, left, bottom - top, right - left), level, pyramid)
+            parts.append(found)
+        strips.append(np.concatenate(parts, axis=1))
     return np.concatenate(strips)
 
 

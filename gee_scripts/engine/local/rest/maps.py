@@ -15,8 +15,8 @@ from gee_scripts.engine.local.recent import Recent
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.rest import rendering
 from gee_scripts.engine.local.rest.calls import Answer, Answers, Call, File
+from gee_scripts.engine.local.rest.named_requests import NamedRequests
 from gee_scripts.engine.local.rest.pixels import rendered
-from gee_scripts.engine.local.rest.stored import Stored
 from gee_scripts.engine.local.values import Image
 
 # Images kept between tiles.
@@ -31,9 +31,9 @@ _TILE = 256
 class MapRoutes:
     """Images that are asked for piece by piece, by the name they were given."""
 
-    def __init__(self, catalog: Catalog, stored: Stored, limits: Limits) -> None:
+    def __init__(self, catalog: Catalog, named: NamedRequests, limits: Limits) -> None:
         self._catalog = catalog
-        self._stored = stored
+        self._named = named
         self._limits = limits
         self._images: Recent[str, Image] = Recent(_KEPT)
 
@@ -47,7 +47,7 @@ class MapRoutes:
     def _create(self, kind: str, call: Call) -> Answer:
         """Keep a request; its graph is evaluated once now, so that errors show where they are made."""
         image = as_image(evaluate(call.body["expression"], self._catalog))
-        name = self._stored.put(call.path["parent"], kind, call.body)
+        name = self._named.put(call.path["parent"], kind, call.body)
         self._images.put(name, image)
         return {"name": name}
 
@@ -64,7 +64,7 @@ class MapRoutes:
         return rendered(image, body, self._limits)
 
     def _kept(self, name: str) -> tuple[Image, Mapping[str, Any]]:
-        body = self._stored.get(name)
+        body = self._named.get(name)
         image = self._images.get(name)
         if image is None:
             image = as_image(evaluate(body["expression"], self._catalog))

@@ -26,10 +26,10 @@ from gee_scripts.engine.local.rest.calls import Answer, Answers, Call
 from gee_scripts.engine.local.rest.discovery import Route
 from gee_scripts.engine.local.rest.fields import checked
 from gee_scripts.engine.local.rest.maps import MapRoutes
+from gee_scripts.engine.local.rest.named_requests import NamedRequests
 from gee_scripts.engine.local.rest.operations import OperationRoutes
 from gee_scripts.engine.local.rest.paging import Results
 from gee_scripts.engine.local.rest.pixels import PixelRoutes
-from gee_scripts.engine.local.rest.stored import Stored
 from gee_scripts.engine.local.rest.tables import TableRoutes
 from gee_scripts.engine.local.rest.values import ValueRoutes
 
@@ -60,12 +60,12 @@ class Service:
         self._limits = limits
         self._queue = TaskQueue(project, limits, self.journal)
         self._closing = threading.Event()
-        catalog, assets, stored = TreeCatalog(self.tree), Assets(self.tree), Stored()
+        catalog, assets, named = TreeCatalog(self.tree), Assets(self.tree), NamedRequests()
         results = Results(catalog)
         operations = OperationRoutes(self.tree, catalog, assets, self._queue, limits)
         self._answers: Answers = {
             **ValueRoutes(catalog, results, limits).answers, **PixelRoutes(self.tree, catalog, limits).answers,
-            **MapRoutes(catalog, stored, limits).answers, **TableRoutes(catalog, results, stored).answers,
+            **MapRoutes(catalog, named, limits).answers, **TableRoutes(catalog, results, named).answers,
             **AssetRoutes(self.tree, assets).answers, **operations.answers}
         self._queue.resume(operations.work_again)
 
@@ -87,7 +87,7 @@ class Service:
             if time.monotonic() > end:
                 raise _TimedOut
 
-        GO_ON.set(go_on)
+        before = GO_ON.set(go_on)
         try:
             pages = checked({name: value for name, value in call.query.items() if name.startswith("page")})
             return answer(replace(call, query={**call.query, **pages}, body=checked(call.body)))
@@ -101,6 +101,8 @@ class Service:
             raise Refusal(400, f"Request lacks the field {error}.") from error
         except MemoryError as error:
             raise Refusal(400, "User memory limit exceeded.") from error
+        finally:
+            GO_ON.reset(before)
 
     def close(self) -> None:
         """Stop what is under way, tasks and answers, at their next array; then let the folder go."""

@@ -14,18 +14,18 @@ from gee_scripts.engine.local.language.evaluate import evaluate
 from gee_scripts.engine.local.operations.feature_files import as_features, as_geojson, csv_text, geojson_text
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.rest.calls import Answer, Answers, Call, File
+from gee_scripts.engine.local.rest.named_requests import NamedRequests
 from gee_scripts.engine.local.rest.paging import PAGE, Results, page
-from gee_scripts.engine.local.rest.stored import Stored
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature
 
 
 class TableRoutes:
     """Graphs and assets to features."""
 
-    def __init__(self, catalog: Catalog, results: Results, stored: Stored) -> None:
+    def __init__(self, catalog: Catalog, results: Results, named: NamedRequests) -> None:
         self._catalog = catalog
         self._results = results
-        self._stored = stored
+        self._named = named
 
     @property
     def answers(self) -> Answers:
@@ -54,10 +54,10 @@ class TableRoutes:
         if file_format not in ("CSV", "JSON", "GEO_JSON"):
             raise Refusal(400, f"The local engine downloads tables as CSV and GeoJSON, not {file_format}.")
         self._evaluated(call.body)
-        return {"name": self._stored.put(call.path["parent"], "tables", call.body)}
+        return {"name": self._named.put(call.path["parent"], "tables", call.body)}
 
     def _get_features(self, call: Call) -> Answer:
-        body = self._stored.get(call.path["name"])
+        body = self._named.get(call.path["name"])
         features, selectors = self._evaluated(body), list(body.get("selectors") or ())
         name = body.get("filename") or "table"
         if body.get("fileFormat", "CSV") == "CSV":

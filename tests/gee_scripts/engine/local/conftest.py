@@ -38,6 +38,14 @@ class Running:
         """The path of gs://bucket/`name`."""
         return self.tree.object_path(f"gs://bucket/{name}")
 
+    @staticmethod
+    def pixel_grid(grid: Grid) -> dict[str, Any]:
+        """A grid as requests name it."""
+        a, b, c, d, e, f = grid.transform
+        return {"crsCode": grid.crs, "dimensions": {"width": grid.width, "height": grid.height},
+                "affineTransform": {"scaleX": a, "shearX": b, "translateX": c, "shearY": d, "scaleY": e,
+                                    "translateY": f}}
+
     def finished(self, name: str, seconds: float = 60) -> dict[str, Any]:
         """The operation once it is done."""
         end = time.monotonic() + seconds

@@ -12,6 +12,7 @@ import urllib.parse
 
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
@@ -116,11 +117,15 @@ def server(tmp_path_factory):
     tree = AssetTree(root)
     tree.create_collection(f"{HOME}/c")
     values = np.arange(GRID.width * GRID.height, dtype=np.uint8).reshape(GRID.shape)
-    asset = tree.write_image(f"{HOME}/c/image", arrays={"b": values}, grid=GRID, properties={"v": 1})
+    tree.write_image(f"{HOME}/c/image", arrays={"b": values}, grid=GRID, properties={"v": 1})
     tree.write_table(f"{HOME}/table", properties=[{"v": number} for number in range(5)], geometries=[None] * 5)
     source = tree.object_path("gs://bucket/in.tif")
     source.parent.mkdir(parents=True)
-    source.write_bytes(asset.bands[0].file.read_bytes())
+    # Tiled, as external images must be.
+    with rasterio.open(source, "w", driver="GTiff", count=1, width=GRID.width, height=GRID.height, dtype=values.dtype,
+                       crs=GRID.crs, transform=rasterio.Affine(*GRID.transform), tiled=True, blockxsize=256,
+                       blockysize=256) as target:
+        target.write(values[None])
     source.with_suffix(".csv").write_text("v,x,y\n1,3,48\n2,4,49\n")
     with LocalServer(root, PROJECT, limits=Limits(seconds=2, pixel_bytes=2**20, pixel_side=2000, queued_tasks=100,
                                                  export_pixels=10_000)) as server:

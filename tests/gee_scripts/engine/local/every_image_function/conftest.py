@@ -63,8 +63,9 @@ class Drawn:
         return found
 
     def on(self, grid: Grid, planes: list[np.ndarray] | None = None, hole: np.ndarray | None = None,
-           under: float | None = None, only: str | None = None) -> Image:
-        """The image of planes (its own by default), masked in a hole (of one band only), with another number in it."""
+           under: float | None = None, only: str | None = None, share: float = 0.0) -> Image:
+        """The image of planes (its own by default), masked but for a share in a hole (of one band only), with another
+        number in it."""
         planes = planes if planes is not None else self.planes(grid)
         if hole is not None and under is not None:
             planes = [np.where(hole, np.asarray(under).astype(plane.dtype), plane) for plane in planes]
@@ -72,7 +73,7 @@ class Drawn:
         bands = asset_bands([(name, plane.dtype) for name, plane in zip(names, planes, strict=True)],
                             lambda place: ArrayBand(values=planes[place], grid=grid), grid, None)
         if hole is not None:
-            seen = ArrayBand(values=~hole, grid=grid)
+            seen = ArrayBand(values=np.where(hole, np.float32(share), np.float32(1)) if share else ~hole, grid=grid)
             bands = tuple(replace(band, mask=both(band.mask, seen)) if only in (None, band.name) else band
                           for band in bands)
         if self.array:
@@ -251,6 +252,13 @@ def pixels(value: Any) -> dict[Any, np.ndarray] | str:
                 if mask is None or mask[at] > 0:
                     cells[at] = np.asarray(values[at])
     return found
+
+
+def masks(value: Any) -> list[np.ndarray]:
+    """The mask of each band of an image, or of images, from 0 to 1."""
+    return [np.broadcast_to(np.float64(1) if mask is None else mask.astype(np.float64), HERE.shape)
+            for image in (value.items if isinstance(value, Collection) else [value])
+            for _, mask in read(image.bands, HERE)]
 
 
 def text(value: Any) -> str:

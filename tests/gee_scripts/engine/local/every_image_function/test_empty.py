@@ -143,3 +143,16 @@ def test_of_a_stack_of_nothing_a_reducer_makes_no_bands_or_masked_ones(every, re
     zero = {"countEvery": 2}.get(word, NOTHING.get(word) if word != "toList" else None)
     assert found
     assert all(cell is None if zero is None else cell == zero for cells in found.values() for cell in cells.flat)
+
+
+def test_pixels_that_a_reducer_is_not_made_for_are_answered_or_refused_in_words(every, reducer):
+    made, kind = every.called(reducer), every.fed(reducer)
+    others = [every.replace(every.FLOATS, bands="abcde"), every.FLOATS if kind.array else every.VECTOR]
+    for image in [every.Image(bands=()), *(other.on(every.AROUND) for other in others)]:
+        for use in (lambda image=image: every.over_region(made, image, every.AREA),
+                    lambda image=image: every.over_stack(made, [image, image])):
+            try:
+                use()
+            except AgrispecError as refusal:
+                if refusal.__cause__ is not None and not isinstance(refusal.__cause__, AgrispecError):
+                    raise

@@ -36,11 +36,16 @@ NEAR = {
     **dict.fromkeys(("Image.fastDistanceTransform", "Image.neighborhoodToBands", "Image.translate",
                      "Image.changeProj"), False),
 }
+WHOLE = {("Image.reduce", "image"): "what is reduced is there where one band is",
+         ("Image.reduceResolution", "image"): "its masks are the shares that are covered",
+         ("Image.updateMask", "mask"): "it is its values that mask",
+         ("Image.mask", "mask"): "it is its values that mask"}
+"""What masks in part there does not mask the result in part, and why."""
 
 
-def masked(every, name, target, hole=HOLE, under=None, only=None, **instead):
+def masked(every, name, target, hole=HOLE, under=None, only=None, share=0.0, **instead):
     def build(image, at):
-        return image.on(every.AROUND, hole=hole if at == target else None, under=under, only=only)
+        return image.on(every.AROUND, hole=hole if at == target else None, under=under, only=only, share=share)
 
     return every.called(name, build, **instead)
 
@@ -82,6 +87,18 @@ def test_of_a_stack_a_masked_pixel_counts_as_if_its_image_were_not_there(every, 
         without = every.pixels(every.called(stacker, **{name: rest[:place] + rest[place + 1:]}))
         assert every.alike(found, whole, ~INNER)
         assert every.alike(found, without, INNER)
+
+
+def test_a_mask_between_0_and_1_stays(every, pixelwise):
+    whole = every.masks(every.called(pixelwise))
+    for target in every.drawn(pixelwise):
+        if pixelwise in NEAR or (pixelwise, target[0]) in FILLED.keys() | WHOLE.keys():
+            continue
+        found = every.masks(masked(every, pixelwise, target, share=0.5))
+        assert any((mask[INNER] == 0.5).any() for mask in found), target
+        for mask, plain in zip(found, whole, strict=True):
+            np.testing.assert_array_equal(mask[~INNER], plain[~INNER])
+            assert (mask == plain).all() or (mask[INNER] == np.minimum(plain[INNER], 0.5)).all()
 
 
 def test_bands_of_which_one_is_masked_are_masked_together_or_one_by_one(every, pixelwise):
@@ -151,3 +168,12 @@ def test_a_reducer_takes_a_masked_pixel_for_one_that_is_not_there(every, reducer
     whole = [every.replace(kind, seed=seed).on(every.AROUND) for seed in range(4)]
     assert every.alike(found, every.over_stack(made, whole), ~INNER)
     assert every.alike(found, every.over_stack(made, [whole[0], *whole[2:]]), INNER)
+
+
+@pytest.mark.parametrize(("name", "place"), [("first", 0), ("last", 1)])
+def test_the_first_of_arrays_is_the_first_that_is_not_masked(every, name, place):
+    draws = [every.replace(every.VECTOR, seed=seed) for seed in range(2)]
+    images = [draw.on(every.AROUND, hole=HOLE if number == place else None) for number, draw in enumerate(draws)]
+    found = every.over_stack(every.made(f"Reducer.{name}"), images)[0, f"a_{name}"]
+    one, other = (np.stack(draws[number].planes(every.AROUND), -1)[8:16, 8:16] for number in (place, 1 - place))
+    np.testing.assert_array_equal(np.stack(found.ravel()).reshape(8, 8, 4), np.where(INNER[..., None], other, one))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import ee
@@ -84,6 +85,18 @@ def test_a_request_that_has_no_time_left_ends_its_matching() -> None:
         assert time.monotonic() - start < 3
     finally:
         GO_ON.reset(token)
+
+
+def test_no_process_outlives_a_server_that_was_killed() -> None:
+    program = ("import os, signal; from gee_scripts.engine.local.language import matching; "
+               "matching.matches('a+', ['a']); "
+               "print(matching._idle[0].pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)")
+    pid = int(subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=False).stdout)
+    end = time.monotonic() + 5
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    state = Path(f"/proc/{pid}/stat")
+    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 @pytest.mark.parametrize("graph", [

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 
 import ee
 import numpy as np
@@ -153,6 +154,38 @@ def test_a_geotiff_holds_the_pixels_and_its_no_data_value(running, image):
         np.testing.assert_array_equal(source.read(1), np.where(CLASSES == 0, 99, CLASSES))
         assert source.nodata == 99
         assert source.descriptions == ("crop",)
+
+
+def test_a_cloud_optimised_geotiff_has_overviews_of_the_mean(running):
+    """Of odd sizes, each part with its own."""
+    grid = replace(running.grid, width=900, height=601)
+    values = RNG.integers(1, 200, grid.shape).astype(np.uint8)
+    values[RNG.random(grid.shape) < 0.3] = 0
+    name = f"{running.home}/large"
+    running.tree.write_image(name, arrays={"a": values}, grid=grid, nodata=0)
+    done = running.exported(to_bucket(ee.Image(name), "cog/a", grid, fileDimensions=512,
+                                      formatOptions={"cloudOptimized": True, "noData": 255}))
+    assert done["metadata"]["state"] == "SUCCEEDED", done
+    parts = {(row, column): values[row:row + 512, column:column + 512] for row in (0, 512) for column in (0, 512)}
+    assert len(patch_files(running, "cog/a")) == len(parts)
+    for (row, column), part in parts.items():
+        path = running.object(f"cog/a-{row:010d}-{column:010d}.tif")
+        with rasterio.open(path) as source:
+            np.testing.assert_array_equal(source.read(1), np.where(part == 0, 255, part))
+            assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+            assert (source.overviews(1), source.nodata) == ([2], 255)
+        padded = np.pad(np.where(part == 0, np.nan, part), [(0, -size % 2) for size in part.shape],
+                        constant_values=np.nan)
+        four = padded.reshape(padded.shape[0] // 2, 2, -1, 2).swapaxes(1, 2).reshape(padded.shape[0] // 2, -1, 4)
+        known = (four == four).any(axis=-1)
+        mean = np.nansum(four, axis=-1) / np.maximum((four == four).sum(axis=-1), 1)
+        with rasterio.open(path, overview_level=0) as source:
+            np.testing.assert_array_equal(source.read(1), np.where(known, np.rint(mean), 255))
+
+
+def test_a_no_data_value_that_the_type_cannot_hold_is_refused_in_words(running, image):
+    done = running.exported(to_bucket(image.select("crop"), "tif/n", running.grid, formatOptions={"noData": -1}))
+    assert "no-data value -1 cannot be written as uint8" in done["error"]["message"]
 
 
 def test_a_large_geotiff_is_split_where_asked(running, image):

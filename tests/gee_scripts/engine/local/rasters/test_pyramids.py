@@ -99,6 +99,21 @@ def test_two_levels_up_masked_pixels_weigh_as_they_did_below() -> None:
     np.testing.assert_allclose(found, np.nanmean(cells(values, 4), axis=-1), rtol=1e-6)
 
 
+def test_no_more_of_the_finest_level_is_asked_for_at_once_than_fits_into_memory() -> None:
+    """A level of a hundred thousand pixels a side, whose one row is 50 million pixels of the finest."""
+    large = Grid(crs=OWN.crs, transform=OWN.transform, width=100_000, height=100_000)
+    asked = []
+
+    def read(row: int, column: int, height: int, width: int) -> np.ndarray:
+        asked.append((row, column, height, width))
+        return np.add.outer(np.arange(row, row + height) // 512, np.arange(column, column + width) // 512)
+
+    found = block(read, large, (3, 100, 2, 96), 9, Pyramid(policy="SAMPLE"))
+    np.testing.assert_array_equal(found, np.arange(3, 5)[:, None] + np.arange(100, 196))
+    assert max(height * width for _, _, height, width in asked) <= 2**21
+    assert max(column + width for _, column, _, width in asked) == 100_000
+
+
 @pytest.fixture
 def plane(world: Any) -> np.ndarray:
     values = RNG.integers(1, 60_000, OWN.shape).astype(np.uint16)

@@ -1,15 +1,16 @@
-"""Every function without images, masked and empty: nulls and empty values are answered or refused in words.
+"""Arguments that every function without images answers, and what is null or empty of each type.
 
-`test_two_projections.py` does the same for projections, `every_image_function` for images.
+What is masked of images is null of values. `every_image_function` does the same for functions of images.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import ee
@@ -17,11 +18,10 @@ import numpy as np
 import pytest
 import shapely
 
-from agrispec.errors import AgrispecError, AssetMissing, EngineError
+from agrispec.errors import AgrispecError, AssetMissing
 from gee_scripts.engine.local import algorithms  # noqa: F401 (they register)
 from gee_scripts.engine.local.language.encode import as_json, encode
-from gee_scripts.engine.local.language.promotion import promoted
-from gee_scripts.engine.local.language.registry import IMPLEMENTED, Argument, invoke, signatures
+from gee_scripts.engine.local.language.registry import IMPLEMENTED, invoke, signatures
 from gee_scripts.engine.local.rasters.domains import Projection
 from gee_scripts.engine.local.rasters.raster import PixelType
 from gee_scripts.engine.local.values import (
@@ -35,7 +35,6 @@ from gee_scripts.engine.local.values import (
     Geometry,
     Join,
     Kernel,
-    hashable,
 )
 
 LISTED = json.loads((Path(ee.__file__).parent / "tests" / "algorithms.json").read_bytes())["algorithms"]
@@ -56,6 +55,7 @@ NAMES = [name for name in sorted(IMPLEMENTED) if not of_images(name)]
 # -- arguments
 
 AREA, OTHER = Geometry(shapely.box(2.0, 48.0, 2.01, 48.01)), Geometry(shapely.box(2.005, 48.005, 2.02, 48.02))
+APART = Geometry(shapely.Polygon([(2.02, 48.02), (2.03, 48.02), (2.03, 48.03)]))
 LINE = Geometry(shapely.LineString([(2.0, 48.0), (2.005, 48.005), (2.01, 48.0)]))
 NOWHERE = [Geometry(shape) for shape in (AREA.shape.intersection(shapely.box(9, 9, 10, 10)), shapely.MultiPolygon(),
                                          shapely.GeometryCollection(), shapely.Point(), shapely.LineString())]
@@ -110,7 +110,8 @@ BY_FUNCTION: dict[str, dict[str, Any]] = {
     "Element.getString": {"property": "s"}, "Feature.cutLines": {"feature": feature(0, LINE)},
     "Feature.select": {"propertySelectors": ["n"]}, "Feature.toArray": {"properties": ["n"]},
     "Filter.expression": {"expression": "n < 2"}, "Filter.hasType": {"leftField": "n", "rightValue": "number"},
-    "Geometry.coveringGrid": {"scale": 500.0}, "Geometry.cutLines": {"geometry": LINE},
+    "Geometry.coveringGrid": {"proj": Projection("EPSG:32631", (500.0, 0.0, 0.0, 0.0, -500.0, 0.0))},
+    "Geometry.cutLines": {"geometry": LINE},
     "Geometry.length": {"geometry": LINE}, "GeometryConstructors.MultiPolygon": {"coordinates": [[RING]]},
     "GeometryConstructors.Point": {"coordinates": [2.0, 48.0]}, "GeometryConstructors.Polygon": {"coordinates": [RING]},
     "Image.copyProperties": {"destination": feature(0), "source": feature(1)},
@@ -154,6 +155,9 @@ def sample(name: str) -> dict[str, Any]:
     for argument in signatures()[name]:
         if argument.name in own:
             found[argument.name] = own[argument.name]
+        elif argument.name == "right" and argument.type in ("Element", "Geometry"):
+            shape = APART if "closest" in name else OTHER
+            found["right"] = shape if argument.type == "Geometry" else feature(1, shape)
         elif not argument.optional:
             found[argument.name] = BY_NAME.get(argument.name, BY_TYPE[argument.type])
     return found
@@ -182,11 +186,11 @@ WHOLES = {"Algorithm", "Boolean", "Classifier", "Date", "ErrorMargin", "Filter",
           "Projection"}
 
 
-def with_others(name: str, table: dict[str, list[Any]]) -> Iterator[tuple[Argument, dict[str, Any]]]:
+def with_others(name: str, table: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
     """The function's sample with one argument at a time from a table."""
     for argument in signatures()[name]:
         for value in table.get(plain(argument.type), []):
-            yield argument, {**sample(name), argument.name: value}
+            yield {**sample(name), argument.name: value}
 
 
 def answered(name: str, arguments: dict[str, Any]) -> Any:
@@ -213,114 +217,27 @@ def applied(found: Any) -> Iterator[Any]:
         yield found
 
 
-# -- properties
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_answer_has_the_declared_type(name: str) -> None:
-    found = called(name, **sample(name))
-    assert found is not None
-    if plain(RETURNS[name]) not in ("<any>", "Object", "Classifier", ""):
-        promoted(found, RETURNS[name], Assets())
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if signatures()[name]])
-def test_a_null_argument_is_refused_by_name_or_is_its_default(name: str) -> None:
-    given = sample(name)
-    for argument in signatures()[name]:
-        if not argument.optional:
-            with pytest.raises(EngineError, match=f"^{name}: Parameter '{argument.name}' is required"):
-                called(name, **{**given, argument.name: None})
-        else:
-            left_out = {other: value for other, value in given.items() if other != argument.name}
-            null, default = (answered(name, {**left_out, argument.name: value}) for value in (None, argument.default))
-            assert (null is None) == (default is None)
-            if type(null).__name__ not in ("Filter", "Closure", "Classifier", "NoneType"):
-                assert encode(null) == encode(default)
+PLACES = {"Geometry", "Feature", "Element", "FeatureCollection", "Projection", "ErrorMargin", "List<Geometry>",
+          "List<Element>"}
+GROUPS = {
+    "named": lambda name, kinds: True,
+    "taker": lambda name, kinds: bool(kinds),
+    "placed": lambda name, kinds: bool(kinds & PLACES),
+    "aggregate": lambda name, kinds: name.startswith("AggregateFeatureCollection."),
+    "condition": lambda name, kinds: name.startswith("Filter.") and "leftField" in {
+        argument.name for argument in signatures()[name]},
+}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_nulls_within_arguments_are_answered_or_refused_in_words(name: str) -> None:
-    for _, arguments in with_others(name, NULLS):
-        answered(name, arguments)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for a `named`, a `taker`, … is run for every function of that group."""
+    for group, belongs in GROUPS.items():
+        if group in metafunc.fixturenames:
+            metafunc.parametrize(group, [name for name in NAMES if belongs(
+                name, {argument.type for argument in signatures()[name]})])
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_empty_arguments_are_answered_or_refused_in_words(name: str) -> None:
-    for _, arguments in with_others(name, EMPTY):
-        answered(name, arguments)
-
-
-def test_every_function_is_tested_or_has_nothing_that_can_be_null_or_empty() -> None:
-    for name in NAMES:
-        kinds = {plain(argument.type) for argument in signatures()[name]}
-        assert kinds <= set(NULLS) | set(EMPTY) | WHOLES, f"{name} takes a type without a null or empty value here"
-    assert not (set(BY_FUNCTION) - set(NAMES)), "a table names what is not implemented"
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("AggregateFeatureCollection.")])
-def test_aggregates_do_not_count_features_without_the_property(name: str) -> None:
-    with_nulls = Collection((BARE, feature(3), UNKNOWN, feature(1), feature(3)))
-    without = Collection((feature(3), feature(1), feature(3)))
-    found, expected = (called(name, collection=items, property="n") for items in (with_nulls, without))
-    if name.endswith(".stats"):
-        assert (found.pop("total_count"), expected.pop("total_count")) == (5, 3)
-    assert found == expected
-    nothing = called(name, collection=Collection((BARE, UNKNOWN)), property="n")
-    of_none = called(name, collection=Collection(()), property="n")
-    if name.endswith(".stats"):
-        assert (nothing.pop("total_count"), of_none.pop("total_count")) == (2, 0)
-    assert nothing == of_none
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("Filter.") and any(
-    argument.name == "leftField" for argument in signatures()[name])] + ["Filter.rangeContains"])
-def test_no_filter_of_a_field_passes_a_feature_without_it(name: str) -> None:
-    given = sample(name) | ({"field": "n"} if name == "Filter.rangeContains" else {})
-    made = called(name, **given)
-    assert not any(made.accepts(element, None) for element in (BARE, UNKNOWN, Feature()))
-    if name != "Filter.rangeContains":
-        pairs = called(name, **{key: value for key, value in given.items() if key != "rightValue"}, rightField="n") \
-            if name not in (*SPATIAL, "Filter.hasType") else made
-        assert not any(pairs.accepts(one, other) for one, other in itertools.product((BARE, UNKNOWN), TABLE.items))
-
-
-@pytest.mark.parametrize(("name", "kept"), [("simple", []), ("inverted", ["9", "8"]), ("inner", []), ("saveAll", []),
-                                            ("saveFirst", []), ("saveBest", [])])
-def test_null_fields_match_nothing_in_a_join(name: str, kept: list[str]) -> None:
-    nulls = Collection((BARE, Feature(properties={"system:index": "8", "n": None})))
-    join = called(f"Join.{name}", **{argument.name: "m" for argument in signatures()[f"Join.{name}"]
-                                     if not argument.optional})
-    for made in ("equals", "maxDifference"):
-        if (name, made) == ("saveBest", "equals"):
-            continue
-        more = {"difference": 5} if made == "maxDifference" else {}
-        condition = called(f"Filter.{made}", leftField="n", rightField="n", **more)
-        for secondary in (nulls, TABLE, Collection(())):
-            found = called("Join.apply", join=join, primary=nulls, secondary=secondary, condition=condition)
-            assert [item.properties["system:index"] for item in found.items] == kept
-
-
-@pytest.mark.parametrize(("name", "keys"), [("Element.get", ("object", "property")),
-                                            ("Dictionary.get", ("dictionary", "key")), ("List.get", ("list", "index"))])
-def test_a_value_of_another_type_is_refused_where_one_type_is_asked_for(name: str, keys: tuple[str, str]) -> None:
-    held = {"Number": 3, "String": "text", "Array": [1, 2], "Geometry": AREA}
-    places = {kind: place if name == "List.get" else kind for place, kind in enumerate(held)}
-    whole = {"Element.get": Feature(properties=held), "Dictionary.get": held, "List.get": list(held.values())}[name]
-    for wanted, kind in itertools.product(held, repeat=2):
-        if f"{name}{wanted}" not in IMPLEMENTED or (wanted, kind) == ("Array", "Number"):  # a number is an array
-            continue
-        if wanted == kind:
-            assert called(f"{name}{wanted}", **dict(zip(keys, (whole, places[kind]), strict=True))) is not None
-        else:
-            with pytest.raises(EngineError, match=f"is no {wanted}"):
-                called(f"{name}{wanted}", **dict(zip(keys, (whole, places[kind]), strict=True)))
-
-
-def test_arrays_and_geometries_are_told_apart_by_what_they_hold() -> None:
-    arrays = [np.array([1, 2]), np.array([1.0, 2.0]), np.array([[1, 2]]), np.array([2, 1]), [1, 2]]
-    table = Collection(tuple(Feature(properties={"n": array}) for array in arrays))
-    distinct = called("Collection.distinct", collection=table, properties="n")
-    assert [item.properties["n"] is arrays[place] for item, place in zip(distinct.items, (0, 2, 3, 4), strict=True)]
-    assert len(called("List.distinct", list=[AREA, Geometry(shapely.from_wkb(AREA.shape.wkb)), OTHER])) == 2
-    assert called("IsEqual", left=np.array([1, 2]), right=np.array([1, 2])) is True
-    assert hashable(np.array([1, 2])) != hashable(np.array([[1], [2]]))
+@pytest.fixture(scope="session")
+def every() -> ModuleType:
+    """The functions and tables of this module, which tests cannot import."""
+    return sys.modules[__name__]

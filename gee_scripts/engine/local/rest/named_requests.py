@@ -13,7 +13,7 @@ from gee_scripts.engine.local.refusals import Refusal
 _MOST = 256
 
 
-class Stored:
+class NamedRequests:
     """The requests that were used last, whatever they ask for."""
 
     def __init__(self) -> None:
