@@ -14,6 +14,7 @@ import numpy as np
 import shapely
 
 from gee_scripts.engine.local.rasters.domains import is_geographic, transformer
+from gee_scripts.engine.local.rasters.globe import planar, unbroken
 from gee_scripts.engine.local.rasters.raster import Band
 
 SYSTEM_INDEX = "system:index"
@@ -25,22 +26,30 @@ class Geometry:
     """A shape on the ground.
 
     Attributes:
-        shape: in the units of `crs`, x before y.
+        shape: as it was given, in the units of `crs`, x before y; longitudes may have any value.
         crs: its CRS.
-        geodesic: edges are shortest paths on the globe rather than straight lines in the CRS. Recorded for
-            `getInfo`; edges are computed as straight lines here, which differs by less than a metre over
-            a kilometre.
+        geodesic: edges between coordinates in degrees are shortest paths on the sphere rather than straight lines.
+            Those between coordinates of other CRSs are straight there.
     """
 
     shape: shapely.Geometry
     crs: str = "EPSG:4326"
     geodesic: bool = False
+    _planar: list[shapely.Geometry] = field(default_factory=list, repr=False)
+
+    @property
+    def planar(self) -> shapely.Geometry:
+        """The shape in its CRS with straight edges and, in degrees, no longitude beyond 180: what all computations
+        are about. See `globe.planar`."""
+        if not self._planar:
+            self._planar.append(planar(self.shape, self.geodesic) if is_geographic(self.crs) else self.shape)
+        return self._planar[0]
 
     def to(self, crs: str) -> shapely.Geometry:
-        """The shape in another CRS; long edges get more vertices first, for they bend."""
-        if crs == self.crs or self.shape.is_empty:
-            return self.shape
-        shape = self.shape
+        """The planar shape in another CRS; long edges get more vertices first, for they bend."""
+        shape = self.planar
+        if crs == self.crs or shape.is_empty:
+            return shape
         if shape.geom_type != "Point":
             west, south, east, north = shape.bounds
             longest = max(east - west, north - south)
@@ -48,7 +57,8 @@ class Geometry:
             if longest > (0.02 if is_geographic(self.crs) else 2000.0):
                 shape = shapely.segmentize(shape, longest / 16)
         change = transformer(self.crs, crs)
-        return shapely.transform(shape, lambda xy: np.column_stack(change.transform(xy[:, 0], xy[:, 1])))
+        moved = shapely.transform(shape, lambda xy: np.column_stack(change.transform(xy[:, 0], xy[:, 1])))
+        return unbroken(moved) if is_geographic(crs) else moved
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
