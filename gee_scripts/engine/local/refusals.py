@@ -6,6 +6,9 @@ never one of them. https://cloud.google.com/apis/design/errors
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from agrispec.errors import AgrispecError, AssetExists, AssetMissing
 
 
@@ -27,6 +30,11 @@ def refusal_of(error: AgrispecError) -> Refusal:
     """How an error of ours is answered."""
     code = 404 if isinstance(error, AssetMissing) else 409 if isinstance(error, AssetExists) else 400
     return Refusal(code, f"{error.message.rstrip('.')}.")
+
+
+def inside(root: Path, refusal: Refusal) -> Refusal:
+    """The refusal without the folder that is served: who asks knows assets and objects, not where they are kept."""
+    return Refusal(refusal.code, refusal.message.replace(f"{root}{os.sep}", ""))
 
 
 def internal_error(error: Exception) -> Refusal:

@@ -18,6 +18,9 @@ from gee_scripts.engine.local.values import Kernel
 
 Array = NDArray[Any]
 
+MOST_PIXELS = 2**26
+"""Pixels around those of a tile that are held at once; 256 MB of float."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Around(Node):
@@ -46,7 +49,11 @@ class Around(Node):
         """The input, over the edges too."""
         grid = domain.cover() if isinstance(domain, Points) else domain
         n = self.reach(grid)
-        around = grid.window(-n, -n, grid.height + 2 * n, grid.width + 2 * n) if n else grid
+        height, width = grid.height + 2 * n, grid.width + 2 * n
+        if height * width > MOST_PIXELS:
+            raise AlgorithmError(f"User memory limit exceeded. Neighbourhoods reach over {width} x {height} pixels",
+                                 mend="give smaller kernels or fewer iterations, or compute it at a larger scale")
+        around = grid.window(-n, -n, height, width) if n else grid
         return [(node, around) for band in self.bands for node in (band.values, band.mask)]
 
     def compute(self, domain: Domain, arrays: Sequence[Any]) -> Any:

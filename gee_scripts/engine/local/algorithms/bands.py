@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -119,7 +120,7 @@ def _named(image: Image, bands: Iterable[Band], names: list[str] | None) -> Imag
         kept = [band.renamed(name) for band, name in zip(kept, names, strict=True)]
     every = [band.name for band in kept]
     if len(set(every)) < len(every):
-        twice = next(name for name in every if every.count(name) > 1)
+        twice = Counter(every).most_common(1)[0][0]
         raise AlgorithmError(f"Duplicate band name '{twice}'", mend="give every band a name of its own")
     return image.with_bands(kept)
 
@@ -134,10 +135,12 @@ def sliced(image: Image, start: int, end: int | None) -> Image:
 def add_bands(image: Image, other: Image, names: list[str] | None, overwrite: bool) -> Image:
     """The image's bands and then the other's; names that are taken are overwritten or get a suffix."""
     bands = {band.name: band for band in image.bands}
+    tried: dict[str, int] = {}
     for band in chosen(other, names) if names is not None else other.bands:
-        name, number = band.name, 1
+        name, number = band.name, tried.get(band.name, 1)
         while name in bands and not overwrite:
             name, number = f"{band.name}_{number}", number + 1
+        tried[band.name] = number
         bands[name] = band.renamed(name)
     return image.with_bands(bands.values())
 

@@ -19,6 +19,11 @@ Array = NDArray[Any]
 # A kernel of more pixels than this is applied by Fourier transforms.
 _LARGE = 300
 
+MOST_REACH = 512
+"""Pixels from a kernel's centre to its edge, at most. The service's bound is not documented."""
+MOST_STACKED = 2**28
+"""Neighbours of all pixels that are held at once; 1 GB of float."""
+
 WIDTHS: dict[str, Callable[[float, int], int]] = {
     # Half the width of the row `offset` rows from the centre.
     "circle": lambda radius, offset: math.floor(math.sqrt(radius * radius - offset * offset) + 1e-9),
@@ -36,6 +41,26 @@ DISTANCES: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
+def check_reach(radius: float) -> float:
+    """The radius of a kernel in pixels, if it is one that can be computed.
+
+    Raises:
+        AlgorithmError: it is longer than `MOST_REACH`, or no number.
+    """
+    # A fraction of a pixel is less than the next one.
+    if not -math.inf < radius < MOST_REACH + 1:
+        raise AlgorithmError(f"The kernel reaches {radius:g} pixels from its centre, more than {MOST_REACH}",
+                             mend="give a smaller radius, or compute it at a larger scale")
+    return radius
+
+
+def _check_stack(cells: int, values: Array, reach: int) -> None:
+    pixels = (values.shape[0] - 2 * reach) * (values.shape[1] - 2 * reach)
+    if cells * pixels > MOST_STACKED:
+        raise AlgorithmError(f"User memory limit exceeded. The kernel has {cells} pixels for each of {pixels}",
+                             mend="give a smaller kernel, or compute it at a larger scale")
+
+
 def weights_of(kernel: Kernel, scale: float) -> tuple[Array, int, int]:
     """(row, column) weights over pixels of `scale` metres, and the column and row of the centre."""
     weights, x, y = _shape(kernel, scale)
@@ -47,16 +72,17 @@ def weights_of(kernel: Kernel, scale: float) -> tuple[Array, int, int]:
 
 def _shape(kernel: Kernel, scale: float) -> tuple[Array, int, int]:
     if kernel.kind == "fixed":
+        check_reach(max(len(kernel.weights), len(kernel.weights[0])) / 2)
         return np.array(kernel.weights, np.float64), *kernel.focus
     if kernel.of:
         return _made(kernel, scale)
     size = 1.0 if kernel.units == "pixels" else scale
-    radius = kernel.radius / size
+    radius = check_reach(kernel.radius / size)
     if kernel.kind == "gaussian":
         reach = across = max(math.ceil(radius - 1e-9) - 1, 0)
     else:
         reach = math.floor(radius + 1e-9)
-        across = math.floor(kernel.numbers[0] / size + 1e-9) if kernel.kind == "rectangle" else reach
+        across = math.floor(check_reach(kernel.numbers[0] / size) + 1e-9) if kernel.kind == "rectangle" else reach
     y, x = np.mgrid[-across:across + 1, -reach:reach + 1].astype(np.float64)
     if kernel.kind in WIDTHS:
         half = np.array([WIDTHS[kernel.kind](radius, int(offset)) for offset in y[:, 0]])
@@ -151,7 +177,12 @@ class Cells:
         return result
 
     def stacked(self, values: Array) -> Array:
-        """(cells, row, column): every neighbour of every pixel."""
+        """(cells, row, column): every neighbour of every pixel.
+
+        Raises:
+            AlgorithmError: they are more than `MOST_STACKED`.
+        """
+        _check_stack(self.cells, values, self.reach)
         return np.stack(list(self._shifted(values)))
 
 
@@ -204,8 +235,9 @@ class Rows:
         return result
 
     def stacked(self, values: Array) -> Array:
-        """(cells, row, column): every neighbour of every pixel."""
+        """(cells, row, column): every neighbour of every pixel. Raises AlgorithmError as `Cells.stacked`."""
         n = self.reach
+        _check_stack(self.cells, values, n)
         height, width = values.shape[0] - 2 * n, values.shape[1] - 2 * n
         return np.stack([values[row:row + height, n + shift:n + shift + width]
                          for row, half in enumerate(self.widths) for shift in range(-half, half + 1)])
@@ -215,6 +247,6 @@ def rows_of(kernel: Kernel, scale: float) -> Rows | Cells:
     """The pixels under a kernel over pixels of `scale` metres, without their weights where they are equal."""
     if kernel.kind not in WIDTHS:
         return Cells(*weights_of(kernel, scale))
-    radius = kernel.radius_pixels(scale)
+    radius = check_reach(kernel.radius_pixels(scale))
     reach = math.floor(radius + 1e-9)
     return Rows(tuple(WIDTHS[kernel.kind](radius, offset) for offset in range(-reach, reach + 1)))

@@ -30,6 +30,9 @@ from gee_scripts.engine.local.values import (
     union,
 )
 
+MOST_MERGED = 1_000_000
+"""Elements of two collections that are made one in memory."""
+
 
 @algorithm("ImageCollection.load", catalog=True)
 def load(catalog: Catalog, asset_id: str, version: int | None) -> Collection:
@@ -165,6 +168,9 @@ def flattened(collection: Collection) -> Collection:
 @algorithm("Collection.merge", "ImageCollection.merge")
 def merged(first: Collection, second: Collection) -> Collection:
     """Both collections, one after the other; indexes get the prefixes 1_ and 2_."""
+    if len(first.items) + len(second.items) > MOST_MERGED:
+        raise AlgorithmError(f"User memory limit exceeded. A collection of {len(first.items) + len(second.items)} "
+                             "elements was asked for", mend=f"merge collections of at most {MOST_MERGED} elements")
     items = [put(element, {SYSTEM_INDEX: f"{number}_{get(element, SYSTEM_INDEX) or place}"})
              for number, part in ((1, first), (2, second)) for place, element in enumerate(part.items)]
     return Collection(tuple(items), first.kind if first.items else second.kind, first.properties)

@@ -15,7 +15,7 @@ from gee_scripts.engine.local.algorithms.around import Around, as_mask, scale_of
 from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.algorithms.cells import Cells, Rows, weights_of
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.rasters.raster import Apply, Band, PixelType, seen
+from gee_scripts.engine.local.rasters.raster import Apply, Band, PixelType, check_bands, seen
 from gee_scripts.engine.local.values import Image, Kernel
 
 Array = NDArray[Any]
@@ -114,6 +114,7 @@ def _moved(part: int, offset: tuple[int, int], reach: int, values: list[Array], 
 def neighborhood_to_bands(image: Image, kernel: Kernel) -> Image:
     """A band for every neighbour."""
     cells = _pixels_of(kernel)
+    check_bands(cells.cells * len(image.bands))
     bands = []
     for band in image.bands:
         for offset in cells.offsets:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gee_scripts.engine.local import times
-from gee_scripts.engine.local.language.date_patterns import read_date
+from gee_scripts.engine.local.language.date_patterns import read_date, write_date
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Date, DateRange
 
@@ -105,12 +104,14 @@ def update(when: Date, year: int | None, month: int | None, day: int | None, hou
     try:
         changed = times.moment(when.milliseconds, zone).replace(**given)  # type: ignore[arg-type]
     except (ValueError, OverflowError) as error:
-        raise AlgorithmError(f"The date cannot have {given}: {error}",
-                             mend="give fields that the calendar has") from error
+        wanted = ", ".join(f"{name} {number}" for name, number in given.items())
+        raise AlgorithmError(f"There is no {wanted} of {formatted(when, None, zone)}",
+                             mend="give fields that the calendar has, and the day with the month") from error
     return Date(times.milliseconds_of(changed))
 
 
-@algorithm("Date.parse", differs="years of two digits are those from 1946 to 2045",
+@algorithm("Date.parse", lacks="No eras, centuries or names of time zones (G, C, z).",
+           differs="years of two digits are those from 1946 to 2045",
            source="https://www.joda.org/joda-time/apidocs/org/joda/time/format/DateTimeFormat.html")
 def parsed(pattern: str, text: str, zone: str | None) -> Date:
     """The instant of a text that is written by a Joda pattern."""
@@ -131,37 +132,15 @@ def get_range(when: Date, unit: str, zone: str | None) -> DateRange:
     return DateRange(opened, times.advanced(opened, 1, plain, zone))
 
 
-# https://www.joda.org/joda-time/apidocs/org/joda/time/format/DateTimeFormat.html
-_LETTERS = {"Y": "year", "y": "year", "x": "year", "M": "month", "d": "day", "H": "hour", "m": "minute", "s": "second"}
-
-
-@algorithm("Date.format")
+@algorithm("Date.format", lacks="No full names of time zones (zzzz).",
+           differs="short names of time zones (z) are those of the IANA database",
+           source="https://www.joda.org/joda-time/apidocs/org/joda/time/format/DateTimeFormat.html")
 def formatted(when: Date, pattern: str | None, zone: str | None) -> str:
     """The date by a Joda pattern, e.g. YYYY-MM-dd; ISO 8601 without one."""
     moment = times.moment(when.milliseconds, zone)
     if pattern is None:
         return moment.replace(tzinfo=None).isoformat(timespec="seconds" if not moment.microsecond else "milliseconds")
-
-    def field(found: re.Match[str]) -> str:
-        if found[1] is not None:
-            return found[1]
-        letter, width = found[0][0], len(found[0])
-        if letter in ("M", "E") and width >= 3:
-            name = moment.strftime({"M": "%B", "E": "%A"}[letter])
-            return name if width > 3 else name[:3]
-        if letter == "D":
-            return f"{times.day_of_year(moment):0{width}d}"
-        if letter == "S":
-            return f"{moment.microsecond:06d}"[:width]
-        if letter == "w":
-            return f"{moment.isocalendar().week:0{width}d}"
-        if letter not in _LETTERS:
-            raise AlgorithmError(f"Date format letter '{letter}' is not implemented",
-                                 mend="use Y, M, d, D, w, H, m, s, S or E")
-        value = getattr(moment, _LETTERS[letter])
-        return f"{value % 100:02d}" if letter in "Yyx" and width == 2 else f"{value:0{width}d}"
-
-    return re.sub(r"'([^']*)'|([A-Za-z])\2*", field, pattern)
+    return write_date(pattern, moment, zone)
 
 
 @algorithm("DateRange")

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from agrispec.grid import Grid
 from gee_scripts.engine.local.algorithms.around import Around, as_mask, scale_of
-from gee_scripts.engine.local.algorithms.cells import DISTANCES, Cells, weights_of
+from gee_scripts.engine.local.algorithms.cells import DISTANCES, Cells, check_reach, weights_of
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, PixelType, seen
 from gee_scripts.engine.local.values import Image, Kernel
@@ -84,6 +84,9 @@ def connected_components(image: Image, connectedness: Kernel, most: int) -> Imag
     size = _size(most)
     cells = Cells(*weights_of(connectedness, 1.0))
     reach = size * max(cells.reach, 1)
+    if reach > 2 * MOST_CONNECTED:
+        raise AlgorithmError(f"Objects of {size} pixels, {cells.reach} apart, may reach over {reach} pixels",
+                             mend=f"give a kernel and a maxSize whose product is at most {2 * MOST_CONNECTED}")
     lead = image.bands[0]
     node = Around(bands=(lead,), reach=lambda grid: reach,
                   function=partial(_labels, tuple(cells.offsets), size, reach))
@@ -150,7 +153,7 @@ def fast_distance_transform(image: Image, neighborhood: int, units: str, metric:
         raise AlgorithmError(f"units '{units}' are not supported", mend="use pixels")
     if metric not in ("squared_euclidean", "manhattan", "chebyshev"):
         raise AlgorithmError(f"'{metric}' is no metric", mend="use squared_euclidean, manhattan or chebyshev")
-    reach = int(neighborhood)
+    reach = int(check_reach(neighborhood))
     return image.with_bands(_far(band, "distance", np.float32, Around(
         bands=(band,), reach=lambda grid: reach, function=partial(_distance, reach, metric)))
         for band in image.bands[:1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gee_scripts.engine.local.language.promotion import Mismatch, promoted
+from gee_scripts.engine.local.language.promotion import Mismatch, promoted, type_names
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Projection
 from gee_scripts.engine.local.values import (
@@ -33,7 +33,8 @@ def ordered(elements: Sequence[Any], name: str, ascending: bool) -> list[Any]:
     try:
         having.sort(key=lambda element: hashable(values[id(element)]), reverse=not ascending)
     except TypeError as error:
-        raise AlgorithmError(f"Property '{name}' holds values that cannot be compared: {error}",
+        raise AlgorithmError(f"Property '{name}' holds values that cannot be compared: they are of the types "
+                             f"{type_names(values.values())}",
                              mend="sort by a property of numbers, or of texts") from error
     return having + [element for element in elements if values[id(element)] is None]
 

@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gee_scripts.engine.local.language.registry import AlgorithmError
+
 Array = NDArray[Any]
 
 MOST_BUCKETS = 256
 """Buckets of Reducer.histogram where none is said. Its documentation names no number."""
+MOST_COUNTS = 2**27
+"""Counts of the histograms of all pixels that are held at once: 1 GB."""
 
 
 def fixed(values: Array, share: Array, low: float, high: float, steps: int, cumulative: bool) -> Array:
@@ -59,6 +63,9 @@ def _places(values: Array, low: float, high: float, steps: int) -> Array:
 def _counted(places: Array, share: Array, steps: int) -> Array:
     """(…, steps): sums of `share` by place, over axis 0."""
     size = int(np.prod(places.shape[1:], dtype=np.int64))
+    if size * steps > MOST_COUNTS:
+        raise AlgorithmError(f"User memory limit exceeded. Histograms of {steps} buckets at {size} pixels",
+                             mend="ask for fewer buckets")
     pixel = np.broadcast_to(np.arange(size).reshape(places.shape[1:]), places.shape)
     kept = (places >= 0) & (share > 0)
     counts = np.bincount((pixel * steps + places)[kept], np.broadcast_to(share, places.shape)[kept], size * steps)

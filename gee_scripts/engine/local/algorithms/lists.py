@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gee_scripts.engine.local.algorithms.elements import typed
+from gee_scripts.engine.local.language.promotion import type_names
 from gee_scripts.engine.local.language.registry import MOST_ITEMS, AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Closure, Feature, Filter, hashable
 
@@ -141,7 +142,10 @@ def frequency(items: list[Any], element: Any) -> int:
 @algorithm("List.join")
 def joined(items: list[Any], separator: str) -> str:
     """The elements as one string."""
-    return separator.join(map(str, items))
+    texts = list(map(str, items))
+    if sum(map(len, texts)) + len(texts) * len(separator) > MOST_ITEMS:
+        raise AlgorithmError("User memory limit exceeded.", mend=f"a string has at most {MOST_ITEMS} characters here")
+    return separator.join(texts)
 
 
 @algorithm("List.remove")
@@ -300,7 +304,7 @@ def ordered(items: list[Any], keys: list[Any] | None) -> list[Any]:
     try:
         known.sort(key=[hashable(key) for key in keys].__getitem__)
     except TypeError as error:
-        raise AlgorithmError(f"The elements cannot be compared: {error}",
+        raise AlgorithmError(f"The elements cannot be compared: they are of the types {type_names(keys)}",
                              mend="sort numbers, or texts, or give such keys") from error
     return [items[place] for place in known] + [item for item, key in zip(items, keys, strict=True) if key is None]
 

@@ -23,6 +23,9 @@ from gee_scripts.engine.local.values import Image, Kernel, Part, Reducer
 
 Array = NDArray[Any]
 
+MOST_ITERATIONS = 1000
+"""Times that a focal filter is applied, at most; the service's bound is not documented."""
+
 # A kernel's weights add up to 1, which leaves no degree of freedom.
 _SAMPLES = ("sampleStdDev", "sampleVariance")
 
@@ -162,6 +165,9 @@ def _focal(kind: str) -> Callable[..., Image]:
                 raise AlgorithmError(f"kernel type '{shape}' is not implemented by the local engine",
                                      mend=f"use one of {', '.join(SHAPES)}")
             kernel = Kernel(kind=shape, radius=radius, units=units_of(units))
+        if iterations > MOST_ITERATIONS:
+            raise AlgorithmError(f"{iterations} iterations are more than {MOST_ITERATIONS}",
+                                 mend="give a larger radius in place of iterations")
         for _ in range(iterations):
             image = _over(image, plain(kind), kernel, "kernel", False, suffix=False)
         return image

@@ -31,6 +31,16 @@ _OUTPUTS = {"countDistinct": ("count",), "countDistinctNonNull": ("count",), "co
             "pearsonsCorrelation": ("correlation", "p-value"), "spearmansCorrelation": ("correlation", "p-value"),
             "kendallsCorrelation": ("tau", "p-value"), "sensSlope": ("slope", "offset")}
 
+MOST_OUTPUTS = 100_000
+"""Percentiles, copies of a reducer or inputs of one, at most; the service's bounds are not documented."""
+MOST_BUCKETS = 1_000_000
+"""Buckets of a histogram, at most."""
+
+
+def _bounded(number: float, most: int, what: str) -> None:
+    if not number <= most:
+        raise AlgorithmError(f"{number:g} {what} are more than {most}", mend=f"ask for at most {most}")
+
 
 def part_of(kind: str, inputs: int = 1, numbers: tuple[Any, ...] = (), **more: Any) -> Part:
     """A plain reducer of some inputs."""
@@ -98,6 +108,7 @@ for _kind in ("min", "max"):
 @algorithm("Reducer.percentile", differs="Computed directly from any number of inputs, never from a histogram.")
 def percentile(percents: list[float], names: list[str] | None, *options: Any) -> Reducer:
     """Percentiles, named p10 and so on."""
+    _bounded(len(percents), MOST_OUTPUTS, "percentiles")
     outputs = tuple(names) if names else tuple(f"p{percent:g}".replace(".", "_") for percent in percents)
     if len(outputs) != len(percents):
         raise AlgorithmError(f"{len(outputs)} names for {len(percents)} percentiles", mend="name every percentile")
@@ -114,12 +125,14 @@ def interval_mean(low: float, high: float, *options: Any) -> Reducer:
            differs="256 buckets at most unless told; empty ones have their centre for a mean.")
 def histogram(most: int | None, narrowest: float | None, raw: int | None) -> Reducer:
     """Buckets whose width follows the values, as a dictionary."""
+    _bounded(most or 0, MOST_BUCKETS, "buckets")
     return Reducer((part_of("histogram", numbers=(most, narrowest)),))
 
 
 @algorithm("Reducer.autoHistogram", lacks="Not per pixel.", differs="256 buckets at most unless told.")
 def auto_histogram(most: int | None, narrowest: float | None, raw: int | None, cumulative: bool) -> Reducer:
     """Buckets whose width follows the values, as an array."""
+    _bounded(most or 0, MOST_BUCKETS, "buckets")
     return Reducer((part_of("autoHistogram", numbers=(most, narrowest, float(cumulative))),))
 
 
@@ -135,12 +148,14 @@ def fixed_2d_histogram(*limits: float) -> Reducer:
     """Counts of pairs in buckets of given limits, and the buckets' edges."""
     _limits(*limits[:3])
     _limits(*limits[3:])
+    _bounded(limits[2] * limits[5], MOST_BUCKETS, "buckets")
     return Reducer((part_of("fixed2DHistogram", 2, limits),))
 
 
 def _limits(low: float, high: float, steps: float) -> None:
     if steps < 1 or not low < high:
         raise AlgorithmError(f"{steps:g} buckets from {low} to {high}", mend="give min below max and 1 step or more")
+    _bounded(steps, MOST_BUCKETS, "buckets")
 
 
 @algorithm("Reducer.linearRegression", differs="Pixels count by their centres; weights are not documented.")
@@ -200,6 +215,7 @@ def combine(first: Reducer, second: Reducer, prefix: str, shared: bool) -> Reduc
 @algorithm("Reducer.repeat")
 def repeat(reducer: Reducer, count: int) -> Reducer:
     """Copies side by side; every output is a list of theirs."""
+    _bounded(reducer.width * count, MOST_OUTPUTS, "inputs")
     return Reducer((part_of("repeat", reducer.width * count, (count,), outputs=reducer.outputs, inner=reducer),))
 
 

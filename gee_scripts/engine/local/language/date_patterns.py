@@ -1,4 +1,4 @@
-"""Texts to instants by the patterns of Joda-Time, which the service reads dates with.
+"""Texts to instants and back by the patterns of Joda-Time, which the service reads and writes dates with.
 
 Source: https://www.joda.org/joda-time/apidocs/org/joda/time/format/DateTimeFormat.html
 """
@@ -17,7 +17,9 @@ _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augu
            "November", "December")
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _NUMBERS = {"Y": "year", "y": "year", "x": "year", "M": "month", "d": "day", "D": "ordinal", "H": "hour", "k": "hour",
-            "h": "half hour", "K": "half hour", "m": "minute", "s": "second", "S": "fraction"}
+            "h": "half hour", "K": "half hour", "m": "minute", "s": "second", "S": "fraction", "w": "week",
+            "e": "day of week"}
+_TOKENS = re.compile(r"'((?:[^']|'')*)'|(([A-Za-z])\3*)|([^A-Za-z'])")
 _FIRST_SHORT_YEAR = 1946
 """Years of two digits are within a hundred years from here: Joda takes those around thirty years ago."""
 
@@ -29,11 +31,11 @@ def read_date(pattern: str, text: str, zone: str | None) -> int:
     Raises:
         AlgorithmError: the text is not written so, or the pattern has a letter that is not read here.
     """
-    tokens = re.findall(r"'((?:[^']|'')*)'|(([A-Za-z])\3*)|([^A-Za-z'])", pattern)
+    tokens = _TOKENS.findall(pattern)
     expression, letters = "", []
     for place, (quoted, letter_run, _, other) in enumerate(tokens):
         if not letter_run:
-            expression += re.escape(quoted.replace("''", "'") or other or "'")
+            expression += re.escape(_literal(quoted, other))
             continue
         following = tokens[place + 1][2] if place + 1 < len(tokens) else ""
         expression += f"({_field(letter_run, following)})"
@@ -46,7 +48,51 @@ def read_date(pattern: str, text: str, zone: str | None) -> int:
         fields = {run: part or "" for run, part in zip(letters, found[0].groups, strict=True)}
         return _instant(fields, zone)
     except (ValueError, OverflowError) as error:
-        raise AlgorithmError(f"'{text}' is no date: {error}", mend="give a day and a time that exist") from error
+        raise AlgorithmError(f"'{text}' by the pattern '{pattern}' is no date",
+                             mend="give a day, a time and a time zone that exist") from error
+
+
+def _literal(quoted: str, other: str) -> str:
+    return quoted.replace("''", "'") or other or "'"
+
+
+def write_date(pattern: str, moment: datetime, zone: str | None) -> str:
+    """A moment by a pattern; month, day of the week and half of the day in English.
+
+    Args:
+        moment: in the zone that it is shown in.
+        zone: the name of that zone; None for UTC.
+
+    Raises:
+        AlgorithmError: a letter stands for nothing, or for the full name of a time zone, which is not known here.
+    """
+    return "".join(_written(run, moment, zone) if run else _literal(quoted, other)
+                   for quoted, run, _, other in _TOKENS.findall(pattern))
+
+
+def _written(run: str, moment: datetime, zone: str | None) -> str:
+    letter, width = run[0], len(run)
+    week_year, week, weekday = moment.isocalendar()
+    texts = {"G": "AD", "a": "AM" if moment.hour < 12 else "PM",
+             "S": f"{moment.microsecond:06d}"[:width].ljust(width, "0")}
+    if letter in texts:
+        return texts[letter]
+    if letter == "E" or (letter == "M" and width > 2):
+        name = _DAYS[weekday - 1] if letter == "E" else _MONTHS[moment.month - 1]
+        return name if width > 3 else name[:3]
+    if letter == "Z":
+        offset = moment.strftime("%z")[:5]
+        return (zone or "UTC") if width > 2 else offset if width == 1 else f"{offset[:3]}:{offset[3:]}"
+    if letter == "z" and width < 4:
+        return moment.tzname() or ""
+    numbers = {"Y": moment.year, "y": moment.year, "x": week_year, "C": moment.year // 100, "w": week, "e": weekday,
+               "M": moment.month, "d": moment.day, "D": times.day_of_year(moment), "H": moment.hour,
+               "k": moment.hour or 24, "K": moment.hour % 12, "h": moment.hour % 12 or 12, "m": moment.minute,
+               "s": moment.second}
+    if letter not in numbers:
+        raise AlgorithmError(f"Illegal pattern component: {run}", mend="use G, C, Y, x, w, e, E, y, D, M, d, a, K, h, "
+                             "H, k, m, s, S, z or Z, and put other letters between single quotes")
+    return f"{numbers[letter] % 100:02d}" if letter in "Yyx" and width == 2 else f"{numbers[letter]:0{width}d}"
 
 
 def _field(run: str, following: str) -> str:
@@ -60,8 +106,8 @@ def _field(run: str, following: str) -> str:
     if letter == "Z":
         return r"Z|[+-]\d\d:?\d\d" if width < 3 else r"[A-Za-z_]+(?:/[A-Za-z_+-]+)*"
     if letter not in _NUMBERS:
-        raise AlgorithmError(f"Date format letter '{letter}' is not implemented",
-                             mend="use Y, M, d, D, H, h, a, m, s, S, E or Z")
+        raise AlgorithmError(f"Illegal pattern component: {run}", mend="use Y, y, x, w, e, E, D, M, d, a, K, h, H, k, "
+                             "m, s, S or Z, and put other letters between single quotes")
     # Digits that run on into the next number are counted by the pattern.
     if following in _NUMBERS and following:
         return rf"\d{{{width}}}"
@@ -85,10 +131,13 @@ def _instant(fields: dict[str, str], zone: str | None) -> int:
         elif letter != "E":
             known[_NUMBERS[letter]] = _year(text) if letter in "Yyx" and len(run) == 2 else int(text)
     hour = known.get("hour", known.get("half hour", 0) % 12 + 12 * afternoon)
-    dated = {"month", "day", "ordinal"} & set(known)
+    dated = {"month", "day", "ordinal", "week", "day of week"} & set(known)
     year = known.get("year", 2000 if dated else 1970)
     moment = datetime(year, known.get("month", 1), known.get("day", 1), hour % 24 if "k" in str(fields) else hour,
                       known.get("minute", 0), known.get("second", 0), microsecond, tzinfo=where)
+    if "week" in known or "day of week" in known:
+        monday = datetime.fromisocalendar(year, known.get("week", 1), known.get("day of week", 1))
+        moment = moment.replace(year=monday.year, month=monday.month, day=monday.day)
     if "ordinal" in known:
         moment += timedelta(days=known["ordinal"] - 1)
         if known["ordinal"] < 1 or moment.year != year:

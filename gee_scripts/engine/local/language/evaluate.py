@@ -18,8 +18,8 @@ from gee_scripts.engine.local.language.graph import (
     parse,
 )
 from gee_scripts.engine.local.language.registry import MOST_ITEMS, invoke
-from gee_scripts.engine.local.rasters.raster import GO_ON
-from gee_scripts.engine.local.values import Closure
+from gee_scripts.engine.local.rasters.raster import GO_ON, check_bands
+from gee_scripts.engine.local.values import Closure, Image
 
 
 def evaluate(expression: Any, catalog: Catalog) -> Any:
@@ -58,6 +58,7 @@ class _Evaluation:
         self.catalog = catalog
         # The values depended on are kept with the result: a key holds their ids, which must not be used again.
         self.known: dict[tuple[int, ...], tuple[Any, list[Any]]] = {}
+        self.weights: dict[int, tuple[Any, int]] = {}
 
     def value(self, node: ValueNode, scope: Mapping[str, Any]) -> Any:
         if isinstance(node, Invocation | ArrayNode | DictNode):
@@ -75,11 +76,26 @@ class _Evaluation:
         return self.closure(node, scope)
 
     def made(self, node: Invocation | ArrayNode | DictNode, scope: Mapping[str, Any]) -> Any:
-        if isinstance(node, ArrayNode):
-            return [self.value(item, scope) for item in node.items]
-        if isinstance(node, DictNode):
-            return {name: self.value(item, scope) for name, item in node.items.items()}
-        return self.called(node, scope)
+        if isinstance(node, Invocation):
+            return self.called(node, scope)
+        found: Any = [self.value(item, scope) for item in node.items] if isinstance(node, ArrayNode) else \
+            {name: self.value(item, scope) for name, item in node.items.items()}
+        self.weight(found)
+        return found
+
+    def weight(self, value: list[Any] | dict[str, Any]) -> int:
+        """Elements of a list or dictionary and of those within; one that stands in several places counts in each,
+        as whoever sorts, flattens or sends it goes through them all."""
+        kept = self.weights.get(id(value))
+        if kept is None:
+            items = value.values() if isinstance(value, dict) else value
+            total = 1 + len(items)
+            if not {list, dict}.isdisjoint(map(type, items)):
+                total += sum(self.weight(item) - 1 for item in items if isinstance(item, list | dict))
+            if total > MOST_ITEMS:
+                raise EngineError("User memory limit exceeded.", mend="make shorter lists, or map over collections")
+            kept = self.weights[id(value)] = value, total
+        return kept[1]
 
     def argument(self, name: str, scope: Mapping[str, Any]) -> Any:
         if name not in scope:
@@ -104,8 +120,12 @@ class _Evaluation:
         arguments = {name: self.value(item, scope) for name, item in node.arguments.items()}
         if isinstance(node.function, str):
             found = invoke(node.function, arguments, self.catalog)
-            if isinstance(found, list | str) and len(found) > MOST_ITEMS:
-                raise EngineError("User memory limit exceeded.", mend="make shorter lists, or map over collections")
+            if isinstance(found, str) and len(found) > MOST_ITEMS:
+                raise EngineError("User memory limit exceeded.", mend="make shorter strings")
+            if isinstance(found, list | dict):
+                self.weight(found)
+            if isinstance(found, Image):
+                check_bands(len(found.bands))
             return found
         function = self.value(node.function, scope)
         if not isinstance(function, Closure):

@@ -101,10 +101,8 @@ class _Parser:
         return self.parsed[key]
 
     def node(self, raw: Any) -> ValueNode:
-        if not isinstance(raw, Mapping) or len(raw) > 1:
+        if not isinstance(raw, Mapping) or len(raw) != 1:
             raise _malformed(f"a value must be an object of one field, not {str(raw)[:80]}")
-        if not raw:
-            return Constant(None)
         (kind, content), = raw.items()
         try:
             return self.of_kind(kind, content)

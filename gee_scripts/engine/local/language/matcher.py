@@ -13,6 +13,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+MOST = 1_000_000
+"""Matches that are looked for at once."""
+
 
 def found_in(texts: Sequence[str], regex: str, ignore_case: bool, whole: bool, most: int) -> dict[str, Any]:
     """Matches of a regular expression.
@@ -23,18 +26,22 @@ def found_in(texts: Sequence[str], regex: str, ignore_case: bool, whole: bool, m
 
     Returns:
         {"found": of each text [[start, end, [group, …]], …], "names": name of a group -> its number},
-        or {"error": what is wrong with the expression}.
+        or {"error": where the expression is none}, or {"matches": how many there are at least, too many}.
     """
     try:
         pattern = re.compile(regex, re.IGNORECASE if ignore_case else 0)
     except (re.error, OverflowError, RecursionError) as error:
-        return {"error": str(error)}
-    answers = []
+        place = getattr(error, "pos", None)
+        return {"error": "" if place is None else f" from its character {place + 1} on"}
+    answers, number = [], 0
     for text in texts:
         matches = filter(None, [pattern.fullmatch(text)]) if whole else pattern.finditer(text)
         kept: list[Any] = []
         for match in matches:
             kept.append([match.start(), match.end(), match.groups()])
+            number += 1
+            if number > MOST:
+                return {"matches": number}
             if len(kept) == most:
                 break
         answers.append(kept)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from gee_scripts.engine.local.language import matcher
-from gee_scripts.engine.local.language.registry import AlgorithmError
+from gee_scripts.engine.local.language.registry import MOST_ITEMS, AlgorithmError
 from gee_scripts.engine.local.rasters.raster import GO_ON
 
 SECONDS = 10.0
@@ -49,8 +49,11 @@ def matches(regex: str, texts: Sequence[str], *, ignore_case: bool = False, whol
     request = list(texts), regex, ignore_case, whole, most
     answer = _asked(request) if _CHOICES.search(regex) else matcher.found_in(*request)
     if "error" in answer:
-        raise AlgorithmError(f"'{regex[:80]}' is no regular expression: {answer['error']}",
-                             mend="escape special signs by a backslash")
+        raise AlgorithmError(f"'{regex[:80]}' is no regular expression{answer['error']}",
+                             mend="close what is opened, and escape special signs by a backslash")
+    if "matches" in answer:
+        raise AlgorithmError(f"User memory limit exceeded. '{regex[:80]}' matches more than {matcher.MOST} times",
+                             mend="give shorter strings, or fewer")
     return [[Found(start, end, tuple(groups), answer["names"]) for start, end, groups in found]
             for found in answer["found"]]
 
@@ -75,13 +78,17 @@ def replaced(texts: Sequence[str], regex: str, replacement: str, *, ignore_case:
 
         return re.sub(r"\\(.)|\$(?:(\d)|\{(\w+)\})", part, replacement)
 
-    results = []
+    results, length = [], 0
     for text, all_found in zip(texts, matches(regex, texts, ignore_case=ignore_case, most=0 if every else 1),
                                strict=True):
         pieces, place = [], 0
         for found in all_found:
             pieces += [text[place:found.start], filled(text, found)]
             place = found.end
+            length += len(pieces[-1])
+            if length > MOST_ITEMS:
+                raise AlgorithmError(f"User memory limit exceeded. '{replacement[:80]}' is put in too often",
+                                     mend="give shorter strings")
         results.append("".join([*pieces, text[place:]]))
     return results
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +13,7 @@ from shapely.errors import ShapelyError
 
 from gee_scripts.engine.local.assets.catalog import Catalog
 from gee_scripts.engine.local.rasters.domains import Projection, is_geographic
-from gee_scripts.engine.local.rasters.raster import MASKED, VALID, Band, Constant, PixelType
+from gee_scripts.engine.local.rasters.raster import MASKED, VALID, Band, Constant, PixelType, check_bands
 from gee_scripts.engine.local.times import milliseconds
 from gee_scripts.engine.local.values import (
     Closure,
@@ -63,6 +63,11 @@ def type_name(value: Any) -> str:
     return type(value).__name__
 
 
+def type_names(values: Iterable[Any]) -> str:
+    """The types of values that are not null, in the order they come in."""
+    return ", ".join(dict.fromkeys(type_name(value) for value in values if value is not None))
+
+
 def promoted(value: Any, declared: str, catalog: Catalog) -> Any:
     """The value as the declared type.
 
@@ -96,8 +101,10 @@ def constant_bands(value: Any) -> tuple[Band, ...]:
 
     Raises:
         Mismatch: it holds something else.
+        EngineError: it is too long.
     """
     several = isinstance(value, list | tuple)
+    check_bands(len(value) if several else 1)
     bands = []
     for number, item in enumerate(value if several else [value]):
         if isinstance(item, bool | int | float | np.generic | np.ndarray):

@@ -140,6 +140,8 @@ def invoke(name: str, given: Mapping[str, Any], catalog: Catalog) -> Any:
         raise
     except RecursionError:
         raise
+    except MemoryError as error:
+        raise EngineError(f"{name}: User memory limit exceeded.", mend="ask for less at once") from error
     except Exception as error:
         raise EngineError(f"{name}: {type(error).__name__}: {error}",
                           mend="check its arguments; if they are right, report a fault of the local engine") from error

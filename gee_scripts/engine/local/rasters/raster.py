@@ -14,6 +14,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from agrispec.errors import EngineError
 from gee_scripts.engine.local.rasters.domains import WGS84, Domain, Projection
 
 Array = NDArray[Any]
@@ -150,6 +151,21 @@ class Band:
 def masked_band(name: str, kind: PixelType) -> Band:
     """A band that is masked everywhere."""
     return Band(name=name, type=kind, composite=True, values=Constant(np.zeros((), kind.dtype)), mask=MASKED)
+
+
+MOST_BANDS = 100_000
+"""Bands of an image beyond which a graph is taken for one that has no end."""
+
+
+def check_bands(count: int) -> None:
+    """Whether an image may have so many bands.
+
+    Raises:
+        EngineError: they are more than `MOST_BANDS`.
+    """
+    if count > MOST_BANDS:
+        raise EngineError(f"User memory limit exceeded. An image of {count} bands was asked for",
+                          mend=f"make images of at most {MOST_BANDS} bands, or map over a collection")
 
 
 def both(first: Node, second: Node) -> Node:

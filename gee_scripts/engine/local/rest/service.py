@@ -20,7 +20,7 @@ from gee_scripts.engine.local.operations.journal import Journal
 from gee_scripts.engine.local.operations.queue import TaskQueue
 from gee_scripts.engine.local.operations.tasks import Cancelled
 from gee_scripts.engine.local.rasters.raster import GO_ON
-from gee_scripts.engine.local.refusals import Refusal, refusal_of
+from gee_scripts.engine.local.refusals import Refusal, inside, refusal_of
 from gee_scripts.engine.local.rest.assets import AssetRoutes
 from gee_scripts.engine.local.rest.calls import Answer, Answers, Call
 from gee_scripts.engine.local.rest.discovery import Route
@@ -96,9 +96,13 @@ class Service:
         except _TimedOut as error:
             raise Refusal(400, "Computation timed out.") from error
         except AgrispecError as error:
-            raise refusal_of(error) from error
+            raise inside(self.tree.root, refusal_of(error)) from error
+        except Refusal as refusal:
+            raise inside(self.tree.root, refusal) from refusal.__cause__
         except KeyError as error:
             raise Refusal(400, f"Request lacks the field {error}.") from error
+        except RecursionError as error:
+            raise Refusal(400, "The request or its answer is nested too deeply.") from error
         except MemoryError as error:
             raise Refusal(400, "User memory limit exceeded.") from error
         finally:
