@@ -45,6 +45,11 @@ class Geometry:
             self._planar.append(planar(self.shape, self.geodesic) if is_geographic(self.crs) else self.shape)
         return self._planar[0]
 
+    @property
+    def degrees(self) -> shapely.Geometry:
+        """The shape in longitude and latitude for files: with the coordinates it was given, where they are such."""
+        return self.shape if self.crs == "EPSG:4326" else self.to("EPSG:4326")
+
     def to(self, crs: str) -> shapely.Geometry:
         """The planar shape in another CRS; long edges get more vertices first, for they bend."""
         shape = self.planar

@@ -225,7 +225,7 @@ def _spatial(relation: Callable[[Any, Any], bool], unlimited: bool) -> Callable[
                 return unlimited and isinstance(primary if mine is None else secondary, Image)
             key = id(mine), id(theirs)
             if key not in known:
-                known[key] = bool(relation(mine.to(theirs.crs), theirs.shape)), (mine, theirs)
+                known[key] = bool(relation(mine.to(theirs.crs), theirs.planar)), (mine, theirs)
             return known[key][0]
 
         return Filter(accepts=accepts)

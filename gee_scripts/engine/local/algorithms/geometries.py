@@ -12,7 +12,8 @@ import shapely
 from shapely.errors import ShapelyError
 
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.rasters.domains import WGS84, Projection
+from gee_scripts.engine.local.rasters.domains import WGS84, Projection, is_geographic
+from gee_scripts.engine.local.rasters.globe import continued
 from gee_scripts.engine.local.rasters.raster import GO_ON
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry, geometry_of
 from gee_scripts.engine.local.values import union as union_of
@@ -35,6 +36,21 @@ def _pairs(coordinates: Any) -> list[tuple[float, float]]:
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 
+def _checked(geometry: Geometry) -> Geometry:
+    """A geometry on the globe, or in a projection.
+
+    Raises:
+        AlgorithmError: a latitude lies beyond a pole.
+    """
+    if is_geographic(geometry.crs) and not geometry.shape.is_empty:
+        _, south, _, north = geometry.shape.bounds
+        beyond = north if north > 90 else south
+        if abs(beyond) > 90:
+            raise AlgorithmError(f"Invalid latitude: {beyond:g} is beyond the pole",
+                                 mend="give longitude before latitude, and latitudes from -90 to 90")
+    return geometry
+
+
 def _made(kind: Callable[[Any], shapely.Geometry], coordinates: Any, projection: Projection | None,
           geodesic: bool | None) -> Geometry:
     try:
@@ -47,7 +63,7 @@ def _made(kind: Callable[[Any], shapely.Geometry], coordinates: Any, projection:
         a, b, c, d, e, f = projection.transform
         shape = shapely.transform(shape, lambda xy: np.column_stack(
             [a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f]))
-    return Geometry(shape, crs, geodesic if geodesic is not None else crs == "EPSG:4326")
+    return _checked(Geometry(shape, crs, geodesic if geodesic is not None else crs == "EPSG:4326"))
 
 
 @algorithm("GeometryConstructors.Point")
@@ -65,10 +81,16 @@ def multi_point(coordinates: list[Any], crs: Projection | None) -> Geometry:
     return _made(shapely.MultiPoint, _pairs(coordinates), crs, None)
 
 
-@algorithm("GeometryConstructors.LineString", "GeometryConstructors.LinearRing")
+@algorithm("GeometryConstructors.LineString")
 def line(coordinates: list[Any], crs: Projection | None, geodesic: bool | None, error: Any) -> Geometry:
     """A line through points."""
     return _made(shapely.LineString, _pairs(coordinates), crs, geodesic)
+
+
+@algorithm("GeometryConstructors.LinearRing")
+def ring(coordinates: list[Any], crs: Projection | None, geodesic: bool | None, error: Any) -> Geometry:
+    """A line through points that ends where it starts."""
+    return _made(shapely.LinearRing, _pairs(coordinates), crs, geodesic)
 
 
 @algorithm("GeometryConstructors.MultiLineString")
@@ -92,8 +114,17 @@ def rectangle(coordinates: list[Any], crs: Projection | None, geodesic: bool | N
 
 @algorithm("GeometryConstructors.BBox")
 def bbox(west: float, south: float, east: float, north: float) -> Geometry:
-    """The rectangle of four edges in degrees."""
-    return Geometry(shapely.box(*_numbers([west, south, east, north])), geodesic=False)
+    """The rectangle of four edges in degrees; what is further east than 180 goes on beyond it."""
+    for name, value, wrong in (("west", west, west == math.inf), ("east", east, east == -math.inf),
+                               ("south", south, south > 90), ("north", north, north < -90)):
+        if math.isnan(value) or wrong:
+            raise AlgorithmError(f"Geometry.BBox: {name} must not be {value:g}", mend="give degrees")
+    if east - west >= 360:
+        west, east = -180.0, 180.0
+    else:
+        west, east = (value % 360 - (360 if value % 360 > 180 else 0) for value in (west, east))
+        east += 360 if east < west else 0
+    return Geometry(shapely.box(west, max(south, -90), east, min(north, 90)), geodesic=False)
 
 
 @algorithm("GeometryConstructors.Polygon")
@@ -171,14 +202,22 @@ def covering_grid(geometry: Geometry, projection: Projection, scale: float | Non
 def bounds(geometry: Geometry, error: Any, projection: Projection | None) -> Geometry:
     """The bounding rectangle, in EPSG:4326 unless a projection is given."""
     crs = projection.crs if projection else "EPSG:4326"
-    shape = geometry.to(crs)
+    shape = _continued(geometry, crs)
     return Geometry(shapely.GeometryCollection() if shape.is_empty else shapely.box(*shape.bounds), crs)
+
+
+def _continued(geometry: Geometry, crs: str) -> shapely.Geometry:
+    """A geometry in a CRS as one piece where it crosses the antimeridian."""
+    return continued(geometry.to(crs)) if is_geographic(crs) else geometry.to(crs)
 
 
 @algorithm("Geometry.transform")
 def transformed(geometry: Geometry, projection: Projection, error: Any, geodesic: Any) -> Geometry:
     """The geometry in another CRS."""
-    return Geometry(geometry.to(projection.crs), projection.crs, geometry.geodesic if geodesic is None else geodesic)
+    if projection.crs == geometry.crs and geodesic in (None, geometry.geodesic):
+        return geometry
+    kept = geometry.geodesic if geodesic is None else geodesic
+    return Geometry(_continued(geometry, projection.crs), projection.crs, kept)
 
 
 @algorithm("Geometry.projection")
@@ -224,18 +263,33 @@ def local_crs(geometry: Geometry, projection: Projection | None) -> str:
         return projection.crs
     if geometry.shape.is_empty:
         return geometry.crs
-    centre = geometry.to("EPSG:4326").centroid
+    centre = continued(geometry.to("EPSG:4326")).centroid
     return f"+proj=aeqd +lat_0={centre.y:.6f} +lon_0={centre.x:.6f} +datum=WGS84 +units=m"
 
 
-@algorithm("Geometry.buffer")
+# Vertices of a quarter of a circle: shapely's own number, and the most.
+_CORNERS = (16, 4096)
+
+
+@algorithm("Geometry.buffer",
+           differs="circles have at least 64 vertices, however large maxError is; without a projection the buffer is "
+                   "computed in an azimuthal equidistant one around the centroid")
 def buffer(geometry: Geometry, distance: float, error: Any, projection: Projection | None) -> Geometry:
     """The geometry grown, or shrunk, by metres, or by units of a projection."""
     if not math.isfinite(distance):
         raise AlgorithmError(f"The distance must be finite. Got {distance}", mend="give metres")
     crs = local_crs(geometry, projection)
-    grown = Geometry(geometry.to(crs).buffer(distance), crs)
-    return Geometry(grown.to(geometry.crs), geometry.crs, geometry.geodesic)
+    radius = abs(distance) * (projection.unit_metres if projection else 1.0)
+    grown = Geometry(geometry.to(crs).buffer(distance, quad_segs=_corners(radius, error)), crs)
+    return Geometry(_continued(grown, geometry.crs), geometry.crs, geometry.geodesic)
+
+
+def _corners(radius: float, error: float | None) -> int:
+    """Vertices of a quarter of a circle whose edges are no further from it than an error; metres."""
+    share = min(error / radius, 1.0) if error and error > 0 and radius > 0 else 0.01
+    # An edge of the angle t passes the circle by 1 - cos(t / 2).
+    needed = math.pi / 4 / max(math.acos(1 - share), 1e-6)
+    return min(max(math.ceil(needed), _CORNERS[0]), _CORNERS[1])
 
 
 @algorithm("Geometry.centroid")
@@ -249,14 +303,14 @@ def centroid(geometry: Geometry, error: Any, projection: Projection | None) -> G
 def simplify(geometry: Geometry, error: float, projection: Projection | None) -> Geometry:
     """The geometry with fewer vertices, within a tolerance in metres."""
     crs = local_crs(geometry, projection)
-    return Geometry(Geometry(geometry.to(crs).simplify(error), crs).to(geometry.crs), geometry.crs)
+    return Geometry(_continued(Geometry(geometry.to(crs).simplify(error), crs), geometry.crs), geometry.crs)
 
 
 @algorithm("Geometry.convexHull")
 def convex_hull(geometry: Geometry, error: Any, projection: Projection | None) -> Geometry:
     """The smallest convex shape that holds it."""
     crs = projection.crs if projection else geometry.crs
-    return Geometry(geometry.to(crs).convex_hull, crs)
+    return Geometry(_continued(geometry, crs).convex_hull, crs)
 
 
 @algorithm("Geometry.dissolve")

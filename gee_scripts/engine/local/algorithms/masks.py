@@ -15,7 +15,8 @@ from gee_scripts.engine.local.algorithms.arithmetic import matched, tightest, wi
 from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.language.promotion import static_mask
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.rasters.domains import Domain, centres
+from gee_scripts.engine.local.rasters.domains import Domain
+from gee_scripts.engine.local.rasters.globe import places
 from gee_scripts.engine.local.rasters.nodes import Filled
 from gee_scripts.engine.local.rasters.raster import (
     VALID,
@@ -161,11 +162,10 @@ class Within(Node):
 
     def compute(self, domain: Domain, arrays: Sequence[Any]) -> Mask:
         """True inside, by pixel centres; None where all are."""
-        x, y = centres(domain)
         distinct = {id(shape): shape for shape in self.shapes}.values()
         shape = shapely.union_all([item.to(domain.crs) for item in distinct])
         shapely.prepare(shape)
-        found = shapely.intersects_xy(shape, x, y)
+        found = shapely.intersects_xy(shape, *places(domain))
         return None if found.all() else found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,42 +12,45 @@ from shapely.geometry.polygon import orient
 
 from gee_scripts.engine.local.algorithms.geometries import local_crs
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.rasters.domains import Projection
+from gee_scripts.engine.local.rasters.domains import Projection, is_geographic
+from gee_scripts.engine.local.rasters.globe import continued, simple
 from gee_scripts.engine.local.values import Geometry
 
 _GLOBE = Geod(ellps="WGS84")
 # The mean radius of the ellipsoid, metres.
 _SPHERE = Geod(a=6371008.7714, f=0)
 _DEGREES = "EPSG:4326"
-_EDGES = "edges are straight in degrees, not geodesics, and are measured so"
+_ALONG = "without a projection planar edges are measured in steps of a tenth of a degree"
 
 
-def _simple(shape: shapely.Geometry) -> Iterator[shapely.Geometry]:
-    """The points, lines and polygons of a shape."""
-    if hasattr(shape, "geoms"):
-        for part in shape.geoms:
-            yield from _simple(part)
-    elif not shape.is_empty:
-        yield shape
-
-
-@algorithm("Geometry.area", differs=_EDGES)
+@algorithm("Geometry.area", differs=_ALONG)
 def area(geometry: Geometry, error: Any, projection: Projection | None) -> float:
     """Square metres on the globe, or square units of a projection."""
     if projection is not None:
         return float(geometry.to(projection.crs).area)
-    polygons = [part for part in _simple(geometry.to(_DEGREES)) if part.geom_type == "Polygon"]
-    return sum(abs(float(_GLOBE.geometry_area_perimeter(orient(shapely.segmentize(part, 0.1)))[0]))
-               for part in polygons)
+    polygons = [part for part in simple(geometry.to(_DEGREES)) if part.geom_type == "Polygon"]
+    return sum(abs(float(_GLOBE.geometry_area_perimeter(orient(shapely.segmentize(piece, 0.1)))[0]))
+               for part in polygons for piece in _quarters(part))
 
 
-@algorithm("Geometry.length", differs=_EDGES)
+def _quarters(part: shapely.Geometry) -> list[shapely.Geometry]:
+    """A polygon in pieces no wider than 90 degrees: of a ring around more than a hemisphere the smaller side would be
+    measured."""
+    west, _, east, _ = part.bounds
+    if east - west <= 90:
+        return [part]
+    valid = part if part.is_valid else shapely.make_valid(part)
+    strips = (shapely.intersection(valid, shapely.box(start, -90, start + 90, 90)) for start in (-180, -90, 0, 90))
+    return [piece for strip in strips for piece in simple(strip) if piece.geom_type == "Polygon"]
+
+
+@algorithm("Geometry.length", differs=_ALONG)
 def length(geometry: Geometry, error: Any, projection: Projection | None) -> float:
     """Metres of the lines on the globe, or units of a projection; polygons have none."""
     return _length(geometry, projection, ("LineString", "LinearRing"))
 
 
-@algorithm("Geometry.perimeter", differs=_EDGES)
+@algorithm("Geometry.perimeter", differs=_ALONG)
 def perimeter(geometry: Geometry, error: Any, projection: Projection | None) -> float:
     """Metres around the polygons on the globe, or units of a projection; lines have none."""
     return _length(geometry, projection, ("Polygon",))
@@ -56,7 +58,11 @@ def perimeter(geometry: Geometry, error: Any, projection: Projection | None) -> 
 
 def _length(geometry: Geometry, projection: Projection | None, kinds: tuple[str, ...]) -> float:
     crs = projection.crs if projection else _DEGREES
-    parts = [part for part in _simple(geometry.to(crs)) if part.geom_type in kinds]
+    shape = geometry.to(crs)
+    if is_geographic(crs) and "Polygon" in kinds:
+        # What was cut at the antimeridian has no edge there.
+        shape = continued(shape)
+    parts = [part for part in simple(shape) if part.geom_type in kinds]
     if projection is not None:
         return float(sum(part.length for part in parts))
     return float(sum(_GLOBE.geometry_length(shapely.segmentize(part, 0.1)) for part in parts))
@@ -124,7 +130,7 @@ def cut_lines(geometry: Geometry, distances: list[float], error: Any, projection
     """Lines cut at distances from their start; everything else is dropped."""
     crs = projection.crs if projection else _DEGREES
     pieces: list[Any] = []
-    for part in _simple(geometry.to(crs)):
+    for part in simple(geometry.to(crs)):
         if part.geom_type in ("LineString", "LinearRing"):
             pieces += _cut(shapely.get_coordinates(part), sorted(set(map(float, distances))), projection is None)
     return Geometry(shapely.MultiLineString(pieces), crs, geometry.geodesic)

@@ -20,7 +20,7 @@ from gee_scripts.engine.local.algorithms.records import table
 from gee_scripts.engine.local.algorithms.reducers import plain
 from gee_scripts.engine.local.algorithms.regions import titled
 from gee_scripts.engine.local.algorithms.runs import over_runs
-from gee_scripts.engine.local.images.frame import bounding_grid, projection_for, region_pixels
+from gee_scripts.engine.local.images.frame import bounding_grid, in_one, projection_for, region_pixels
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Projection, centres, coordinates, is_geographic, transformer
 from gee_scripts.engine.local.rasters.raster import Apply, Band, Node, PixelType, read
@@ -67,7 +67,7 @@ def reduce_to_vectors(image: Image, reducer: Reducer | None, geometry: Geometry 
         projection = projection.at_scale(projection.nominal_scale * 2)
         grid = bounding_grid(shape, projection)
     values, masks = _whole(image.bands, grid)
-    inside = shapely.contains_xy(shape.to(grid.crs), *centres(grid)) & (masks[0] > 0)
+    inside = shapely.contains_xy(in_one(shape, grid.crs), *centres(grid)) & (masks[0] > 0)
     offsets = ((0, 1), (1, 0), (1, 1), (1, -1)) if eight else ((0, 1), (1, 0))
     labels = components(values[0], inside, offsets)
     segments = np.unique(labels[inside], return_inverse=True)

@@ -14,7 +14,7 @@ from rasterio.features import rasterize
 from shapely.ops import substring
 
 from agrispec.grid import Grid
-from gee_scripts.engine.local.rasters.domains import Domain, Points
+from gee_scripts.engine.local.rasters.domains import Domain, Points, is_geographic
 from gee_scripts.engine.local.values import Geometry
 
 Array = NDArray[Any]
@@ -52,10 +52,20 @@ class Placed:
         shapes, tree = self._trees[grid.crs]
         n = math.ceil(reach)
         around = grid.window(-n, -n, grid.height + 2 * n, grid.width + 2 * n)
+        west, south, east, north = around.bounds
         found = np.sort(tree.query(shapely.box(*around.bounds)))
+        if is_geographic(grid.crs) and (west < -180 or east > 180):
+            # A grid that goes on beyond the antimeridian shows what is on the other side of the map.
+            turned = {turn: tree.query(shapely.box(west - turn, south, east - turn, north)) for turn in (-360, 0, 360)}
+            order = sorted((place, turn) for turn, hit in turned.items() for place in hit.tolist())
+            found = np.array([place for place, _ in order], np.int64)
+            shown = np.array([shapely.transform(shapes[place], lambda xy, turn=turn: xy + np.array([turn, 0]))
+                              for place, turn in order], object)
+        else:
+            shown = shapes[found]
         a, b, c, d, e, f = grid.transform
         size = a * e - b * d
-        return found, shapely.transform(shapes[found], lambda xy: np.column_stack(
+        return found, shapely.transform(shown, lambda xy: np.column_stack(
             [(e * (xy[:, 0] - c) - b * (xy[:, 1] - f)) / size, (a * (xy[:, 1] - f) - d * (xy[:, 0] - c)) / size]))
 
 

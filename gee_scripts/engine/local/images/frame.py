@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
-from gee_scripts.engine.local.rasters.domains import WGS84, Points, Projection, coordinates
+from gee_scripts.engine.local.rasters.domains import WGS84, Points, Projection, coordinates, is_geographic
+from gee_scripts.engine.local.rasters.globe import continued, halves
 from gee_scripts.engine.local.values import Geometry, Image, geometry_of
 
 
@@ -74,6 +75,11 @@ def region_pixels(geometry: Geometry, projection: Projection, most: float | None
         EngineError: there are more than `most` in its bounds.
     """
     shape = geometry.to(projection.crs)
+    if hasattr(shape, "geoms") and is_geographic(projection.crs) and len(sides := halves(shape)) > 1:
+        # Each side of the antimeridian in its own bounds: between them lies the rest of the globe.
+        found = [region_pixels(Geometry(side, projection.crs), projection, most) for side in sides]
+        return RegionPixels(**{name: np.concatenate([getattr(one, name) for one in found])
+                               for name in ("columns", "rows", "weights", "central")})
     a, b, c, d, e, f = projection.transform
     if shape.is_empty:
         nothing = np.empty(0, np.int64)
@@ -145,12 +151,13 @@ def blocks(projection: Projection, columns: NDArray[np.int64],
 
 
 def bounding_grid(geometry: Geometry, projection: Projection) -> Grid:
-    """The smallest grid of a projection's pixels that covers the bounds of a geometry.
+    """The smallest grid of a projection's pixels that covers the bounds of a geometry. In degrees that of one across
+    the antimeridian goes on beyond 180.
 
     Raises:
         EngineError: the geometry is empty.
     """
-    shape = geometry.to(projection.crs)
+    shape = in_one(geometry, projection.crs)
     if shape.is_empty:
         raise EngineError("The geometry is empty: it covers no pixels", mend="give a region of some area")
     a, b, c, d, e, f = projection.transform
@@ -164,6 +171,11 @@ def bounding_grid(geometry: Geometry, projection: Projection) -> Grid:
     right, bottom = math.ceil(columns.max() - 1e-3), math.ceil(rows.max() - 1e-3)
     endless = Grid(crs=projection.crs, transform=projection.transform, width=1, height=1)
     return endless.window(top, left, max(bottom - top, 1), max(right - left, 1))
+
+
+def in_one(geometry: Geometry, crs: str) -> shapely.Geometry:
+    """A geometry in a CRS, in the one piece that `bounding_grid` covers."""
+    return continued(geometry.to(crs)) if is_geographic(crs) else geometry.to(crs)
 
 
 def output_grid(image: Image) -> Grid:
@@ -196,7 +208,7 @@ def _output_grid(image: Image) -> Grid:
 
 
 def _sized(geometry: Geometry, crs: str, width: int | None, height: int | None, largest: int | None) -> Grid:
-    west, south, east, north = geometry.to(crs).bounds
+    west, south, east, north = in_one(geometry, crs).bounds
     if largest is not None:
         side = max(east - west, north - south) / largest
         width, height = max(round((east - west) / side), 1), max(round((north - south) / side), 1)

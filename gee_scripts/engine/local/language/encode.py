@@ -123,12 +123,14 @@ def _finite(value: Any) -> Any:
 
 def geojson(geometry: Geometry) -> dict[str, Any]:
     """A geometry as GeoJSON: degrees, longitude first."""
-    found: dict[str, Any] = json.loads(shapely.to_geojson(geometry.to("EPSG:4326")))
+    found: dict[str, Any] = json.loads(shapely.to_geojson(geometry.degrees))
     return found
 
 
 def _geometry(geometry: Geometry) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(shapely.to_geojson(geometry.shape))
+    if geometry.shape.geom_type == "LinearRing":
+        found["type"] = "LinearRing"  # no type of GeoJSON's, but of the client's
     if geometry.crs != "EPSG:4326":
         found["crs"] = {"type": "name", "properties": {"name": geometry.crs}}
     if not geometry.geodesic and geometry.shape.geom_type not in ("Point", "MultiPoint"):

@@ -161,7 +161,7 @@ def geojson(feature: Feature) -> dict[str, Any] | None:
     """A feature's geometry as GeoJSON in degrees."""
     if feature.geometry is None:
         return None
-    found: dict[str, Any] = json.loads(shapely.to_geojson(feature.geometry.to("EPSG:4326")))
+    found: dict[str, Any] = json.loads(shapely.to_geojson(feature.geometry.degrees))
     return found
 
 
@@ -191,6 +191,6 @@ def table_rows(features: Sequence[Feature], selectors: Sequence[str]) -> \
     names = columns_of(features, selectors)
     rows = [{name: plain(name, value) for name in (SYSTEM_INDEX, *names)
              if (value := feature.properties.get(name)) is not None} for feature in features]
-    geometries = [None if feature.geometry is None else bytes(shapely.to_wkb(feature.geometry.to("EPSG:4326")))
+    geometries = [None if feature.geometry is None else bytes(shapely.to_wkb(feature.geometry.degrees))
                   for feature in features]
     return rows, geometries

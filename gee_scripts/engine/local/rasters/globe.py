@@ -10,6 +10,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from gee_scripts.engine.local.rasters.domains import Domain, centres, is_geographic
+
 Array = NDArray[Any]
 
 TOLERANCE = 0.1
@@ -17,7 +19,7 @@ TOLERANCE = 0.1
 _RADIUS = 6371008.7714
 # An edge of w radians of longitude bends by no more than R·w²/16 (at 45 degrees of latitude), and of latitude by none.
 _STRAIGHT = math.degrees(math.sqrt(16 * TOLERANCE / _RADIUS))
-_MOST_PIECES = 4096
+_MOST_VERTICES = 100_000
 
 
 def planar(shape: shapely.Geometry, geodesic: bool) -> shapely.Geometry:
@@ -33,7 +35,8 @@ def planar(shape: shapely.Geometry, geodesic: bool) -> shapely.Geometry:
     if shape.is_empty:
         return shape
     west, _, east, _ = shape.bounds
-    if west >= -180 and east <= 180 and (not geodesic or shape.geom_type in ("Point", "MultiPoint") or east - west < _STRAIGHT):
+    straight = not geodesic or shape.geom_type in ("Point", "MultiPoint") or east - west < _STRAIGHT
+    if straight and west >= -180 and east <= 180:
         return shape
     return folded(_rings(shape, _bent) if geodesic else shape)
 
@@ -47,11 +50,11 @@ def unbroken(shape: shapely.Geometry) -> shapely.Geometry:
 
 
 def continued(shape: shapely.Geometry) -> shapely.Geometry:
-    """A planar shape with its parts of the western hemisphere 360 degrees further east, where it is narrower so."""
+    """A planar shape that was cut at the antimeridian in one piece, beyond 180, where it is narrower so."""
     if shape.is_empty or not hasattr(shape, "geoms"):
         return shape
     west, _, east, _ = shape.bounds
-    if east - west <= 180:
+    if west + 180 > 1e-9 or 180 - east > 1e-9:
         return shape
     moved = shapely.GeometryCollection([_moved(part, 360) if part.bounds[2] <= 0 else part for part in simple(shape)])
     if moved.bounds[2] - moved.bounds[0] >= east - west:
@@ -67,6 +70,14 @@ def halves(shape: shapely.Geometry) -> list[shapely.Geometry]:
     parts = list(simple(shape))
     return [_together(side) for side in ([part for part in parts if part.bounds[2] > 0],
                                          [part for part in parts if part.bounds[2] <= 0])]
+
+
+def places(domain: Domain) -> tuple[Array, Array]:
+    """x and y of the pixel centres, as planar shapes have them: longitudes within [-180, 180]."""
+    x, y = centres(domain)
+    if is_geographic(domain.crs) and x.size and (x.min() < -180 or x.max() > 180):
+        x = (x + 180) % 360 - 180
+    return x, y
 
 
 def simple(shape: shapely.Geometry) -> Iterator[shapely.Geometry]:
@@ -91,19 +102,19 @@ def _folded(part: shapely.Geometry) -> list[shapely.Geometry]:
     first, last = math.floor((west + 180) / 360), math.ceil((east + 180) / 360)
     if last - first <= 1:
         # A point on the antimeridian stays on its side.
-        return [_moved(part, -360 * (0 if -180 <= west and east <= 180 else first))]
+        return [_moved(part, -360 * (0 if west >= -180 and east <= 180 else first))]
     valid = part if part.is_valid else shapely.make_valid(part)
     found = []
     for turn in range(first, last):
         window = shapely.box(360 * turn - 180, -91, 360 * turn + 180, 91)
         piece = _moved(shapely.intersection(valid, window), -360 * turn)
         found += [one for one in simple(piece) if shapely.get_dimensions(one) == shapely.get_dimensions(part)]
-    # More than once around: what overlaps is one.
-    return list(simple(shapely.union_all(found))) if east - west > 360 else found
+    # Once around and more: what meets or overlaps is one.
+    return list(simple(shapely.union_all(found))) if east - west > 360 - 1e-9 else found
 
 
 def _moved(shape: shapely.Geometry, degrees: float) -> shapely.Geometry:
-    return shapely.transform(shape, lambda xy: xy + (degrees, 0)) if degrees else shape
+    return shapely.transform(shape, lambda xy: xy + np.array([degrees, 0])) if degrees else shape
 
 
 def _together(parts: list[shapely.Geometry]) -> shapely.Geometry:
@@ -137,13 +148,13 @@ def _rings(shape: shapely.Geometry, change: Callable[[Array], Array]) -> shapely
     holes = []
     for ring in map(_closed, new[1:]):
         turns = round((middle - (ring[:, 0].min() + ring[:, 0].max()) / 2) / 360)
-        holes.append(ring + (360 * turns, 0))
+        holes.append(ring + np.array([360 * turns, 0]))
     return shapely.Polygon(outer, holes)
 
 
 def _closed(ring: Array) -> Array:
     """A ring that went around the globe closed over the nearer pole."""
-    (first, start), (last, end) = ring[0], ring[-1]
+    (first, start), last = ring[0], ring[-1, 0]
     if abs(last - first) < 180:
         return ring
     # All the way round in the ring, then along the pole, where the longitude is of no account.
@@ -188,21 +199,26 @@ def _great_circle(start: Array, end: Array) -> Array | None:
         return np.array([start, (west, pole), (east, pole), end])
     one, other = _vectors(np.array([start, end]))
     angle = math.atan2(float(np.linalg.norm(np.cross(one, other))), float(one @ other))
-    pieces = 1
-    while True:
-        share = np.linspace(0, 1, 2 * pieces + 1)[:, None]
-        vectors = (np.sin((1 - share) * angle) * one + np.sin(share * angle) * other) / math.sin(angle)
-        lon = np.degrees(np.arctan2(vectors[:, 1], vectors[:, 0]))
-        lat = np.degrees(np.arctan2(vectors[:, 2], np.hypot(vectors[:, 0], vectors[:, 1])))
-        lon += 360 * np.round((west + share[:, 0] * (east - west) - lon) / 360)
-        points = np.column_stack([lon, lat])
-        points[0], points[-1] = start, end
-        # How far the chord in degrees passes the middle of each piece.
-        off = points[1::2] - (points[:-1:2] + points[2::2]) / 2
-        off[:, 0] *= np.cos(np.radians(points[1::2, 1]))
-        if np.radians(np.hypot(off[:, 0], off[:, 1]).max()) * _RADIUS < TOLERANCE or pieces == _MOST_PIECES:
-            return None if pieces == 1 else points[::2]
-        pieces *= 2
+
+    def at(share: Array) -> Array:
+        across = share[:, None]
+        x, y, z = ((np.sin((1 - across) * angle) * one + np.sin(across * angle) * other) / math.sin(angle)).T
+        lon, lat = np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
+        return np.column_stack([lon + 360 * np.round((west + share * (east - west) - lon) / 360), lat])
+
+    shares, points = np.array([0.0, 1.0]), np.array([start, end])
+    while len(shares) < _MOST_VERTICES:
+        # How far the middle of each piece is from the middle of its chord in degrees.
+        middles = (shares[1:] + shares[:-1]) / 2
+        bent = at(middles)
+        off = bent - (points[1:] + points[:-1]) / 2
+        off[:, 0] *= np.cos(np.radians(bent[:, 1]))
+        far = np.flatnonzero(np.radians(np.hypot(off[:, 0], off[:, 1])) * _RADIUS >= TOLERANCE)
+        if not len(far):
+            break
+        shares = np.insert(shares, far + 1, middles[far])
+        points = np.insert(points, far + 1, bent[far], axis=0)
+    return None if len(points) == 2 else points
 
 
 def _vectors(xy: Array) -> Array:
