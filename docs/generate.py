@@ -15,7 +15,11 @@ import click
 
 import cli
 from agrispec import config
+from gee_scripts.engine.local.algorithms.cells import MOST_REACH
 from gee_scripts.engine.local.language import coverage
+from gee_scripts.engine.local.operations.exporting import IMAGE_FORMATS, TABLE_FORMATS
+from gee_scripts.engine.local.rasters.raster import MOST_BANDS
+from gee_scripts.engine.local.rest.discovery import ROUTES
 
 HERE = Path(__file__).parent
 
@@ -70,10 +74,22 @@ def engine() -> str:
         parts += [f"| `{row.name}` | {row.status} | {row.note} | {f'[link]({row.source})' if row.source else ''} |"
                   for row in rows if row.family == family]
         parts.append("")
+    refused = [route for route in ROUTES if not route.answered]
+    parts += ["## The REST surface", "",
+              f"Of the {len(ROUTES)} methods that the client may call, {len(ROUTES) - len(refused)} are answered;"
+              f" {', '.join(f'`{route.id}`' for route in refused)} are refused by name. Tables are exported as"
+              f" {_listed(TABLE_FORMATS)}, images as {_listed(IMAGE_FORMATS)}: the service's other formats (KML, KMZ"
+              " and SHP of tables) are refused, and so are exports to Google Drive. A kernel reaches at most"
+              f" {MOST_REACH} pixels from its centre, and an image has at most {MOST_BANDS:,} bands; the service's"
+              " bounds are not documented.", ""]
     for title, answered in (("Answered beside these", True), ("Refused", False)):
         names = [row.name for row in rows if not row.family and (row.status != "not") == answered]
         parts += [f"## {title}", "", ", ".join(f"`{name}`" for name in names), ""]
     return "\n".join(parts)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return f"{', '.join(f'`{name}`' for name in names[:-1])} and `{names[-1]}`"
 
 
 def _meanings(kind: Any) -> dict[str, str]:

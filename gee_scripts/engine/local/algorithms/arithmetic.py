@@ -198,8 +198,11 @@ def _binary(function: Callable[[Array, Array, DType], Array],
     return lambda first, second: combined(first, second, function, kind)
 
 
+_WIDER = "integer types are whole bytes, not the ranges that results can have"
+_KEPT = "All properties of the first image are kept; the service's guides copy those that they need."
 for _name, (_function, _kind) in BINARY.items():
-    algorithm(f"Image.{_name}")(_binary(_function, _kind))
+    algorithm(f"Image.{_name}", differs=f"{_KEPT[:-1]}; {_WIDER}.",
+              source="https://developers.google.com/earth-engine/guides/image_math")(_binary(_function, _kind))
 
 
 def each(image: Image, function: Callable[[Array], Array], kind: Callable[[DType], DType]) -> Image:

@@ -28,7 +28,7 @@ def load(catalog: Catalog, asset_id: str, version: int) -> Image:
     return catalog.image(asset_id)
 
 
-@algorithm("Image.constant")
+@algorithm("Image.constant", differs="Integers have the type int or long, with its limits, whatever their values.")
 def constant(value: Any) -> Image:
     """An image of the same numbers or arrays everywhere."""
     try:

@@ -10,7 +10,7 @@ import shapely
 
 from gee_scripts.engine.local.algorithms.bands import add_bands
 from gee_scripts.engine.local.algorithms.casting import cast_some
-from gee_scripts.engine.local.algorithms.elements import ordered
+from gee_scripts.engine.local.algorithms.elements import ordered, same
 from gee_scripts.engine.local.algorithms.filters import expression
 from gee_scripts.engine.local.assets.catalog import Catalog
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
@@ -146,7 +146,7 @@ def distinct(collection: Collection, properties: Any) -> Collection:
     kept: dict[Any, Any] = {}
     for element in collection.items:
         shape = geometry_of(element) if ".geo" in names else None
-        key = tuple(shape.shape.wkb if name == ".geo" and shape else hashable(get(element, name)) for name in names)
+        key = tuple(shape.shape.wkb if name == ".geo" and shape else same(get(element, name)) for name in names)
         kept.setdefault(key, element)
     return collection.having(kept.values())
 

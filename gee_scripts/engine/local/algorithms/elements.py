@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,12 @@ from gee_scripts.engine.local.values import (
     put,
 )
 from gee_scripts.engine.local.values import get as property_of
+
+
+def same(value: Any) -> Any:
+    """A key that two values share where one repeats the other; NaN repeats NaN, as in Java."""
+    # One object: dictionaries and tuples take it for equal to itself.
+    return math.nan if isinstance(value, float) and math.isnan(value) else hashable(value)
 
 
 def ordered(elements: Sequence[Any], name: str, ascending: bool) -> list[Any]:
@@ -125,7 +132,9 @@ def id_(element: Any) -> Any:
 def geometry(element: Any, error: Any, projection: Projection | None, geodesics: bool | None) -> Geometry | None:
     """The geometry of a feature, the footprint of an image, in a projection if one is given."""
     found = geometry_of(element)
-    if found is None or (projection is None and geodesics is None):
+    if found is None and isinstance(element, Image):
+        return EVERYWHERE
+    if found is None or found.unbounded or (projection is None and geodesics is None):
         return found
     crs = projection.crs if projection else found.crs
     return Geometry(found.to(crs), crs, found.geodesic if geodesics is None else geodesics)

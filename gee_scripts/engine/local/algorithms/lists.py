@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gee_scripts.engine.local.algorithms.elements import typed
+from gee_scripts.engine.local.algorithms.elements import same, typed
 from gee_scripts.engine.local.language.promotion import type_names
 from gee_scripts.engine.local.language.registry import MOST_ITEMS, AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Closure, Feature, Filter, hashable
@@ -110,7 +110,7 @@ def distinct(items: list[Any]) -> list[Any]:
     """The list without repetitions."""
     first: dict[Any, Any] = {}
     for item in items:
-        first.setdefault(hashable(item), item)
+        first.setdefault(same(item), item)
     return list(first.values())
 
 

@@ -60,8 +60,9 @@ def _constructor(kind: str, inputs: int = 1) -> Callable[..., Reducer]:
 algorithm("Reducer.count", source="https://developers.google.com/earth-engine/apidocs/ee-reducer-count")(
     _constructor("count"))
 algorithm("Reducer.sum", differs="The sum of nothing is 0; not documented.")(_constructor("sum"))
+algorithm("Reducer.frequencyHistogram", lacks="Not per pixel.")(_constructor("frequencyHistogram"))
 for _kind in ("mean", "stdDev", "sampleStdDev", "variance", "sampleVariance", "countDistinct",
-              "countDistinctNonNull", "countEvery", "frequencyHistogram", "minMax", "anyNonZero", "allNonZero",
+              "countDistinctNonNull", "countEvery", "minMax", "anyNonZero", "allNonZero",
               "product", "circularMean", "circularVariance", "circularStddev", "bitwiseAnd", "bitwiseOr"):
     algorithm(f"Reducer.{_kind}")(_constructor(_kind))
 
@@ -249,9 +250,9 @@ def for_each_element(reducer: Reducer) -> Reducer:
     return Reducer((part_of("forEachElement", reducer.width, outputs=reducer.outputs, inner=reducer),))
 
 
-@algorithm("Reducer.setOutputs")
+@algorithm("Reducer.setOutputs", nulls=True)
 def set_outputs(reducer: Reducer, names: list[str | None]) -> Reducer:
-    """The reducer with other names of its outputs; those of an empty name are dropped."""
+    """The reducer with other names of its outputs; those of an empty name, or of none, are dropped."""
     if len(names) != len(reducer.outputs):
         raise AlgorithmError(f"{len(names)} names for {len(reducer.outputs)} outputs", mend="name every output")
     left = iter(names)

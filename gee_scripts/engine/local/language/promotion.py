@@ -68,8 +68,8 @@ def type_names(values: Iterable[Any]) -> str:
     return ", ".join(dict.fromkeys(type_name(value) for value in values if value is not None))
 
 
-def promoted(value: Any, declared: str, catalog: Catalog) -> Any:
-    """The value as the declared type.
+def promoted(value: Any, declared: str, catalog: Catalog, nulls: bool = False) -> Any:
+    """The value as the declared type; `nulls` tells whether a list of a type may hold null.
 
     Raises:
         Mismatch: it cannot be.
@@ -78,7 +78,8 @@ def promoted(value: Any, declared: str, catalog: Catalog) -> Any:
     plain, inner = _parts(declared)
     if plain == "List":
         items = _list(value)
-        return items if inner in ("", "Object") else [promoted(item, inner, catalog) for item in items]
+        return items if inner in ("", "Object") else [
+            None if nulls and item is None else promoted(item, inner, catalog) for item in items]
     if value is None:
         raise Mismatch(value)
     if plain in ("Image", "ImageCollection", "FeatureCollection"):

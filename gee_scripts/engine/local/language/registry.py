@@ -29,6 +29,7 @@ class Entry:
     Attributes:
         function: takes the algorithm's arguments in their order.
         catalog: whether the catalogue comes first among its arguments.
+        nulls: whether lists of a type among its arguments may hold null.
         lacks: what of the algorithm is refused; "" where all of it is there.
         differs: where an answer may be another than the service's; "" where its documentation is followed.
         source: what our reading rests on, beside the algorithm's description in the client's list; "" for nothing.
@@ -36,6 +37,7 @@ class Entry:
 
     function: Callable[..., Any]
     catalog: bool
+    nulls: bool
     lacks: str
     differs: str
     source: str
@@ -68,7 +70,7 @@ MOST_ITEMS = 10_000_000
 """Length of a list or string beyond which a graph is taken for one that has no end."""
 
 
-def algorithm(*names: str, catalog: bool = False, lacks: str = "", differs: str = "",
+def algorithm(*names: str, catalog: bool = False, nulls: bool = False, lacks: str = "", differs: str = "",
               source: str = "") -> Callable[[Implementation], Implementation]:
     """Decorates the implementation of one algorithm, or of several that are synonyms; see `Entry`."""
 
@@ -76,7 +78,7 @@ def algorithm(*names: str, catalog: bool = False, lacks: str = "", differs: str 
         twice = IMPLEMENTED.keys() & names
         if twice:
             raise ValueError(f"implemented twice: {', '.join(sorted(twice))}")
-        entry = Entry(function=function, catalog=catalog, lacks=lacks, differs=differs, source=source)
+        entry = Entry(function=function, catalog=catalog, nulls=nulls, lacks=lacks, differs=differs, source=source)
         IMPLEMENTED.update(dict.fromkeys(names, entry))
         return function
 
@@ -122,7 +124,7 @@ def invoke(name: str, given: Mapping[str, Any], catalog: Catalog) -> Any:
             value = argument.default
         if value is not None:
             try:
-                value = promotion.promoted(value, argument.type, catalog)
+                value = promotion.promoted(value, argument.type, catalog, entry.nulls)
             except promotion.Mismatch as error:
                 raise EngineError(f"{name}, argument '{argument.name}': Invalid type. Expected type: "
                                   f"{argument.type}. Actual type: {error.found}. Actual value: {error.text}",

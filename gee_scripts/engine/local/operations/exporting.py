@@ -32,6 +32,10 @@ from gee_scripts.engine.local.rasters.raster import Band
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.values import Image
 
+TABLE_FORMATS = ("TF_RECORD_TABLE", "CSV", "GEO_JSON")
+IMAGE_FORMATS = ("GEO_TIFF", "TF_RECORD_IMAGE")
+"""Formats that are exported; the service has KML, KMZ and SHP of tables beside them."""
+
 
 class Exporter:
     """Makes the work of exports out of their requests."""
@@ -62,7 +66,7 @@ class Exporter:
         options = _file_options(body)
         bucket, prefix = self._bucket(options)
         file_format = options.get("fileFormat")
-        if file_format not in ("TF_RECORD_TABLE", "CSV", "GEO_JSON"):
+        if file_format not in TABLE_FORMATS:
             raise Refusal(400, f"The local engine exports tables as TFRecord, CSV and GeoJSON, not {file_format}.")
 
         def to_bucket(progress: Progress) -> Sequence[str]:
@@ -111,7 +115,7 @@ class Exporter:
                 return staging.written
 
             return to_patches
-        if options.get("fileFormat") != "GEO_TIFF":
+        if options.get("fileFormat") not in IMAGE_FORMATS:
             raise Refusal(400, f"The local engine exports images as GeoTIFF and TFRecord, not "
                                f"{options.get('fileFormat')}.")
 

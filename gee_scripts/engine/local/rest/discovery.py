@@ -42,6 +42,7 @@ class Route:
         path: below `/v1/`; `{parameter=kind}` stands for a value of one of the kinds of `_PATTERNS`.
         query: query parameters.
         computes: it evaluates a graph, and may take long.
+        answered: whether it is; what is not, the client may call and is told so.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Route:
     path: str
     query: tuple[str, ...] = ()
     computes: bool = False
+    answered: bool = True
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -75,9 +77,9 @@ ROUTES: tuple[Route, ...] = (
           path="{project=project}/imageCollection:computeImages", computes=True),
     Route(id="projects.image.export", verb="POST", path="{project=project}/image:export"),
     Route(id="projects.table.export", verb="POST", path="{project=project}/table:export"),
-    Route(id="projects.video.export", verb="POST", path="{project=project}/video:export"),
-    Route(id="projects.map.export", verb="POST", path="{project=project}/map:export"),
-    Route(id="projects.classifier.export", verb="POST", path="{project=project}/classifier:export"),
+    Route(id="projects.video.export", verb="POST", path="{project=project}/video:export", answered=False),
+    Route(id="projects.map.export", verb="POST", path="{project=project}/map:export", answered=False),
+    Route(id="projects.classifier.export", verb="POST", path="{project=project}/classifier:export", answered=False),
     Route(id="projects.image.import", verb="POST", path="{project=project}/image:import"),
     Route(id="projects.image.importExternal", verb="POST", path="{project=project}/image:importExternal",
           computes=True),
@@ -107,13 +109,14 @@ ROUTES: tuple[Route, ...] = (
           computes=True),
     Route(id="projects.thumbnails.create", verb="POST", path="{parent=project}/thumbnails", computes=True),
     Route(id="projects.thumbnails.getPixels", verb="GET", path="{name=thumbnail}:getPixels", computes=True),
-    Route(id="projects.videoThumbnails.create", verb="POST", path="{parent=project}/videoThumbnails"),
-    Route(id="projects.videoThumbnails.getPixels", verb="GET", path="{name=video}:getPixels"),
-    Route(id="projects.filmstripThumbnails.create", verb="POST", path="{parent=project}/filmstripThumbnails"),
-    Route(id="projects.filmstripThumbnails.getPixels", verb="GET", path="{name=filmstrip}:getPixels"),
+    Route(id="projects.videoThumbnails.create", verb="POST", path="{parent=project}/videoThumbnails", answered=False),
+    Route(id="projects.videoThumbnails.getPixels", verb="GET", path="{name=video}:getPixels", answered=False),
+    Route(id="projects.filmstripThumbnails.create", verb="POST", path="{parent=project}/filmstripThumbnails",
+          answered=False),
+    Route(id="projects.filmstripThumbnails.getPixels", verb="GET", path="{name=filmstrip}:getPixels", answered=False),
     Route(id="projects.tables.create", verb="POST", path="{parent=project}/tables", computes=True),
     Route(id="projects.tables.getFeatures", verb="GET", path="{name=table}:getFeatures", computes=True),
-    Route(id="projects.featureView.create", verb="POST", path="{parent=project}/featureView"),
+    Route(id="projects.featureView.create", verb="POST", path="{parent=project}/featureView", answered=False),
 )
 
 

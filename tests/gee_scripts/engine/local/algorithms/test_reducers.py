@@ -255,6 +255,7 @@ def test_outputs_have_the_documented_names(world: Any) -> None:
     both = ee.Reducer.minMax().forEachBand(ee.Image(collection.first()))
     assert world.value(both.getOutputs()) == ["x_min", "x_max", "y_min", "y_max"]
     assert world.value(ee.Reducer.minMax().setOutputs(["", "top"]).getOutputs()) == ["top"]
+    assert world.value(ee.Reducer.minMax().setOutputs([None, "top"]).getOutputs()) == ["top"]
     assert world.value(ee.Reducer.max(3).getOutputs()) == ["max", "max1", "max2"]
     kept = ee.Reducer.minMax().setOutputs(["", "top"])
     assert world.value(ee.List([1, 5, 2]).reduce(kept)) == 5

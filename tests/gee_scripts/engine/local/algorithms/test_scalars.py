@@ -239,3 +239,42 @@ def test_longitude_and_latitude_are_those_of_pixel_centres(world: Any) -> None:
     places = world.pixels(ee.Image.pixelCoordinates(ee.Projection("EPSG:32631", [10, 0, 500_000, 0, -10, 5_400_000])))
     np.testing.assert_allclose(places["x"].data, columns + 0.5)
     np.testing.assert_allclose(places["y"].data, rows + 0.5)
+
+
+# "Symbols" of https://www.joda.org/joda-time/apidocs/org/joda/time/format/DateTimeFormat.html
+@pytest.mark.parametrize(("pattern", "zone", "written"), [
+    ("G", None, "AD"), ("C", None, "20"), ("Y YY YYYY", None, "2024 24 2024"), ("x xx", None, "2025 25"),
+    ("w ww", None, "1 01"), ("e", None, "1"), ("E EE EEE EEEE", None, "Mon Mon Mon Monday"), ("y yy", None, "2024 24"),
+    ("D", None, "365"), ("M MM MMM MMMM", None, "12 12 Dec December"), ("d", None, "30"), ("a", None, "PM"),
+    ("K KK", None, "0 00"), ("h hh", None, "12 12"), ("H HH", None, "12 12"), ("k", None, "12"), ("m", None, "5"),
+    ("s ss", None, "7 07"), ("S SS SSS", None, "0 04 045"), ("z", None, "UTC"), ("Z ZZ ZZZ", None, "+0000 +00:00 UTC"),
+    ("Z ZZ ZZZ z", "America/Los_Angeles", "-0800 -08:00 America/Los_Angeles PST"),
+    ("Z ZZ ZZZ", "Asia/Kolkata", "+0530 +05:30 Asia/Kolkata"), ("'o''clock' '' H", None, "o'clock ' 12"),
+    ("k K h a", "Pacific/Kiritimati", "2 2 2 AM")])
+def test_every_letter_of_jodas_patterns_is_written(world: Any, pattern: str, zone: str | None, written: str) -> None:
+    assert world.value(ee.Date("2024-12-30T12:05:07.045").format(pattern, zone)) == written
+
+
+def test_midnight_is_24_0_and_12_by_the_letters_of_hours(world: Any) -> None:
+    assert world.value(ee.Date("2024-12-30").format("H k K h a")) == "0 24 0 12 AM"
+
+
+@pytest.mark.parametrize("letter", ["b", "q", "L", "u", "zzzz"])
+def test_what_is_no_letter_of_jodas_is_refused_by_name(world: Any, letter: str) -> None:
+    with pytest.raises(EngineError, match=f"Illegal pattern component: {letter}"):
+        world.value(ee.Date("2024-12-30").format(f"yyyy {letter}"))
+
+
+def test_weeks_are_read_as_they_are_written(world: Any) -> None:
+    for day in ("2024-12-30", "2021-01-03", "2020-12-31", "2023-06-15"):
+        text = ee.Date(day).format("xxxx-ww-e")
+        assert world.value(ee.Date.parse("xxxx-ww-e", text).millis()) == world.value(ee.Date(day).millis())
+    with pytest.raises(EngineError, match="is no date"):
+        world.value(ee.Date.parse("xxxx-ww-e", "2021-54-1"))
+
+
+def test_not_a_number_repeats_itself(world: Any) -> None:
+    nothing = ee.Number(-1).sqrt()
+    assert len(world.value(ee.List([nothing, 1, ee.Number(-2).sqrt(), 1]).distinct())) == 2
+    features = ee.FeatureCollection([ee.Feature(None, {"p": nothing}), ee.Feature(None, {"p": ee.Number(-2).sqrt()})])
+    assert world.value(features.distinct("p").size()) == 1
