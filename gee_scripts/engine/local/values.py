@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 
 from gee_scripts.engine.local.rasters.domains import is_geographic, transformer
-from gee_scripts.engine.local.rasters.globe import planar, unbroken
+from gee_scripts.engine.local.rasters.globe import near, planar, unbroken
 from gee_scripts.engine.local.rasters.raster import Band
 
 SYSTEM_INDEX = "system:index"
@@ -30,20 +30,22 @@ class Geometry:
         crs: its CRS.
         geodesic: edges between coordinates in degrees are shortest paths on the sphere rather than straight lines.
             Those between coordinates of other CRSs are straight there.
+        unbounded: it stands for everywhere, and its shape is that of the whole globe.
     """
 
     shape: shapely.Geometry
     crs: str = "EPSG:4326"
     geodesic: bool = False
-    _planar: list[shapely.Geometry] = field(default_factory=list, repr=False)
+    unbounded: bool = False
+    _known: dict[str, shapely.Geometry] = field(default_factory=dict, repr=False)
 
     @property
     def planar(self) -> shapely.Geometry:
         """The shape in its CRS with straight edges and, in degrees, no longitude beyond 180: what all computations
         are about. See `globe.planar`."""
-        if not self._planar:
-            self._planar.append(planar(self.shape, self.geodesic) if is_geographic(self.crs) else self.shape)
-        return self._planar[0]
+        if self.crs not in self._known:
+            self._known[self.crs] = planar(self.shape, self.geodesic) if is_geographic(self.crs) else self.shape
+        return self._known[self.crs]
 
     @property
     def degrees(self) -> shapely.Geometry:
@@ -55,15 +57,29 @@ class Geometry:
         shape = self.planar
         if crs == self.crs or shape.is_empty:
             return shape
-        if shape.geom_type != "Point":
+        if shape.geom_type == "Point":
+            return _changed(shape, self.crs, crs)
+        if crs not in self._known:
             west, south, east, north = shape.bounds
-            longest = max(east - west, north - south)
+            longest, degrees = max(east - west, north - south), is_geographic(self.crs)
             # Below 0.02 degrees (2 km) an edge bends by less than a centimetre between CRSs in use here.
-            if longest > (0.02 if is_geographic(self.crs) else 2000.0):
-                shape = shapely.segmentize(shape, longest / 16)
-        change = transformer(self.crs, crs)
-        moved = shapely.transform(shape, lambda xy: np.column_stack(change.transform(xy[:, 0], xy[:, 1])))
-        return unbroken(moved) if is_geographic(crs) else moved
+            if longest > (0.02 if degrees else 2000.0):
+                if degrees and east - west > 90:
+                    shape = near(shape, crs)
+                # A parallel bends by 0.1 metres in 0.03 degrees.
+                shape = shapely.segmentize(shape, min(longest / 16, 0.03) if degrees else longest / 16)
+            self._known[crs] = _changed(shape, self.crs, crs)
+        return self._known[crs]
+
+
+def _changed(shape: shapely.Geometry, source: str, target: str) -> shapely.Geometry:
+    change = transformer(source, target)
+    moved = shapely.transform(shape, lambda xy: np.column_stack(change.transform(xy[:, 0], xy[:, 1])))
+    return unbroken(moved) if is_geographic(target) else moved
+
+
+EVERYWHERE = Geometry(shapely.box(-180, -90, 180, 90), unbounded=True)
+"""What an image without limits covers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -340,7 +356,9 @@ def geometry_of(element: Any) -> Geometry | None:
 
 
 def union(geometries: Sequence[Geometry]) -> Geometry:
-    """The union of geometries, in EPSG:4326 unless they share another CRS."""
+    """The union of geometries, in EPSG:4326 unless they share another CRS; of none it is empty."""
+    if not geometries:
+        return Geometry(shapely.GeometryCollection())
     crs = geometries[0].crs if len({g.crs for g in geometries}) == 1 else "EPSG:4326"
     return Geometry(shapely.union_all([g.to(crs) for g in geometries]), crs)
 

@@ -10,6 +10,7 @@ from gee_scripts.engine.local.language.promotion import Mismatch, promoted, type
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Projection
 from gee_scripts.engine.local.values import (
+    EVERYWHERE,
     SYSTEM_INDEX,
     TIME_START,
     Date,

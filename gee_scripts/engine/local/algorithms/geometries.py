@@ -15,7 +15,7 @@ from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import WGS84, Projection, is_geographic
 from gee_scripts.engine.local.rasters.globe import continued
 from gee_scripts.engine.local.rasters.raster import GO_ON
-from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry, geometry_of
+from gee_scripts.engine.local.values import EVERYWHERE, SYSTEM_INDEX, Collection, Feature, Geometry, Image, geometry_of
 from gee_scripts.engine.local.values import union as union_of
 
 
@@ -232,10 +232,12 @@ def type_(geometry: Geometry) -> str:
     return str(geometry.shape.geom_type)
 
 
-@algorithm("Geometry.isUnbounded")
+@algorithm("Geometry.isUnbounded",
+           differs="an unbounded geometry, that of an image without limits, is the box of the whole globe to all "
+                   "functions that take it")
 def is_unbounded(geometry: Geometry) -> bool:
-    """Whether it has no limits: none that the local engine holds."""
-    return False
+    """Whether it has no limits."""
+    return geometry.unbounded
 
 
 @algorithm("Geometry.geodesic", "Geometry.edgesAreGeodesics")
@@ -355,8 +357,10 @@ for _name, _operation in {"intersection": shapely.intersection, "union": shapely
 @algorithm("Collection.geometry")
 def collection_geometry(collection: Collection, error: Any) -> Any:
     """The union of a collection's geometries."""
+    if any(isinstance(item, Image) and geometry_of(item) is None for item in collection.items):
+        return EVERYWHERE
     found = [shape for shape in map(geometry_of, collection.items) if shape is not None]
-    return union_of(found) if found else Geometry(shapely.GeometryCollection())
+    return union_of(found)
 
 
 @algorithm("Collection.bounds")

@@ -186,6 +186,8 @@ def clip_to_collection(image: Image, collection: Any) -> Image:
 
 def clipped(image: Image, shape: Geometry) -> Image:
     """The image masked outside of a geometry, which becomes its footprint."""
+    if shape.unbounded:
+        return image
     frame: Node = Within(shapes=(shape,))
     masks: dict[int, Node] = {}
     bands = [replace(band, mask=masks.setdefault(id(band.mask), both(band.mask, frame))) for band in image.bands]

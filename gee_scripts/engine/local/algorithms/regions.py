@@ -94,7 +94,7 @@ def reduce_region(image: Image, reducer: Reducer, geometry: Geometry | None, sca
                   crs: Projection | None, transform: list[float] | None, best_effort: bool, most: int,
                   tile_scale: float) -> dict[str, Any]:
     """The reducer's outputs over one region, by band."""
-    shape = geometry if geometry is not None else geometry_of(image)
+    shape = geometry if geometry is not None and not geometry.unbounded else geometry_of(image)
     if shape is None:
         raise AlgorithmError("The image has no limits", mend="give a geometry")
     projection = projection_for(image, scale, crs, transform)

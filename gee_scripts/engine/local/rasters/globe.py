@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from pyproj import CRS
 
 from gee_scripts.engine.local.rasters.domains import Domain, centres, is_geographic
 
@@ -39,6 +40,21 @@ def planar(shape: shapely.Geometry, geodesic: bool) -> shapely.Geometry:
     if straight and west >= -180 and east <= 180:
         return shape
     return folded(_rings(shape, _bent) if geodesic else shape)
+
+
+def near(shape: shapely.Geometry, crs: str) -> shapely.Geometry:
+    """The part of a planar shape where a projection has finite coordinates, far around the area it is made for; all
+    of it in degrees, and where PROJ knows no such area."""
+    area = None if is_geographic(crs) else CRS.from_user_input(crs).area_of_use
+    if area is None:
+        return shape
+    west, east = area.west - 60, area.east + (360 if area.east < area.west else 0) + 60
+    if east - west >= 360:
+        west, east = -180.0, 180.0
+    south = -90.0 if area.south <= -90 else max(area.south - 90, -89.9)
+    north = 90.0 if area.north >= 90 else min(area.north + 90, 89.9)
+    valid = shape if shape.is_valid else shapely.make_valid(shape)
+    return shapely.intersection(valid, folded(shapely.box(west, south, east, north)))
 
 
 def unbroken(shape: shapely.Geometry) -> shapely.Geometry:

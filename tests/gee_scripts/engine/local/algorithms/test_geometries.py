@@ -161,3 +161,37 @@ def test_a_ring_ends_where_it_starts(world: Any, client: None) -> None:
     assert world.value(ring.type()) == world.info(ring)["type"] == "LinearRing"
     steps = [GLOBE.inv(*a, *b)[2] for a, b in (((0, 0), (1, 0)), ((1, 0), (1, 1)), ((1, 1), (0, 0)))]
     assert world.value(ring.length(1)) == pytest.approx(sum(steps), rel=1e-5)
+
+
+def test_an_image_without_limits_has_a_geometry_that_goes_on(world: Any, client: None) -> None:
+    anywhere = ee.Image(1).geometry()
+    assert world.value(anywhere.isUnbounded()) is True
+    assert world.value(ee.ImageCollection([ee.Image(1), ee.Image(2)]).geometry().isUnbounded()) is True
+    assert world.value(ee.Image(1).clip(ee.Geometry.Point([0, 0]).buffer(9)).geometry().isUnbounded()) is False
+    assert world.value(anywhere.area(1)) == pytest.approx(2 * zone(90), rel=1e-9)
+    box = ee.Geometry.BBox(3, 40, 4, 41)
+    assert world.value(anywhere.intersection(box, 1)).shape.equals(shapely.box(3, 40, 4, 41))
+    points = ee.FeatureCollection([ee.Feature(ee.Geometry.Point([170, -80])), ee.Feature(ee.Geometry.Point([0, 0]))])
+    assert world.value(points.filterBounds(anywhere).size()) == 2
+    assert not np.ma.getmaskarray(world.pixels(ee.Image(1).clip(anywhere))["constant"]).any()
+    assert world.value(ee.Image(1).clip(anywhere).geometry().isUnbounded()) is True
+    with pytest.raises(EngineError, match="no limits"):
+        world.value(ee.Image(1).reduceRegion(ee.Reducer.sum(), anywhere, 100))
+
+
+@pytest.mark.parametrize("box", [(-180, -90, 180, 90), (-180, -60, 180, 60), (-100, -60, 100, 80), (-60, 45, 60, 50)])
+@pytest.mark.parametrize("crs", ["EPSG:32631", "EPSG:3857", "EPSG:3035", "EPSG:4326"])
+def test_boxes_of_half_the_globe_show_in_every_projection(world: Any, client: None, box: Any, crs: str) -> None:
+    from gee_scripts.engine.local.rasters.domains import coordinates
+
+    side = {"EPSG:4326": 0.5}.get(crs, 5e4)
+    corner = {"EPSG:32631": (1e5, 56e5), "EPSG:3857": (0, 65e5), "EPSG:3035": (35e5, 30e5)}.get(crs, (0, 52))
+    grid = Grid(crs=crs, transform=(side, 0, corner[0], 0, -side, corner[1]), width=20, height=20)
+    region = ee.Geometry.BBox(*box)
+    clipped = world.pixels(ee.Image(1).clip(region), grid)["constant"]
+    painted = world.pixels(ee.Image(0).paint(ee.FeatureCollection([ee.Feature(region)]), 1), grid)["constant"]
+    x, y = coordinates(grid, "EPSG:4326")
+    expected = (x > box[0]) & (x < box[2]) & (y > box[1]) & (y < box[3])
+    assert expected.any()
+    np.testing.assert_array_equal(~np.ma.getmaskarray(clipped), expected)
+    np.testing.assert_array_equal(painted == 1, expected)
