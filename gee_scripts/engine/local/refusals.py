@@ -32,9 +32,9 @@ def refusal_of(error: AgrispecError) -> Refusal:
     return Refusal(code, f"{error.message.rstrip('.')}.")
 
 
-def inside(root: Path, refusal: Refusal) -> Refusal:
-    """The refusal without the folder that is served: who asks knows assets and objects, not where they are kept."""
-    return Refusal(refusal.code, refusal.message.replace(f"{root}{os.sep}", ""))
+def inside(root: Path, message: str) -> str:
+    """A message without the folder that is served: who asks knows assets and objects, not where they are kept."""
+    return message.replace(f"{root}{os.sep}", "")
 
 
 def internal_error(error: Exception) -> Refusal:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.bands import chosen
 from gee_scripts.engine.local.algorithms.regions import gathered
-from gee_scripts.engine.local.images.frame import bounding_grid, lon_lat, projection_for, region_pixels
+from gee_scripts.engine.local.images.frame import bounding_grid, in_one, lon_lat, projection_for, region_pixels
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Points, Projection, centres
 from gee_scripts.engine.local.rasters.raster import read, read_masks
@@ -19,6 +19,12 @@ from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, G
 
 Array = NDArray[Any]
 TILE = 256
+MOST_PIXELS = 10_000_000_000
+"""Pixels of the rectangle around a region that are looked through; the service's bound is not documented."""
+MOST_FOUND = 50_000_000
+"""Pixels of which some are drawn, and whose columns and rows are held: 1 GB."""
+MOST_FEATURES = 1_000_000
+"""Features that are made of pixels."""
 
 
 @algorithm("Image.sampleRegions")
@@ -34,8 +40,13 @@ def sample_regions(image: Image, collection: Collection, names: list[str] | None
         shape = geometry_of(feature)
         if shape is None:
             raise AlgorithmError("a feature has no geometry", mend="drop features without geometry first")
+        if shape.shape.geom_type not in ("Point", "MultiPoint"):
+            # Before they are counted one by one: about as many as go into the area.
+            a, b, _, d, e, _ = target.transform
+            _check_features(round(in_one(shape, target.crs).area / abs(a * e - b * d) / 2))
         found = region_pixels(shape, target)
         owners += [place] * int(found.central.sum())
+        _check_features(len(owners))
         columns.append(found.columns[found.central])
         rows.append(found.rows[found.central])
     properties = []
@@ -51,6 +62,12 @@ def sample_regions(image: Image, collection: Collection, names: list[str] | None
     return Collection(tuple(_features(image, target, _joined(columns), _joined(rows), own, geometries, True)))
 
 
+def _check_features(number: int) -> None:
+    if number > MOST_FEATURES:
+        raise AlgorithmError(f"User memory limit exceeded. {number} pixels or more are to become features",
+                             mend=f"draw at most {MOST_FEATURES} pixels, or give a smaller region or a larger scale")
+
+
 def _joined(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
@@ -58,6 +75,7 @@ def _joined(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
 def _features(image: Image, projection: Projection, columns: NDArray[np.int64], rows: NDArray[np.int64],
               own: Sequence[dict[str, Any]], geometries: bool, drop_nulls: bool) -> list[Feature]:
     """A feature for every pixel, with the properties `own` gives it and one a band."""
+    _check_features(len(columns))
     values, masks = gathered(image, projection, columns, rows)
     valid = [mask > 0 for mask in masks]
     places = lon_lat(Points(projection, columns, rows)) if geometries and len(columns) else None
@@ -90,7 +108,7 @@ def stratified_sample(image: Image, number: int, class_band: str | None, region:
     target = projection_for(image, scale, projection)
     band = chosen(image, [class_band] if class_band is not None else [0])[0]
     tested = image.with_bands([band]) if not drop_nulls else image
-    classes, columns, rows = _candidates(tested, band.name, _region(image, region), target)
+    classes, columns, rows = _candidates(tested, band.name, _region(image, region), target, True)
     picked = []
     for value in np.unique(classes):
         places = np.flatnonzero(classes == value)
@@ -110,19 +128,23 @@ def _region(image: Image, region: Geometry | None) -> Geometry:
 
 
 def _candidates(image: Image, class_band: str | None, region: Geometry,
-                projection: Projection) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+                projection: Projection, drawn: bool) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Class (0 without a class band), column and row of every pixel whose centre lies in the region and that no
-    band masks, from the projection's origin row by row."""
+    band masks, from the projection's origin row by row; `drawn` tells whether only some of them become features."""
     if region.shape.is_empty:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
     grid = bounding_grid(region, projection)
+    if grid.width * grid.height > MOST_PIXELS:
+        raise AlgorithmError(f"Too many pixels in sample. Got {grid.width * grid.height}; must be <= {MOST_PIXELS}",
+                             mend="give a smaller region or a larger scale")
     a, b, c, d, e, f = projection.transform
     size = a * e - b * d
     x, y = grid.transform[2], grid.transform[5]
     left, top = round((e * (x - c) - b * (y - f)) / size), round((a * (y - f) - d * (x - c)) / size)
-    shape = region.to(projection.crs)
+    shape = in_one(region, projection.crs)
     shapely.prepare(shape)
     found: list[tuple[Array, Array, Array]] = []
+    number = 0
     for row, column, tile in grid.tiles(TILE):
         frame = shapely.box(*tile.bounds)
         if not shape.intersects(frame):
@@ -134,6 +156,12 @@ def _candidates(image: Image, class_band: str | None, region: Geometry,
         inner_rows, inner_columns = np.nonzero(kept)
         if not len(inner_rows):
             continue
+        number += len(inner_rows)
+        if not drawn:
+            _check_features(number)
+        if number > MOST_FOUND:
+            raise AlgorithmError(f"User memory limit exceeded. More than {MOST_FOUND} pixels would be drawn from",
+                                 mend="give a smaller region or a larger scale")
         values = np.zeros(len(inner_rows))
         if class_band is not None:
             values = read(chosen(image, [class_band]), tile)[0][0][kept]
@@ -156,8 +184,9 @@ def sample(image: Image, region: Geometry | None, scale: float | None, projectio
     """The pixels of a region, or a share or number of them drawn by the seed."""
     target = projection_for(image, scale, projection)
     tested = image if drop_nulls else image.with_bands([])
-    _, columns, rows = _candidates(tested, None, _region(image, region), target)
-    if factor is not None or number is not None:
+    drawn = factor is not None or number is not None
+    _, columns, rows = _candidates(tested, None, _region(image, region), target, drawn)
+    if drawn:
         count = round(len(columns) * factor) if factor is not None else min(number or 0, len(columns))
         picked = np.sort(np.random.default_rng([abs(seed), int(seed < 0)]).choice(len(columns), count, replace=False))
         columns, rows = columns[picked], rows[picked]

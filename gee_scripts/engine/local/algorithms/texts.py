@@ -10,6 +10,7 @@ from gee_scripts.engine.local.algorithms.arrays import stacked
 from gee_scripts.engine.local.algorithms.elements import typed
 from gee_scripts.engine.local.language import matching
 from gee_scripts.engine.local.language.encode import as_json, encode
+from gee_scripts.engine.local.language.json_text import decoded
 from gee_scripts.engine.local.language.promotion import Mismatch, constant_bands, type_name
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import Closure, Image, hashable
@@ -47,9 +48,9 @@ def to_json(value: Any) -> str:
 def of_json(string: str) -> Any:
     """The value that a JSON text holds."""
     try:
-        return json.loads(string)
-    except (ValueError, RecursionError) as error:
-        raise AlgorithmError(f"'{string[:80]}' is no JSON: {error}", mend="quote names and texts") from error
+        return decoded(string)
+    except ValueError as error:
+        raise AlgorithmError(f"'{string[:80]}' is no JSON. {error}", mend="quote names and texts") from error
 
 
 _PYTHONS = "the expression is Python's, which agrees with Java's but for rare forms"

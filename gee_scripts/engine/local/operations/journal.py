@@ -75,8 +75,8 @@ class Journal:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = Path(root)
-        self._folder = self._root / _FOLDER
+        self.root = Path(root)
+        self._folder = self.root / _FOLDER
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -87,7 +87,7 @@ class Journal:
         except OSError as error:
             os.close(self._lock)
             where = (self._folder / "lock").read_text(encoding="utf-8", errors="replace").strip()
-            raise FolderServed(self._root, where) from error
+            raise FolderServed(self.root, where) from error
         self.killed = (self._folder / "open").exists()
         try:
             # What the server before this one said of itself.
@@ -164,7 +164,7 @@ class Journal:
 
     def sweep(self) -> None:
         """Remove what a killed server had not finished writing: nothing that stands under a final name."""
-        for path in _parts(self._root):
+        for path in _parts(self.root):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:

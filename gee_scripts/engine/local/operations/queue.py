@@ -22,7 +22,7 @@ from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.operations.journal import Entry, Journal
 from gee_scripts.engine.local.operations.tasks import Cancelled, Task, Work
 from gee_scripts.engine.local.rasters.raster import GO_ON
-from gee_scripts.engine.local.refusals import Refusal, internal_error
+from gee_scripts.engine.local.refusals import Refusal, inside, internal_error
 
 _log = logging.getLogger(__name__)
 
@@ -255,7 +255,7 @@ class TaskQueue:
                 task.attempt -= 1
                 task.turn(State.PENDING)
             else:
-                task.error, task.written = error, written
+                task.error, task.written = inside(self._journal.root, error), written
                 task.turn(state)
             self._record(task)
             self._running -= 1

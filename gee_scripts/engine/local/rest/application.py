@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import math
 import re
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from gee_scripts.engine.local.language.encode import as_json
+from gee_scripts.engine.local.language.json_text import decoded
 from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.refusals import Refusal, internal_error
 from gee_scripts.engine.local.rest import discovery
@@ -109,28 +109,12 @@ async def _decoded(request: Request, most: int) -> tuple[str, dict[str, str], di
     if not content:
         return request.method, query, {}
     try:
-        body = json.loads(content, parse_constant=_no_constant, parse_float=_finite)
-    except RecursionError as error:
-        raise Refusal(400, "Invalid JSON payload received. It is nested too deeply.") from error
-    except json.JSONDecodeError as error:
-        raise Refusal(400, f"Invalid JSON payload received. Unexpected token at character {error.pos + 1}.") from error
-    except UnicodeDecodeError as error:
-        raise Refusal(400, "Invalid JSON payload received. It is no UTF-8.") from error
+        body = decoded(content)
     except ValueError as error:
-        # Of an integer of thousands of digits, which Python does not read, or of ours.
-        raise Refusal(400, "Invalid JSON payload received. A number is too large, or none.") from error
+        raise Refusal(400, f"Invalid JSON payload received. {error}.") from error
     if not isinstance(body, dict):
         raise Refusal(400, "Invalid JSON payload received. An object is expected.")
     return request.method, query, body
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    return number if math.isfinite(number) else _no_constant(digits)
 
 
 def _response(answer: dict[str, Any] | File, status: int = 200) -> Response:

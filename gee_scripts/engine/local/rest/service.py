@@ -96,9 +96,10 @@ class Service:
         except _TimedOut as error:
             raise Refusal(400, "Computation timed out.") from error
         except AgrispecError as error:
-            raise inside(self.tree.root, refusal_of(error)) from error
+            refusal = refusal_of(error)
+            raise Refusal(refusal.code, inside(self.tree.root, refusal.message)) from error
         except Refusal as refusal:
-            raise inside(self.tree.root, refusal) from refusal.__cause__
+            raise Refusal(refusal.code, inside(self.tree.root, refusal.message)) from refusal.__cause__
         except KeyError as error:
             raise Refusal(400, f"Request lacks the field {error}.") from error
         except RecursionError as error:
