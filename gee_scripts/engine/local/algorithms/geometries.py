@@ -157,6 +157,10 @@ def multi_polygon(coordinates: list[Any], crs: Projection | None, geodesic: bool
 def multi_geometry(geometries: list[Geometry], crs: Projection | None, geodesic: bool | None, error: Any) -> Geometry:
     """Geometries as one."""
     target = crs.crs if crs else geometries[0].crs if geometries else "EPSG:4326"
+    states = {item.geodesic for item in geometries}
+    if len(states) == 1 and all(item.crs == target for item in geometries):
+        kept = states.pop() if geodesic is None else geodesic
+        return Geometry(shapely.GeometryCollection([item.shape for item in geometries]), target, kept)
     return Geometry(shapely.GeometryCollection([item.to(target) for item in geometries]), target)
 
 

@@ -212,3 +212,16 @@ def test_what_is_cut_at_the_antimeridian_has_no_edge_there(world: Any, client: N
     assert world.value(east.distance(west, 1)) == pytest.approx(expected)
     near = ee.Filter.withinDistance(expected + 1, ".geo", west)
     assert world.value(ee.FeatureCollection([ee.Feature(east)]).filter(near).size()) == 1
+
+
+def test_geometries_as_one_keep_their_coordinates_and_edges(world: Any, client: None) -> None:
+    bent, point = ee.Geometry.Polygon(WIDE), ee.Geometry.Point([190, 0])
+    both = ee.ApiFunction.call_("GeometryConstructors.MultiGeometry", [bent, point])
+    found = world.info(both)
+    assert [part["coordinates"] for part in found["geometries"]] == [[[*WIDE[0], WIDE[0][0]]], [190, 0]]
+    assert "geodesic" not in found
+    assert world.value(ee.Geometry(both).contains(ee.Geometry.Point([-80, 41]), 1)) is True
+    assert world.value(ee.Geometry(both).intersects(ee.Geometry.Point([-170, 0]), 1)) is True
+    mixed = ee.ApiFunction.call_("GeometryConstructors.MultiGeometry", [bent, ee.Geometry.Polygon(WIDE, None, False)])
+    assert world.value(mixed).geodesic is False
+    assert world.value(ee.Geometry(mixed).intersects(ee.Geometry.Point([-80, 41]), 1)) is True
