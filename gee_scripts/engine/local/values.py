@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 
 from gee_scripts.engine.local.rasters.domains import is_geographic, transformer
-from gee_scripts.engine.local.rasters.globe import near, planar, unbroken
+from gee_scripts.engine.local.rasters.globe import continued, near, planar, unbroken
 from gee_scripts.engine.local.rasters.raster import Band
 
 SYSTEM_INDEX = "system:index"
@@ -70,6 +70,12 @@ class Geometry:
                 shape = shapely.segmentize(shape, min(longest / 16, 0.03) if degrees else longest / 16)
             self._known[crs] = _changed(shape, self.crs, crs)
         return self._known[crs]
+
+
+    def whole(self, crs: str) -> shapely.Geometry:
+        """As `to`, but what was cut at the antimeridian in one piece: for CRSs around the shape, where it has room."""
+        shape = continued(self.planar) if is_geographic(self.crs) and not is_geographic(crs) else self.planar
+        return self.to(crs) if shape is self.planar else _changed(shapely.segmentize(shape, 0.03), self.crs, crs)
 
 
 def _changed(shape: shapely.Geometry, source: str, target: str) -> shapely.Geometry:

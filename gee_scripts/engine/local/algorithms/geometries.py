@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from shapely.errors import ShapelyError
 
+from gee_scripts.engine.local.images.frame import in_one
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import WGS84, Projection, is_geographic
 from gee_scripts.engine.local.rasters.globe import continued
@@ -156,6 +157,10 @@ def multi_polygon(coordinates: list[Any], crs: Projection | None, geodesic: bool
 def multi_geometry(geometries: list[Geometry], crs: Projection | None, geodesic: bool | None, error: Any) -> Geometry:
     """Geometries as one."""
     target = crs.crs if crs else geometries[0].crs if geometries else "EPSG:4326"
+    states = {item.geodesic for item in geometries}
+    if len(states) == 1 and all(item.crs == target for item in geometries):
+        kept = states.pop() if geodesic is None else geodesic
+        return Geometry(shapely.GeometryCollection([item.shape for item in geometries]), target, kept)
     return Geometry(shapely.GeometryCollection([item.to(target) for item in geometries]), target)
 
 
@@ -202,13 +207,8 @@ def covering_grid(geometry: Geometry, projection: Projection, scale: float | Non
 def bounds(geometry: Geometry, error: Any, projection: Projection | None) -> Geometry:
     """The bounding rectangle, in EPSG:4326 unless a projection is given."""
     crs = projection.crs if projection else "EPSG:4326"
-    shape = _continued(geometry, crs)
+    shape = in_one(geometry, crs)
     return Geometry(shapely.GeometryCollection() if shape.is_empty else shapely.box(*shape.bounds), crs)
-
-
-def _continued(geometry: Geometry, crs: str) -> shapely.Geometry:
-    """A geometry in a CRS as one piece where it crosses the antimeridian."""
-    return continued(geometry.to(crs)) if is_geographic(crs) else geometry.to(crs)
 
 
 @algorithm("Geometry.transform")
@@ -217,7 +217,7 @@ def transformed(geometry: Geometry, projection: Projection, error: Any, geodesic
     if projection.crs == geometry.crs and geodesic in (None, geometry.geodesic):
         return geometry
     kept = geometry.geodesic if geodesic is None else geodesic
-    return Geometry(_continued(geometry, projection.crs), projection.crs, kept)
+    return Geometry(in_one(geometry, projection.crs), projection.crs, kept)
 
 
 @algorithm("Geometry.projection")
@@ -269,6 +269,11 @@ def local_crs(geometry: Geometry, projection: Projection | None) -> str:
     return f"+proj=aeqd +lat_0={centre.y:.6f} +lon_0={centre.x:.6f} +datum=WGS84 +units=m"
 
 
+def _around(geometry: Geometry, crs: str, projection: Projection | None) -> shapely.Geometry:
+    """A geometry in its local CRS, or in that of a projection."""
+    return geometry.whole(crs) if projection is None else in_one(geometry, crs)
+
+
 # Vertices of a quarter of a circle: shapely's own number, and the most.
 _CORNERS = (16, 4096)
 
@@ -282,8 +287,8 @@ def buffer(geometry: Geometry, distance: float, error: Any, projection: Projecti
         raise AlgorithmError(f"The distance must be finite. Got {distance}", mend="give metres")
     crs = local_crs(geometry, projection)
     radius = abs(distance) * (projection.unit_metres if projection else 1.0)
-    grown = Geometry(geometry.to(crs).buffer(distance, quad_segs=_corners(radius, error)), crs)
-    return Geometry(_continued(grown, geometry.crs), geometry.crs, geometry.geodesic)
+    grown = Geometry(_around(geometry, crs, projection).buffer(distance, quad_segs=_corners(radius, error)), crs)
+    return Geometry(in_one(grown, geometry.crs), geometry.crs, geometry.geodesic)
 
 
 def _corners(radius: float, error: float | None) -> int:
@@ -298,21 +303,22 @@ def _corners(radius: float, error: float | None) -> int:
 def centroid(geometry: Geometry, error: Any, projection: Projection | None) -> Geometry:
     """Its centre of mass, in EPSG:4326 where no projection is given."""
     crs, wanted = local_crs(geometry, projection), projection.crs if projection is not None else "EPSG:4326"
-    return Geometry(Geometry(geometry.to(crs).centroid, crs).to(wanted), wanted)
+    return Geometry(Geometry(_around(geometry, crs, projection).centroid, crs).to(wanted), wanted)
 
 
 @algorithm("Geometry.simplify")
 def simplify(geometry: Geometry, error: float, projection: Projection | None) -> Geometry:
     """The geometry with fewer vertices, within a tolerance in metres."""
     crs = local_crs(geometry, projection)
-    return Geometry(_continued(Geometry(geometry.to(crs).simplify(error), crs), geometry.crs), geometry.crs)
+    simpler = Geometry(_around(geometry, crs, projection).simplify(error), crs)
+    return Geometry(in_one(simpler, geometry.crs), geometry.crs)
 
 
 @algorithm("Geometry.convexHull")
 def convex_hull(geometry: Geometry, error: Any, projection: Projection | None) -> Geometry:
     """The smallest convex shape that holds it."""
     crs = projection.crs if projection else geometry.crs
-    return Geometry(_continued(geometry, crs).convex_hull, crs)
+    return Geometry(in_one(geometry, crs).convex_hull, crs)
 
 
 @algorithm("Geometry.dissolve")

@@ -11,9 +11,10 @@ from pyproj import Geod
 from shapely.geometry.polygon import orient
 
 from gee_scripts.engine.local.algorithms.geometries import local_crs
+from gee_scripts.engine.local.images.frame import in_one
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
-from gee_scripts.engine.local.rasters.domains import Projection, is_geographic
-from gee_scripts.engine.local.rasters.globe import continued, simple
+from gee_scripts.engine.local.rasters.domains import Projection
+from gee_scripts.engine.local.rasters.globe import simple
 from gee_scripts.engine.local.values import Geometry
 
 _GLOBE = Geod(ellps="WGS84")
@@ -58,11 +59,8 @@ def perimeter(geometry: Geometry, error: Any, projection: Projection | None) -> 
 
 def _length(geometry: Geometry, projection: Projection | None, kinds: tuple[str, ...]) -> float:
     crs = projection.crs if projection else _DEGREES
-    shape = geometry.to(crs)
-    if is_geographic(crs) and "Polygon" in kinds:
-        # What was cut at the antimeridian has no edge there.
-        shape = continued(shape)
-    parts = [part for part in simple(shape) if part.geom_type in kinds]
+    # In one piece: what was cut at the antimeridian has no edge there.
+    parts = [part for part in simple(in_one(geometry, crs)) if part.geom_type in kinds]
     if projection is not None:
         return float(sum(part.length for part in parts))
     return float(sum(_GLOBE.geometry_length(shapely.segmentize(part, 0.1)) for part in parts))
@@ -130,7 +128,7 @@ def cut_lines(geometry: Geometry, distances: list[float], error: Any, projection
     """Lines cut at distances from their start; everything else is dropped."""
     crs = projection.crs if projection else _DEGREES
     pieces: list[Any] = []
-    for part in simple(geometry.to(crs)):
+    for part in simple(in_one(geometry, crs)):
         if part.geom_type in ("LineString", "LinearRing"):
             pieces += _cut(shapely.get_coordinates(part), sorted(set(map(float, distances))), projection is None)
     return Geometry(shapely.MultiLineString(pieces), crs, geometry.geodesic)

@@ -56,7 +56,7 @@ def _numbers(features: Sequence[Any], given: Any, what: str) -> list[float]:
 
 @algorithm("Image.paint",
            differs="a pixel is painted whole or not at all: where its centre lies inside, or no further than half the "
-                   "width from a line; the bands keep their type")
+                   "width from a line; the bands keep their type; a shape across the antimeridian has an outline there")
 def paint(image: Image, collection: Collection, colour: Any, width: Any) -> Image:
     """The image with a number where features are, or where their outlines are."""
     features, placed = _placed(collection)
@@ -151,7 +151,7 @@ def _style(given: Mapping[str, Any]) -> Style:
 
 
 _DIFFERS = ("edges are not smoothed; neighbours in a collection that share a style are one layer; a point is as wide "
-            "as its size and lies under its outline")
+            "as its size and lies under its outline; a shape across the antimeridian has an outline there")
 
 
 @algorithm("Collection.style", differs=_DIFFERS,

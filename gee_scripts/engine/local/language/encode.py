@@ -35,7 +35,7 @@ MOST_ELEMENTS = Limits().elements
 
 
 def check_length(value: Any) -> None:
-    """Whether nested lists and dictionaries, of which one may stand in many places, can be written out.
+    """Whether nested lists, dictionaries and elements, of which one may stand in many places, can be written out.
 
     Raises:
         EngineError: they cannot, or are nested too deeply.
@@ -43,6 +43,8 @@ def check_length(value: Any) -> None:
     known: dict[int, int] = {}
 
     def length(item: Any) -> int:
+        if isinstance(item, Feature | Image):
+            item = item.properties
         if not isinstance(item, list | tuple | dict):
             return 1
         if id(item) not in known:

@@ -76,7 +76,8 @@ def continued(shape: shapely.Geometry) -> shapely.Geometry:
     if moved.bounds[2] - moved.bounds[0] >= east - west:
         return shape
     # What met at the antimeridian is one again.
-    return shapely.union_all([part if part.is_valid else shapely.make_valid(part) for part in moved.geoms])
+    whole = shapely.union_all([part if part.is_valid else shapely.make_valid(part) for part in moved.geoms])
+    return shapely.line_merge(whole) if shapely.get_dimensions(whole) == 1 else whole
 
 
 def halves(shape: shapely.Geometry) -> list[shapely.Geometry]:

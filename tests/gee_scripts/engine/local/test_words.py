@@ -81,6 +81,13 @@ def test_deep_values_are_answered_or_refused_in_words(running: Any, asked: Any, 
     assert status == 200 or (status == 400 and "nested too deeply" in answer["error"]["message"])
 
 
+@pytest.mark.parametrize(("first", "again"), [
+    (lambda: ee.Feature(None, {}), lambda _, last: ee.Feature(None, {"a": last, "b": last})),
+    (lambda: ee.Image(1), lambda _, last: ee.Image(1).set("a", last).set("b", last))])
+def test_elements_in_elements_are_refused_before_they_are_written_out(running: Any, first: Any, again: Any) -> None:
+    assert "User memory limit exceeded" in message_of(ee.List.sequence(1, 40).iterate(again, first()))
+
+
 def test_an_empty_value_is_refused(running: Any, asked: Any) -> None:
     for body in (expression("{}"), expression('{"arrayValue": {"values": [{}]}}')):
         status, answer = asked(running.url, COMPUTE, body)

@@ -195,3 +195,33 @@ def test_boxes_of_half_the_globe_show_in_every_projection(world: Any, client: No
     assert expected.any()
     np.testing.assert_array_equal(~np.ma.getmaskarray(clipped), expected)
     np.testing.assert_array_equal(painted == 1, expected)
+
+
+def test_what_is_cut_at_the_antimeridian_has_no_edge_there(world: Any, client: None) -> None:
+    far, here = ee.Geometry.BBox(178, 0, -178, 2), ee.Geometry.BBox(8, 0, 12, 2)
+    for change in (lambda g: g.buffer(1000, 1).area(1), lambda g: g.buffer(-1000, 1).area(1), lambda g: g.perimeter(1),
+                   lambda g: g.simplify(1).area(1), lambda g: g.convexHull(1).area(1),
+                   lambda g: g.bounds(1).area(1)):
+        assert world.value(change(far)) == pytest.approx(world.value(change(here)), rel=1e-6)
+    assert world.value(far.buffer(1000, 1).type()) == "Polygon"
+    pieces = world.value(ee.Geometry.LineString([[179, 0], [-179, 0]]).cutLines([1000, 200_000])).shape.geoms
+    np.testing.assert_allclose([GLOBE.geometry_length(piece) for piece in pieces], [1000, 199_000, 22_638.98],
+                               rtol=1e-5)
+    east, west = ee.Geometry.Point([179.9, 0]), ee.Geometry.Point([-179.9, 0])
+    expected = GLOBE.inv(179.9, 0, -179.9, 0)[2]
+    assert world.value(east.distance(west, 1)) == pytest.approx(expected)
+    near = ee.Filter.withinDistance(expected + 1, ".geo", west)
+    assert world.value(ee.FeatureCollection([ee.Feature(east)]).filter(near).size()) == 1
+
+
+def test_geometries_as_one_keep_their_coordinates_and_edges(world: Any, client: None) -> None:
+    bent, point = ee.Geometry.Polygon(WIDE), ee.Geometry.Point([190, 0])
+    both = ee.ApiFunction.call_("GeometryConstructors.MultiGeometry", [bent, point])
+    found = world.info(both)
+    assert [part["coordinates"] for part in found["geometries"]] == [[[*WIDE[0], WIDE[0][0]]], [190, 0]]
+    assert "geodesic" not in found
+    assert world.value(ee.Geometry(both).contains(ee.Geometry.Point([-80, 41]), 1)) is True
+    assert world.value(ee.Geometry(both).intersects(ee.Geometry.Point([-170, 0]), 1)) is True
+    mixed = ee.ApiFunction.call_("GeometryConstructors.MultiGeometry", [bent, ee.Geometry.Polygon(WIDE, None, False)])
+    assert world.value(mixed).geodesic is False
+    assert world.value(ee.Geometry(mixed).intersects(ee.Geometry.Point([-80, 41]), 1)) is True
