@@ -171,7 +171,7 @@ def prepare() -> None:
     client()
 
 
-def alone(work: Callable[..., Any], *arguments: Any) -> Any:
+def in_own_process(work: Callable[..., Any], *arguments: Any) -> Any:
     """What a function gives in a process of its own, whose memory is that function's."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=prepare) as pool:
         return pool.submit(work, *arguments).result()
@@ -345,7 +345,7 @@ def files(side: int, graph: Any, beside_peer: bool) -> None:
         if missing:
             print(f"  the peer is missing: pip install {' '.join(missing)}")
             return
-        peer_s = alone(peer_seconds, Path(folder))
+        peer_s = in_own_process(peer_seconds, Path(folder))
         print(f"  xarray + dask -> Zarr: {peer_s:.2f} s (flox {'' if find_spec('flox') else 'not '}installed)")
         print(f"files_to_shards_vs_xarray_{side} ratio={peer_s / engine_s:.1f} goal=>=10")
 
@@ -398,9 +398,9 @@ def main() -> None:
     graph = serialised(cube.patches(SPEC, SEASON, region()))
     tiles(arguments.sides, graph)
     for side in arguments.files:
-        alone(files, side, graph, side <= arguments.peer)
+        in_own_process(files, side, graph, side <= arguments.peer)
     if arguments.points:
-        alone(points, arguments.points, graph)
+        in_own_process(points, arguments.points, graph)
 
 
 if __name__ == "__main__":
