@@ -22,7 +22,7 @@ _ABSENT: dict[Kind, Any] = {"float": np.nan, "int64": np.iinfo(np.int64).min, "b
 _DTYPES: dict[Kind, Any] = {"float": np.float32, "int64": np.int64, "bytes": object}
 _LAYOUTS_PER_LENGTH = 16  # beyond, records are parsed one by one: comparing would cost more than it saves
 _LAYOUTS_KEPT = 512
-_CHUNK_BYTES = 4 << 20
+_CHUNK_BYTES, _LARGE_CHUNK_BYTES = 4 << 20, 64 << 20
 # How many records a file holds is a guess from the blocks before: a little more room stays untouched memory, but
 # blocks of fill values compress so well that the guess may be far too high.
 _HEADROOM, _GROWTH = 1.1, 8
@@ -146,7 +146,8 @@ def write_batches(path: str | Path, batches: Iterable[Mapping[str, Any]], *, gzi
                                 mend="give every column one row per record")
             count = max(rows.values(), default=0)
             row_bytes = sum(8 * values.size // max(count, 1) for _, values in columns.values())
-            step = max(1, _CHUNK_BYTES // max(row_bytes, 1))
+            # Records of megabytes come by fours: as many checksums are made side by side.
+            step = max(1, _CHUNK_BYTES // max(row_bytes, 1), min(4, _LARGE_CHUNK_BYTES // max(row_bytes, 1)))
             for start in range(0, count, step):
                 sink.write(_frames({name: (kind, values[start : start + step])
                                     for name, (kind, values) in columns.items()}).data)
@@ -297,10 +298,13 @@ def _frames(columns: Mapping[str, tuple[Kind, NDArray[Any]]]) -> NDArray[np.uint
         else:
             record = encode({name: (kind, values[0]) for name, (kind, values) in chosen.items()})
             layout = parse(record)
-        payloads = np.frombuffer(record, np.uint8)[None].repeat(len(rows), axis=0)
+        frames = np.empty((len(rows), tfrecord.HEADER + len(record) + tfrecord.FOOTER), np.uint8)
+        payloads = frames[:, tfrecord.HEADER : -tfrecord.FOOTER]
+        payloads[:] = np.frombuffer(record, np.uint8)
         for name, (_, values) in chosen.items():
             layout.put(payloads, name, values)
-        framed.append(tfrecord.framed_rows(payloads))
+        tfrecord.frame_rows(frames)
+        framed.append(frames)
     if len(groups) == 1:
         return framed[0].reshape(-1)
     lengths = np.empty(count, np.int64)

@@ -104,16 +104,14 @@ def write_frames(path: str | Path, payloads: Iterable[bytes], *, gzip: bool = Tr
             sink.write(_framed(several))
 
 
-def framed_rows(payloads: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Frames around equally long payloads: (N, length) -> (N, 12 + length + 4)."""
-    count, length = payloads.shape
-    frames = np.empty((count, HEADER + length + FOOTER), np.uint8)
+def frame_rows(frames: NDArray[np.uint8]) -> None:
+    """Write lengths and checksums around equally long payloads: `frames` (N, 12 + length + 4) holds them already,
+    each after its first 12 bytes, and is contiguous."""
+    count, length = len(frames), frames.shape[1] - HEADER - FOOTER
     frames[:, :HEADER] = _headers(np.array([length]))
-    frames[:, HEADER : HEADER + length] = payloads
     starts = np.arange(count) * frames.shape[1] + HEADER
     checksums = _masked(crc32c(frames.reshape(-1), starts, np.full(count, length)))
     frames[:, HEADER + length :] = checksums.astype("<u4")[:, None].view(np.uint8)
-    return frames
 
 
 class Sink(Protocol):
