@@ -222,7 +222,8 @@ class TaskQueue:
                 if self._waiting and self._running < self._most:
                     task = heapq.heappop(self._waiting)[2]
                     self._running += 1
-                    task.started, task.attempt = datetime.now(UTC), task.attempt + 1
+                    # Of the first attempt: whatever any attempt wrote is newer.
+                    task.started, task.attempt = task.started or datetime.now(UTC), task.attempt + 1
                     task.turn(State.RUNNING)
                     self._record(task)
                     return task

@@ -81,7 +81,7 @@ class Task:
         name: projects/P/operations/ID.
         kind: EXPORT_IMAGE, EXPORT_FEATURES, INGEST_IMAGE or INGEST_TABLE.
         request_id: the client's own name of it, "" where it gave none.
-        created, started, updated: UTC; `started` None before it runs.
+        created, started, updated: UTC; `started` by the first attempt, None before it.
         work: what it does; nothing any more when it is over, so that its request is let go.
         attempt: how often it was begun.
         cpu_seconds: what earlier attempts took.

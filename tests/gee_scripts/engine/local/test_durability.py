@@ -205,6 +205,8 @@ def test_the_next_attempt_is_counted_and_its_time_added(root, ask, finished):
         known = ask(server.url, "/image:export", REQUESTS["image:export"][0] | {"requestId": "r"})
     assert operation["metadata"]["state"] == "SUCCEEDED"
     assert operation["metadata"]["attempt"] == 3
+    # What the first attempt wrote is the operation's own in every later one: they all began when it did.
+    assert operation["metadata"]["startTime"].startswith("2024-05-01T00:00:00")
     assert operation["metadata"]["batchEecuUsageSeconds"] > 3
     assert known["name"] == operation["name"]
 
