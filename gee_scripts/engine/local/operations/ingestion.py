@@ -146,7 +146,7 @@ def import_external(body: Mapping[str, Any], tree: AssetTree, assets: Assets) ->
                 if more or "dataType" in tileset:
                     raise Refusal(400, f"Tileset '{key}': a tileset of an external image is one file, as it is.")
                 path, versioned = _version(manifest.fields.get("uriPrefix", "") + uri, tree)
-                found = _external(path, versioned, tileset.get("crs"), files)
+                found = _external(path, versioned, tileset.get("crs") or None, files)
                 read[key], objects[key] = placed(found, tileset, tileset["sources"][0]), (path, versioned)
         bands, grid = _bands(manifest.fields, read)
         nodata = _shared(bands)
@@ -299,7 +299,7 @@ def _tileset(tileset: Mapping[str, Any], prefix: str, tree: AssetTree, folder: P
         if any(name.endswith((".tfrecord", ".tfrecord.gz")) for name in names):
             found = patches_source(uris, tree, folder, files, progress)
         elif names[0].endswith(_GEOTIFF) and len(uris) == 1:
-            found = geotiff_source(tree.existing_object(uris[0]), uris[0], tileset.get("crs"), files)
+            found = geotiff_source(tree.existing_object(uris[0]), uris[0], tileset.get("crs") or None, files)
         else:
             raise DataError(f"{', '.join(uris)}: the local engine ingests a GeoTIFF, or TFRecord files with their "
                             "mixer", mend="convert the file to GeoTIFF")

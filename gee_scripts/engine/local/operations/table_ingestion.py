@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import shapely
@@ -203,6 +203,14 @@ def _in_degrees(shape: shapely.Geometry, crs: str) -> bytes:
     return bytes(shapely.to_wkb(shape))
 
 
+def _csv_reader(file: TextIO, delimiter: str, qualifier: str) -> Any:
+    try:
+        return csv.reader(file, delimiter=delimiter, quotechar=qualifier)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"CSV cannot be read with the csvDelimiter {delimiter!r} and the csvQualifier {qualifier!r}",
+                        mend="give one character for each, which do not end a line") from error
+
+
 def _read(uri: str, source: Mapping[str, Any], tree: AssetTree, progress: Progress) -> \
         tuple[list[str], list[dict[str, str]]]:
     """Header and rows of a CSV file.
@@ -215,9 +223,8 @@ def _read(uri: str, source: Mapping[str, Any], tree: AssetTree, progress: Progre
     progress.check(0.0)
     try:
         with path.open(encoding=source.get("charset") or "utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=source.get("csvDelimiter", ","),
-                                quotechar=source.get("csvQualifier", '"'))
-            names = next(reader, [])
+            reader = _csv_reader(file, source.get("csvDelimiter") or ",", source.get("csvQualifier") or '"')
+            names: list[str] = next(reader, [])
             rows = []
             for values in reader:
                 if len(values) != len(names):

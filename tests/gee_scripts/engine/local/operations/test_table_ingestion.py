@@ -57,6 +57,17 @@ def test_a_bad_line_is_named_and_leaves_no_asset(running, name, text, words):
     assert not running.tree.exists(f"{running.home}/{name}")
 
 
+@pytest.mark.parametrize("field", ["csvDelimiter", "csvQualifier"])
+def test_a_sign_of_two_characters_is_named(running, field):
+    assert f"the {field} 'ab'" in ingest(running, "signs", "a,b\n1,2\n", **{field: "ab"})["error"]["message"]
+
+
+def test_empty_signs_are_those_of_csv(running):
+    done = ingest(running, "plain", 'a,b\n1,"2,3"\n', csvDelimiter="", csvQualifier="")
+    assert done["metadata"]["state"] == "SUCCEEDED"
+    assert [(row["a"], row["b"]) for row in running.tree.table(f"{running.home}/plain").properties] == [(1, "2,3")]
+
+
 def test_a_request_id_is_honoured(running):
     running.object("tables").mkdir(parents=True, exist_ok=True)
     running.object("tables/once.csv").write_text("a\n1\n")
