@@ -8,7 +8,9 @@ import numpy as np
 import shapely
 
 from agrispec.errors import AssetMissing, CorruptRecord
-from agrispec.formats.asset_tree import Asset, AssetTree, AssetType, canonical_id
+from agrispec.formats.asset_names import canonical_id
+from agrispec.formats.asset_reading import AssetReader
+from agrispec.formats.stac import Asset, AssetType
 from gee_scripts.engine.local.images.loading import BucketFile, GeoTiffBand, asset_bands, footprint
 from gee_scripts.engine.local.rasters.pyramids import Pyramid
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry, Image
@@ -28,9 +30,9 @@ class Catalog(Protocol):
 
 
 class TreeCatalog:
-    """The assets of an `AssetTree`. Descriptions are read and kept; pixels are not opened."""
+    """The assets of a folder. Descriptions are read and kept; pixels are not opened."""
 
-    def __init__(self, tree: AssetTree) -> None:
+    def __init__(self, tree: AssetReader) -> None:
         self._tree = tree
         self._collections: dict[str, tuple[Any, Collection]] = {}
 

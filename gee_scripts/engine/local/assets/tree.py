@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from agrispec.errors import AgrispecError
-from agrispec.formats.asset_tree import Asset, AssetTree, AssetType, canonical_id
+from agrispec.formats.asset_names import canonical_id
+from agrispec.formats.asset_tree import Asset, AssetTree, AssetType
 from agrispec.formats.stac import footprint
 from agrispec.grid import Grid
 from gee_scripts.engine.local.assets.conditions import accepts, parse
