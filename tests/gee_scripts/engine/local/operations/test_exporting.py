@@ -1,7 +1,5 @@
-"""Exports through the real client: files compared with what rasterio, csv, json and our record reader find."""
+"""Exports through the real client: images as GeoTIFFs and assets, refusals, and what those leave that end early."""
 
-import csv
-import json
 import subprocess
 import sys
 import textwrap
@@ -12,127 +10,11 @@ import ee
 import numpy as np
 import pytest
 import rasterio
-import shapely
-
-from agrispec.formats import example, mixer
-from gee_scripts.engine.local.operations import patches
 
 RNG = np.random.default_rng(5)
-CLASSES = RNG.integers(0, 9, (50, 70)).astype(np.uint8)
-SHARE = RNG.random((50, 70), dtype=np.float32)
 
 
-@pytest.fixture(scope="module")
-def image(running):
-    name = f"{running.home}/image"
-    running.tree.write_image(name, arrays={"crop": CLASSES, "share": SHARE}, grid=running.grid, nodata=0)
-    return ee.Image(name)
-
-
-def to_bucket(image, prefix, grid, **options):
-    """An export of exactly the pixels of a grid."""
-    return ee.batch.Export.image.toCloudStorage(
-        image=image, description=prefix, bucket="bucket", fileNamePrefix=prefix, crs=grid.crs,
-        crsTransform=list(grid.transform), dimensions=[grid.width, grid.height], **options)
-
-
-def points(count=3):
-    return ee.FeatureCollection([
-        ee.Feature(ee.Geometry.Point([4 + i / 10, 48]), {"row": i, "name": f"p{i}", **({"odd": 1.5} if i % 2 else {})})
-        for i in range(count)])
-
-
-# -- images as patches
-
-
-def patch_files(running, prefix):
-    folder = running.object(prefix).parent
-    return sorted(path for path in folder.iterdir() if path.name.startswith(prefix.rpartition("/")[2]))
-
-
-def read_patches(files, size):
-    columns = [example.read(path, {name: example.Feature(kind="float", length=size) for name in ("crop", "share")})
-               for path in files]
-    return {name: np.concatenate([c[name] for c in columns]) for name in ("crop", "share")}
-
-
-def test_patches_are_the_image_row_by_row_and_partial_ones_are_dropped(running, image):
-    done = running.exported(to_bucket(image.toFloat(), "patches/a", running.grid, fileFormat="TFRecord", formatOptions={
-        "patchDimensions": [16, 16], "compressed": True, "defaultValue": -9999}))
-    assert done["metadata"]["state"] == "SUCCEEDED", done
-    files = patch_files(running, "patches/a")
-    assert [path.name for path in files] == ["a-00000.tfrecord.gz", "a-mixer.json"]
-    assert done["metadata"]["destinationUris"] == [f"gs://bucket/patches/{path.name}" for path in files]
-    found = read_patches(files[:1], 256)
-    layout = mixer.read(files[1])
-    assert (layout.patches_per_row, layout.total_patches) == (4, 12)
-    assert (layout.crs, layout.transform) == (running.grid.crs, running.grid.transform)
-    for number in range(layout.total_patches):
-        row, column = layout.corner(number)
-        part = slice(row, row + 16), slice(column, column + 16)
-        np.testing.assert_array_equal(found["crop"][number].reshape(16, 16),
-                                      np.where(CLASSES[part] == 0, -9999.0, CLASSES[part]))
-
-
-def test_a_kernel_adds_its_margin_around_each_patch(running, image):
-    running.exported(to_bucket(image.unmask(0).toFloat(), "patches/k", running.grid, fileFormat="TFRecord",
-                               formatOptions={"patchDimensions": [16, 16], "kernelSize": [8, 4], "compressed": True}))
-    files = patch_files(running, "patches/k")
-    found = read_patches(files[:1], 20 * 24)["crop"].reshape(-1, 20, 24)
-    padded = np.pad(CLASSES, ((2, 30), (4, 30)))
-    for number in range(12):
-        row, column = divmod(number, 4)
-        expected = padded[16 * row:16 * row + 20, 16 * column:16 * column + 24]
-        np.testing.assert_array_equal(found[number], expected)
-
-
-@pytest.mark.parametrize("most", [1, 3, 4, 9, 100])
-def test_blocks_cover_all_patches_in_order(most):
-    found = [(row + i) * 4 + column + j for row, column, down, across in patches._blocks(3, 4, most)
-             for i in range(down) for j in range(across)]
-    assert found == list(range(12))
-    assert all(down * across <= most for _, _, down, across in patches._blocks(3, 4, most))
-
-
-def test_files_are_split_by_size_and_keep_the_order(running, image, monkeypatch):
-    monkeypatch.setattr(patches, "_BLOCK_PIXELS", 256)  # one patch a block: a file ends between blocks
-    for prefix, size in (("patches/one", 2**30), ("patches/many", 5 * 2 * 256 * 4)):
-        running.exported(to_bucket(image.toFloat(), prefix, running.grid, fileFormat="TFRecord", formatOptions={
-            "patchDimensions": [16, 16], "compressed": True, "maxFileSize": size}))
-    many = patch_files(running, "patches/many")
-    assert [path.name[-17:] for path in many[:-1]] == [f"-{n:05d}.tfrecord.gz"[-17:] for n in range(3)]
-    one = read_patches(patch_files(running, "patches/one")[:1], 256)
-    found = read_patches(many[:-1], 256)
-    for name, values in one.items():
-        np.testing.assert_array_equal(found[name], values)
-
-
-def test_patches_with_too_many_masked_pixels_are_left_out_and_then_there_is_no_mixer(running, image):
-    half = image.updateMask(ee.Image.pixelLonLat().select("longitude").lt(3.004))
-    running.exported(to_bucket(half.select("share").addBands(half.select("crop").unmask(0, False)).toFloat(),
-                               "patches/few", running.grid, fileFormat="TFRecord",
-                               formatOptions={"patchDimensions": [16, 16], "compressed": True, "maskedThreshold": 0.5}))
-    files = patch_files(running, "patches/few")
-    assert [path.name for path in files] == ["few-00000.tfrecord.gz"]
-    assert 0 < len(read_patches(files, 256)["crop"]) < 12
-
-
-def test_an_image_smaller_than_a_patch_fails_with_a_reason(running, image):
-    done = running.exported(to_bucket(image.toFloat(), "patches/s", running.grid, fileFormat="TFRecord",
-                                      formatOptions={"patchDimensions": [64, 64]}))
-    assert done["metadata"]["state"] == "FAILED"
-    assert "No patch of 64x64 pixels fits into the exported image of 70x50" in done["error"]["message"]
-
-
-def test_too_many_pixels_are_refused_in_the_services_words(running, image):
-    done = running.exported(to_bucket(image, "big", running.grid, maxPixels=3499))
-    assert done["error"]["message"].startswith(
-        "Export too large: specified 3500 pixels (max: 3499). Specify higher maxPixels value if you intend to "
-        "export a large area.")
-    assert not running.object("big.tif").exists()
-
-
-def test_a_region_on_the_grid_exports_exactly_its_pixels(running, image):
+def test_a_region_on_the_grid_exports_exactly_its_pixels(running, image, classes):
     part = running.grid.window(10, 20, 16, 24)
     west, south, east, north = part.bounds
     task = ee.batch.Export.image.toCloudStorage(
@@ -142,21 +24,18 @@ def test_a_region_on_the_grid_exports_exactly_its_pixels(running, image):
     assert running.exported(task)["metadata"]["state"] == "SUCCEEDED"
     with rasterio.open(running.object("region.tif")) as source:
         assert tuple(source.transform)[:6] == part.transform
-        np.testing.assert_array_equal(source.read(1), CLASSES[10:26, 20:44])
+        np.testing.assert_array_equal(source.read(1), classes[10:26, 20:44])
 
 
-# -- images as GeoTIFF
-
-
-def test_a_geotiff_holds_the_pixels_and_its_no_data_value(running, image):
+def test_a_geotiff_holds_the_pixels_and_its_no_data_value(running, image, classes, to_bucket):
     running.exported(to_bucket(image.select("crop"), "tif/a", running.grid, formatOptions={"noData": 99}))
     with rasterio.open(running.object("tif/a.tif")) as source:
-        np.testing.assert_array_equal(source.read(1), np.where(CLASSES == 0, 99, CLASSES))
+        np.testing.assert_array_equal(source.read(1), np.where(classes == 0, 99, classes))
         assert source.nodata == 99
         assert source.descriptions == ("crop",)
 
 
-def test_a_cloud_optimised_geotiff_has_overviews_of_the_mean(running):
+def test_a_cloud_optimised_geotiff_has_overviews_of_the_mean(running, to_bucket, files_of):
     """Of odd sizes, each part with its own."""
     grid = replace(running.grid, width=900, height=601)
     values = RNG.integers(1, 200, grid.shape).astype(np.uint8)
@@ -167,7 +46,7 @@ def test_a_cloud_optimised_geotiff_has_overviews_of_the_mean(running):
                                       formatOptions={"cloudOptimized": True, "noData": 255}))
     assert done["metadata"]["state"] == "SUCCEEDED", done
     parts = {(row, column): values[row:row + 512, column:column + 512] for row in (0, 512) for column in (0, 512)}
-    assert len(patch_files(running, "cog/a")) == len(parts)
+    assert len(files_of("cog/a")) == len(parts)
     for (row, column), part in parts.items():
         path = running.object(f"cog/a-{row:010d}-{column:010d}.tif")
         with rasterio.open(path) as source:
@@ -183,30 +62,27 @@ def test_a_cloud_optimised_geotiff_has_overviews_of_the_mean(running):
             np.testing.assert_array_equal(source.read(1), np.where(known, np.rint(mean), 255))
 
 
-def test_a_no_data_value_that_the_type_cannot_hold_is_refused_in_words(running, image):
+def test_a_no_data_value_that_the_type_cannot_hold_is_refused_in_words(running, image, to_bucket):
     done = running.exported(to_bucket(image.select("crop"), "tif/n", running.grid, formatOptions={"noData": -1}))
     assert "no-data value -1 cannot be written as uint8" in done["error"]["message"]
 
 
-def test_a_large_geotiff_is_split_where_asked(running, image):
+def test_a_large_geotiff_is_split_where_asked(running, image, classes, to_bucket, files_of):
     running.exported(to_bucket(image.select("crop").unmask(0), "tif/s", running.grid, fileDimensions=(256, 32),
                                shardSize=32))
-    names = [path.name for path in patch_files(running, "tif/s")]
+    names = [path.name for path in files_of("tif/s")]
     assert names == ["s-0000000000-0000000000.tif", "s-0000000032-0000000000.tif"]
     with rasterio.open(running.object(f"tif/{names[1]}")) as source:
-        np.testing.assert_array_equal(source.read(1), CLASSES[32:])
+        np.testing.assert_array_equal(source.read(1), classes[32:])
 
 
-def test_bands_of_different_types_cannot_share_a_geotiff(running, image):
+def test_bands_of_different_types_cannot_share_a_geotiff(running, image, to_bucket):
     done = running.exported(to_bucket(image, "tif/mixed", running.grid))
     assert "inconsistent types: Byte and Float32" in done["error"]["message"]
     assert not running.object("tif/mixed.tif").exists()
 
 
-# -- images as assets
-
-
-def test_an_exported_asset_has_the_images_values_masks_types_and_properties(running, image):
+def test_an_exported_asset_has_the_images_values_masks_types_and_properties(running, image, classes, share):
     name = f"{running.home}/exported"
     task = ee.batch.Export.image.toAsset(
         image=image.set({"model": "cropnet", "system:time_start": 1714521600000}), description="a", assetId=name,
@@ -219,83 +95,22 @@ def test_an_exported_asset_has_the_images_values_masks_types_and_properties(runn
     assert [(b.id, b.dtype, b.pyramiding) for b in asset.bands] == [("crop", "uint8", "MODE"),
                                                                    ("share", "float32", "MEAN")]
     assert asset.properties == {"model": "cropnet", "system:time_start": 1714521600000}
-    np.testing.assert_array_equal(running.tree.pixels(asset, ["share"])[0], SHARE)
+    np.testing.assert_array_equal(running.tree.pixels(asset, ["share"])[0], share)
     again = ee.data.computePixels({"expression": ee.Image(name).select("crop").mask(), "fileFormat": "NUMPY_NDARRAY"})
-    np.testing.assert_array_equal(again["crop"] > 0, CLASSES > 0)
+    np.testing.assert_array_equal(again["crop"] > 0, classes > 0)
     with pytest.raises(ee.EEException, match="Cannot overwrite asset"):
         ee.batch.Export.image.toAsset(image=image, description="a", assetId=name, region=image.geometry()).start()
 
 
-# -- tables
+def test_too_many_pixels_are_refused_in_the_services_words(running, image, to_bucket):
+    done = running.exported(to_bucket(image, "big", running.grid, maxPixels=3499))
+    assert done["error"]["message"].startswith(
+        "Export too large: specified 3500 pixels (max: 3499). Specify higher maxPixels value if you intend to "
+        "export a large area.")
+    assert not running.object("big.tif").exists()
 
 
-def test_a_tfrecord_table_is_one_gzip_file_of_floats_and_bytes_in_order(running):
-    done = running.exported(ee.batch.Export.table.toCloudStorage(
-        collection=points(5), description="t", bucket="bucket", fileNamePrefix="tables/t", fileFormat="TFRecord",
-        selectors=["row", "odd", "name"]))
-    assert done["metadata"]["state"] == "SUCCEEDED", done
-    assert done["metadata"]["type"] == "EXPORT_FEATURES"
-    path = running.object("tables/t.tfrecord.gz")
-    assert path.read_bytes()[:2] == b"\x1f\x8b"
-    described = example.describe(path)
-    assert described.records == 5
-    assert {name: (d.kinds, d.lengths, d.present) for name, d in described.features.items()} == {
-        "row": (("float",), (1,), 1.0), "name": (("bytes",), (1,), 1.0), "odd": (("float",), (1,), 0.4)}
-    found = example.read(path, {"row": example.Feature(kind="float"), "name": example.Feature(kind="bytes"),
-                                "odd": example.Feature(kind="float", required=False)})
-    np.testing.assert_array_equal(found["row"][:, 0], np.arange(5))
-    np.testing.assert_array_equal(found["odd"][:, 0], [np.nan, 1.5, np.nan, 1.5, np.nan])
-    assert [name for name, in found["name"]] == [f"p{i}".encode() for i in range(5)]
-
-
-def test_array_properties_are_flattened_row_by_row(running, image):
-    cube = ee.ImageCollection([image.toFloat(), image.toFloat().multiply(2)]).toArray()
-    x, y = running.grid.bounds[0] + 10 * np.arange(3) + 5, running.grid.bounds[3] - 5
-    places = ee.FeatureCollection([
-        ee.Feature(ee.Geometry.Point([x[i], y], running.grid.crs), {"row": i}) for i in range(3)])
-    done = running.exported(ee.batch.Export.table.toCloudStorage(
-        collection=cube.rename("cube").sampleRegions(places, ["row"], 10, running.grid.crs), description="t",
-        bucket="bucket", fileNamePrefix="tables/array", fileFormat="TFRecord", selectors=["row", "cube"]))
-    assert done["metadata"]["state"] == "SUCCEEDED", done
-    found = example.read(running.object("tables/array.tfrecord.gz"))
-    expected = [[CLASSES[0, i], SHARE[0, i], 2 * CLASSES[0, i], 2 * SHARE[0, i]] for i in range(3) if CLASSES[0, i]]
-    np.testing.assert_allclose(found["cube"], expected, rtol=1e-6)
-
-
-def test_a_csv_has_index_properties_and_geometry_unless_selected(running):
-    for prefix, options in (("tables/all", {}), ("tables/some", {"selectors": ["name", "row"]})):
-        running.exported(ee.batch.Export.table.toCloudStorage(
-            collection=points(3), description="t", bucket="bucket", fileNamePrefix=prefix, fileFormat="CSV", **options))
-    with running.object("tables/all.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["system:index", "name", "odd", "row", ".geo"]
-    assert [row["odd"] for row in rows] == ["", "1.5", ""]
-    assert [shapely.from_geojson(row[".geo"]).x for row in rows] == [4, 4.1, 4.2]
-    assert running.object("tables/some.csv").read_text() == "name,row\np0,0\np1,1\np2,2\n"
-
-
-def test_a_geojson_table_is_readable(running):
-    running.exported(ee.batch.Export.table.toCloudStorage(
-        collection=points(3), description="t", bucket="bucket", fileNamePrefix="tables/g", fileFormat="GeoJSON"))
-    document = json.loads(running.object("tables/g.geojson").read_text())
-    assert [f["properties"]["row"] for f in document["features"]] == [0, 1, 2]
-    assert len(shapely.from_geojson(json.dumps(document)).geoms) == 3
-
-
-def test_a_table_asset_comes_back_as_the_same_features(running):
-    name = f"{running.home}/table"
-    done = running.exported(ee.batch.Export.table.toAsset(points(3), description="t", assetId=name))
-    assert done["metadata"]["state"] == "SUCCEEDED", done
-    loaded = ee.FeatureCollection(name)
-    assert loaded.aggregate_array("row").getInfo() == [0, 1, 2]
-    found = ee.data.computeFeatures({"expression": loaded})["features"]
-    assert found[1]["geometry"] == {"type": "Point", "coordinates": [4.1, 48]}
-
-
-# -- refusals, cancelling, full disks
-
-
-def test_destinations_and_formats_that_are_not_there_are_refused_at_once(running, image):
+def test_destinations_and_formats_that_are_not_there_are_refused_at_once(running, image, to_bucket, points):
     with pytest.raises(ee.EEException, match="Google Drive"):
         ee.batch.Export.image.toDrive(image=image, description="d", region=image.geometry()).start()
     with pytest.raises(ee.EEException, match="not KML"):
@@ -315,14 +130,14 @@ def test_a_faulty_graph_fails_the_task_with_the_reason(running):
     assert "nothing' not found" in done["error"]["message"]
 
 
-def test_one_request_id_is_one_task(running):
+def test_one_request_id_is_one_task(running, points):
     task = ee.batch.Export.table.toCloudStorage(points(), bucket="bucket", fileNamePrefix="tables/once")
     first = ee.data.exportTable("same-id", dict(task.config))
     assert ee.data.exportTable("same-id", dict(task.config))["name"] == first["name"]
     running.finished(first["name"])
 
 
-def test_a_cancelled_export_stops_between_tiles_and_leaves_nothing(running):
+def test_a_cancelled_export_stops_between_tiles_and_leaves_nothing(running, to_bucket):
     grid = running.grid.window(0, 0, 4096, 4096)
     heavy = ee.Image.pixelLonLat().toFloat()
     task = to_bucket(heavy, "cancelled/x", grid, fileFormat="TFRecord",
@@ -388,7 +203,7 @@ def test_a_full_disk_fails_the_operation_and_leaves_nothing(tmp_path):
                 status = task.status()
                 assert status["state"] == "FAILED", status
                 assert "File too large" in status["error_message"], status
-                assert "free space on that disk" in status["error_message"], status
+                assert "Free space on that disk" in status["error_message"], status
             left = [str(path) for path in Path(sys.argv[1]).rglob("*")
                     if path.is_file() and ".operations" not in str(path)]
             assert not [path for path in left if not path.endswith("catalog.json")], left
