@@ -260,12 +260,13 @@ def import_(data: Path, asset: str | None, time: Any, files: tuple[Path, ...]) -
     at --time, or with --id any image.
     """
     from agrispec.formats.asset_tree import AssetTree
+    from gee_scripts.engine.local.operations import ingestion
     from scenes import importing
     tree = AssetTree(data)
     if asset is None and len(files) == 2 and all(path.suffix == ".nc" for path in files):
         found = importing.import_netcdf(tree, *files)
     elif len(files) == 1 and asset is not None:
-        found = (importing.import_image(tree, files[0], asset, time=time),)
+        found = (ingestion.import_file(tree, files[0], asset, time=time),)
     elif len(files) == 1 and time is not None:
         found = (importing.import_geotiff(tree, files[0], time=time),)
     else:

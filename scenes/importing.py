@@ -88,7 +88,7 @@ def import_geotiff(tree: AssetTree, path: Path, *, time: datetime) -> str:
 
     Args:
         tree: where the scene goes; one imported before is replaced.
-        path: GeoTIFF of integer DN; its no-data value, or 0, stands for no data.
+        path: GeoTIFF of integer DN; its no-data value, a mask inside of it, or 0, stands for no data.
         time: of the acquisition; without a zone it is UTC.
 
     Returns: the id of the scene, made of the time and the file's name.
@@ -109,6 +109,9 @@ def import_geotiff(tree: AssetTree, path: Path, *, time: datetime) -> str:
                         mend="write reflectance × 10000 as unsigned 16-bit integers")
     if layout.nodata is not None:
         pixels[pixels == layout.nodata] = NO_DATA
+    if layout.masked:
+        with geotiff.reading(path) as windows:
+            pixels[:, ~windows.mask(None)] = NO_DATA
     if pixels.min() < 0 or pixels.max() > np.iinfo(np.uint16).max:
         raise DataError(f"{path} holds DN from {pixels.min()} to {pixels.max()}",
                         mend="write DN from 1 to 65535, 0 for no data")
@@ -117,28 +120,6 @@ def import_geotiff(tree: AssetTree, path: Path, *, time: datetime) -> str:
     _write_scene(tree, index, dict(zip(SENTINEL2_IDS, pixels.astype(np.uint16), strict=False)),
                  pixels[-1].astype(np.uint8), layout.grid, moment, {"agrispec:imported_from": path.name})
     return f"{SENTINEL2_COLLECTION}/{index}"
-
-
-def import_image(tree: AssetTree, path: Path, asset_id: str, *, time: datetime | None) -> str:
-    """One GeoTIFF as an image asset of that id, with its bands' names, type, grid and no-data value.
-
-    Args:
-        tree: where the image goes.
-        path: GeoTIFF.
-        asset_id: `projects/P/assets/...`; folders above it are made.
-        time: becomes `system:time_start`; without a zone it is UTC.
-
-    Returns: the id.
-
-    Raises:
-        CorruptRecord: the file is not there or not a GeoTIFF.
-        AssetExists: there is such an asset.
-    """
-    layout = geotiff.describe(path)
-    moment = time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
-    tree.write_image(asset_id, arrays=dict(zip(layout.names, geotiff.read(path), strict=True)), grid=layout.grid,
-                     nodata=layout.nodata, time_start=moment, properties={"agrispec:imported_from": path.name})
-    return asset_id
 
 
 def import_labels(tree: AssetTree, path: Path, *, variable: str, collection: str, season: Season) -> str:

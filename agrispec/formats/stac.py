@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from pyproj import Transformer
+from pyproj.exceptions import ProjError
 
 from agrispec.errors import CorruptRecord, DataError
 from agrispec.grid import Bounds, Grid
@@ -27,6 +28,7 @@ Property = str | int | float | list[Any]
 """What Earth Engine keeps as a property: a string, a number, or a list of them."""
 
 STAC_VERSION = "1.1.0"
+_BAND_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 _STAC_NAMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated", "title", "description"})
 _PARQUET = "application/vnd.apache.parquet"
 _GEOTIFF = "image/tiff; application=geotiff"
@@ -118,7 +120,11 @@ class Asset:
 
 @lru_cache(maxsize=4096)
 def footprint(grid: Grid) -> tuple[tuple[float, float], ...]:
-    """Corners of a grid in degrees (longitude, latitude), counter-clockwise, the first one again at the end."""
+    """Corners of a grid in degrees (longitude, latitude), counter-clockwise, the first one again at the end.
+
+    Raises:
+        DataError: PROJ does not know where its CRS lies on Earth.
+    """
     a, b, c, d, e, f = grid.transform
     w, h = grid.width, grid.height
     corners = [(0, h), (w, h), (w, 0), (0, 0), (0, h)]
@@ -129,15 +135,40 @@ def footprint(grid: Grid) -> tuple[tuple[float, float], ...]:
 
 @lru_cache(maxsize=64)
 def _to_degrees(crs: str) -> Transformer:
-    return Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    try:
+        return Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    except ProjError as error:
+        raise DataError(f"the coordinate reference system {crs[:200]!r} has no place on Earth",
+                        mend="give one that PROJ can bring to degrees, e.g. EPSG:32631") from error
+
+
+def check_band_ids(ids: Iterable[str]) -> None:
+    """Whether the bands of an asset can have these names, in the service's words.
+
+    Raises:
+        DataError: one cannot, or two have the same.
+    """
+    # Words as in https://github.com/eMapR/LT-GEE/issues/25
+    seen: set[str] = set()
+    for name in ids:
+        if not _BAND_ID.fullmatch(name):
+            raise DataError(f'Band ID "{name}" is invalid. Band IDs must start with a..z or A..Z and must contain only '
+                            'the following characters: a..z, A..Z, 0..9, "_", or "-". Band IDs must be at most 100 '
+                            "characters long.", mend="rename the band: by rename() in a graph, by `bands` in a "
+                                                     "manifest, or by its description in the file")
+        if name in seen:
+            raise DataError(f"two bands are named {name!r}", mend="give each band its own id")
+        seen.add(name)
 
 
 def encode(asset: Asset) -> bytes:
     """The STAC document of an asset, as UTF-8 JSON, stamped with the present time.
 
     Raises:
-        DataError: a property is not a string, a finite number or a list of them.
+        DataError: a property is not a string, a finite number or a list of them; a band cannot have its id; or the
+            CRS has no place on Earth.
     """
+    check_band_ids(band.id for band in asset.bands)
     properties = {_escaped(name): _plain(name, value) for name, value in asset.properties.items()}
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     document: dict[str, Any]

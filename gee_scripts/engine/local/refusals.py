@@ -7,6 +7,7 @@ never one of them. https://cloud.google.com/apis/design/errors
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from agrispec.errors import AgrispecError, AssetExists, AssetMissing
@@ -27,19 +28,34 @@ class Refusal(Exception):
 
 
 def refusal_of(error: AgrispecError) -> Refusal:
-    """How an error of ours is answered."""
+    """How an error of ours is answered: what was found, then how to mend it.
+
+    Where the service has words for what was found they come first and whole, as programs look for them.
+    """
     code = 404 if isinstance(error, AssetMissing) else 409 if isinstance(error, AssetExists) else 400
-    return Refusal(code, f"{error.message.rstrip('.')}.")
+    mend = error.mend.rstrip(".")
+    return Refusal(code, f"{error.message.rstrip('.')}. {mend[:1].upper()}{mend[1:]}.")
 
 
 def inside(root: Path, message: str) -> str:
     """A message without the folder that is served: who asks knows assets and objects, not where they are kept."""
-    return message.replace(f"{root}{os.sep}", "")
+    # Names that begin with a dot are of files that are no objects yet.
+    objects = re.escape(f"{root / 'buckets'}{os.sep}") + r"(?!\.)"
+    return re.sub(objects, "gs://", message).replace(f"{root}{os.sep}", "")
+
+
+REPORT = "report it, with the graph or the request and what the server printed"
+"""What a user can do about a fault of ours."""
+
+
+def fault(error: Exception) -> str:
+    """A fault of ours in words, without a final stop."""
+    return f"Internal error of the local engine: {type(error).__name__}: {str(error).rstrip('.')}"
 
 
 def internal_error(error: Exception) -> Refusal:
     """How a fault of ours is answered: the client would repeat a 500 five times, and it would fail five times."""
-    return Refusal(400, f"Internal error in the local engine: {type(error).__name__}: {error}")
+    return refusal_of(AgrispecError(fault(error), mend=REPORT))
 
 
 def asset_missing(asset_id: str) -> Refusal:

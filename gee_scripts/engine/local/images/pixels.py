@@ -134,8 +134,9 @@ def npy(bands: Sequence[Band], pixels: Sequence[Pixels]) -> bytes:
     """An NPY file of a structured array (row, column) with a field a band; masked pixels are 0."""
     array = np.zeros(pixels[0][0].shape, [(band.name, values.dtype) for band, (values, _) in
                                           zip(bands, pixels, strict=True)])
-    for band, (values, _) in zip(bands, pixels, strict=True):
-        array[band.name] = values
+    # NumPy gives a name to a field without one.
+    for name, (values, _) in zip(array.dtype.names or (), pixels, strict=True):
+        array[name] = values
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()

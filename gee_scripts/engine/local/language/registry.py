@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -18,6 +19,9 @@ from typing import Any, TypeVar
 from agrispec.errors import AgrispecError, EngineError
 from gee_scripts.engine.local.assets.catalog import Catalog
 from gee_scripts.engine.local.language import promotion
+from gee_scripts.engine.local.refusals import REPORT, fault
+
+_log = logging.getLogger(__name__)
 
 Implementation = TypeVar("Implementation", bound=Callable[..., Any])
 
@@ -145,8 +149,8 @@ def invoke(name: str, given: Mapping[str, Any], catalog: Catalog) -> Any:
     except MemoryError as error:
         raise EngineError(f"{name}: User memory limit exceeded.", mend="ask for less at once") from error
     except Exception as error:
-        raise EngineError(f"{name}: {type(error).__name__}: {error}",
-                          mend="check its arguments; if they are right, report a fault of the local engine") from error
+        _log.exception("%s", name)
+        raise EngineError(f"{name}: {fault(error)}", mend=REPORT) from error
 
 
 @cache

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from agrispec.formats import geotiff
 from agrispec.formats.asset_tree import AssetBand, AssetTree
-from agrispec.formats.stac import Property
+from agrispec.formats.stac import Property, check_band_ids
 from agrispec.grid import Grid
 from gee_scripts.engine.local.images.pixels import TILE, Pixels
 from gee_scripts.engine.local.rasters.nodata import Unused
@@ -70,6 +70,7 @@ def write_image(tree: AssetTree, asset_id: str, tiles: Iterable[Tile], *, dtypes
     Raises:
         AssetExists, DataError, StorageError: as `AssetTree.publish_image`.
     """
+    check_band_ids(dtypes)
     with tree.unfinished(asset_id, overwrite=overwrite) as folder:
         groups = _groups(dtypes, policies)
         bases = [folder / f"base{number}.tif" for number in range(len(groups))]

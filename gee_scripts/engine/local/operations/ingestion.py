@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from agrispec.errors import AgrispecError, DataError
 from agrispec.formats import geotiff
 from agrispec.formats.asset_tree import AssetBand, AssetTree
+from agrispec.formats.stac import check_band_ids
 from agrispec.grid import Grid
 from gee_scripts.engine.local.assets.tree import Assets, milliseconds
 from gee_scripts.engine.local.images.pixels import TILE, Pixels
@@ -87,6 +89,8 @@ def _manifest(body: Mapping[str, Any], assets: Assets) -> Manifest:
     for tileset in tilesets:
         if not tileset.get("sources") or not all(source.get("uris") for source in tileset["sources"]):
             raise Refusal(400, f"Tileset '{tileset.get('id', '')}' has a source without uris.")
+    if len({tileset.get("id", "") for tileset in tilesets}) < len(tilesets):
+        raise Refusal(400, "Two tilesets have the same ID. Give each tileset its own id.")
     if not all("id" in band for band in manifest.get("bands") or ()):
         raise Refusal(400, "Image manifest has a band without id.")
     asset_id = assets.free_name(manifest.get("name", ""), overwrite=overwrite)
@@ -114,17 +118,47 @@ def image_work(body: Mapping[str, Any], tree: AssetTree, assets: Assets) -> Work
                 progress.check(0.0)
                 read[tileset.get("id", "")] = _tileset(tileset, manifest.fields.get("uriPrefix", ""), tree, folder,
                                                        files, progress)
-            bands, grid = _bands(manifest.fields, read)
-            dtypes = {band.id: read[band.tileset].dtypes[band.index] for band in bands}
-            nodata = _shared(bands)
-            if nodata is not None and not all(geotiff.fits(nodata, dtype) for dtype in dtypes.values()):
-                nodata = None
-            assembling.write_image(tree, manifest.asset_id, _tiles(bands, read, grid, nodata, progress), dtypes=dtypes,
-                                   grid=grid, policies={band.id: band.policy for band in bands}, nodata=nodata,
-                                   properties=manifest.properties, overwrite=overwrite, between=progress.go_on)
+            _write(tree, manifest, read, progress, overwrite)
         return [manifest.asset_id]
 
     return work
+
+
+def import_file(tree: AssetTree, path: Path, asset_id: str, *, time: datetime | None) -> str:
+    """A GeoTIFF of this machine as an image asset, made as image:import makes it of one in a bucket.
+
+    Args:
+        tree: where the image goes.
+        path: GeoTIFF.
+        asset_id: `projects/P/assets/...`; folders above it are made.
+        time: becomes `system:time_start`; without a zone it is UTC.
+
+    Returns: the id.
+
+    Raises:
+        CorruptRecord: the file is not a GeoTIFF.
+        DataError: it has no CRS, or pixels, a no-data value or band names that no image has.
+        AssetExists: there is such an asset.
+    """
+    properties: dict[str, Any] = {"agrispec:imported_from": path.name}
+    if time is not None:
+        properties["system:time_start"] = milliseconds(time.isoformat())
+    with OpenFiles() as files:
+        _write(tree, Manifest(fields={}, asset_id=asset_id, properties=properties),
+               {"": geotiff_source(path, str(path), None, files)}, Progress(), overwrite=False)
+    return asset_id
+
+
+def _write(tree: AssetTree, manifest: Manifest, read: Mapping[str, Source], progress: Progress,
+           overwrite: bool) -> None:
+    bands, grid = _bands(manifest, read)
+    dtypes = {band.id: read[band.tileset].dtypes[band.index] for band in bands}
+    nodata = _shared(bands)
+    if nodata is not None and not all(geotiff.fits(nodata, dtype) for dtype in dtypes.values()):
+        nodata = None
+    assembling.write_image(tree, manifest.asset_id, _tiles(bands, read, grid, nodata, progress), dtypes=dtypes,
+                           grid=grid, policies={band.id: band.policy for band in bands}, nodata=nodata,
+                           properties=manifest.properties, overwrite=overwrite, between=progress.go_on)
 
 
 def import_external(body: Mapping[str, Any], tree: AssetTree, assets: Assets) -> str:
@@ -146,9 +180,9 @@ def import_external(body: Mapping[str, Any], tree: AssetTree, assets: Assets) ->
                 if more or "dataType" in tileset:
                     raise Refusal(400, f"Tileset '{key}': a tileset of an external image is one file, as it is.")
                 path, versioned = _version(manifest.fields.get("uriPrefix", "") + uri, tree)
-                found = _external(path, versioned, tileset.get("crs") or None, files)
+                found = _external(path, versioned, tileset.get("crs"), files)
                 read[key], objects[key] = placed(found, tileset, tileset["sources"][0]), (path, versioned)
-        bands, grid = _bands(manifest.fields, read)
+        bands, grid = _bands(manifest, read)
         nodata = _shared(bands)
         if nodata is None and any(band.missing for band in bands):
             raise DataError("the bands of this external image differ in what is missing",
@@ -235,22 +269,24 @@ def _valid(values: NDArray[Any], missing: Sequence[float]) -> NDArray[np.bool_] 
     return valid
 
 
-def _bands(manifest: Mapping[str, Any], read: Mapping[str, Source]) -> tuple[list[ChosenBand], Grid]:
+def _bands(manifest: Manifest, read: Mapping[str, Source]) -> tuple[list[ChosenBand], Grid]:
     """The bands of the asset, and the one grid of all.
 
     Raises:
-        DataError: bands and tilesets do not match.
+        DataError: bands and tilesets do not match, or no band can have such a name.
     """
+    fields = manifest.fields
     grids = {source.grid for source in read.values()}
     if len(grids) > 1:
-        raise DataError(f"the tilesets of {manifest['name']!r} have different grids",
+        raise DataError(f"the tilesets of {manifest.asset_id!r} have different grids",
                         mend="give all bands of an image the same projection, size and origin")
     total = sum(len(source.names) for source in read.values())
-    described = manifest.get("bands") or _default_bands(read)
+    described = fields.get("bands") or _default_bands(read)
     if len(described) != total and not all("tilesetBandIndex" in band for band in described):
         raise DataError(f"the manifest names {len(described)} bands, the files have {total}",
                         mend="name as many bands as the files have, or give each its tilesetBandIndex")
-    common = _missing(manifest.get("missingData"))
+    check_band_ids(band["id"] for band in described)
+    common = _missing(fields.get("missingData"))
     found: dict[str, ChosenBand] = {}
     taken: dict[str, int] = {}
     for band in described:
@@ -266,17 +302,19 @@ def _bands(manifest: Mapping[str, Any], read: Mapping[str, Source]) -> tuple[lis
         if not 0 <= index < len(source.names):
             raise DataError(f"band {name!r} is band {index} of tileset {tileset!r}, which has {len(source.names)}",
                             mend="count tilesetBandIndex from 0")
-        if name in found:
-            raise DataError(f"two bands are named {name!r}", mend="give each band its own id")
         own = _missing(band.get("missingData")) or common
         found[name] = ChosenBand(id=name, tileset=tileset, index=index,
                                  missing=own or (() if source.nodata is None else (source.nodata,)),
-                                 policy=band.get("pyramidingPolicy") or manifest.get("pyramidingPolicy") or "MEAN")
+                                 policy=band.get("pyramidingPolicy") or fields.get("pyramidingPolicy") or "MEAN")
     return list(found.values()), grids.pop()
 
 
 def _default_bands(read: Mapping[str, Source]) -> list[dict[str, Any]]:
-    """Bands by the names in the files, b1, b2, … where they have none."""
+    """Bands by the names in the files, b1, b2, … where they have none.
+
+    Words: https://developers.google.com/earth-engine/guides/cog_registration, and
+    https://github.com/tracek/gee_asset_manager/issues/38 of files without names.
+    """
     found: list[dict[str, Any]] = []
     for tileset, source in read.items():
         for index, name in enumerate(source.names):
@@ -299,7 +337,7 @@ def _tileset(tileset: Mapping[str, Any], prefix: str, tree: AssetTree, folder: P
         if any(name.endswith((".tfrecord", ".tfrecord.gz")) for name in names):
             found = patches_source(uris, tree, folder, files, progress)
         elif names[0].endswith(_GEOTIFF) and len(uris) == 1:
-            found = geotiff_source(tree.existing_object(uris[0]), uris[0], tileset.get("crs") or None, files)
+            found = geotiff_source(tree.existing_object(uris[0]), uris[0], tileset.get("crs"), files)
         else:
             raise DataError(f"{', '.join(uris)}: the local engine ingests a GeoTIFF, or TFRecord files with their "
                             "mixer", mend="convert the file to GeoTIFF")

@@ -22,7 +22,7 @@ from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.operations.journal import Entry, Journal
 from gee_scripts.engine.local.operations.tasks import Cancelled, Task, Work
 from gee_scripts.engine.local.rasters.raster import GO_ON
-from gee_scripts.engine.local.refusals import Refusal, inside, internal_error
+from gee_scripts.engine.local.refusals import Refusal, inside, internal_error, refusal_of
 
 _log = logging.getLogger(__name__)
 
@@ -242,12 +242,13 @@ class TaskQueue:
         except Cancelled:
             state = State.CANCELLED
         except AgrispecError as problem:
-            state, error = State.FAILED, str(problem)
+            state, error = State.FAILED, refusal_of(problem).message
         except Refusal as refusal:
             state, error = State.FAILED, refusal.message
         except MemoryError:
             state, error = State.FAILED, "User memory limit exceeded."
         except Exception as problem:  # The service reports its own faults the same way; a worker must not die.
+            _log.exception("operation %s", task.id)
             state, error = State.FAILED, internal_error(problem).message
         task.progress.read_clock()
         with self._changed:

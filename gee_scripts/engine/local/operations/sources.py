@@ -7,6 +7,7 @@ is its no-data value or a mask inside of it; an alpha band is a band like any ot
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -97,7 +98,7 @@ def geotiff_source(path: Path, uri: str, crs: str | None, files: OpenFiles) -> S
 
     Raises:
         CorruptRecord: it is none.
-        DataError: it has no CRS, or pixels that no image has.
+        DataError: it has no CRS, or pixels or a no-data value that no image has.
     """
     layout = geotiff.describe(path, crs)
     types = [dtype for dtype in dict.fromkeys(layout.dtypes) if dtype not in _PIXELS]
@@ -107,12 +108,22 @@ def geotiff_source(path: Path, uri: str, crs: str | None, files: OpenFiles) -> S
 
     def read(part: Part, bands: Sequence[int]) -> tuple[list[NDArray[Any]], NDArray[np.bool_] | None]:
         windows = files.get(path)
-        return list(windows.pixels(part, bands)), windows.mask(part) if layout.masked else None
+        pixels = windows.pixels(part, bands)
+        if pixels.dtype == np.float32 and nodata is not None and 1e38 < abs(nodata) < math.inf:
+            # The lowest float32, rounded: "-3.402823e+38" means it, too, as GDAL's own comparison has it.
+            # https://github.com/OSGeo/gdal/blob/master/gcore/gdal_priv_templates.hpp (ARE_REAL_EQUAL)
+            with np.errstate(over="ignore"):
+                pixels[np.isfinite(pixels) & np.isinf(pixels + np.float32(nodata))] = nodata
+        return list(pixels), windows.mask(part) if layout.masked else None
 
     dtypes = tuple(np.dtype(dtype) for dtype in layout.dtypes)
-    # A value that the type cannot hold stands for nothing.
-    nodata = layout.nodata
+    # As GDAL reads it: a mask inside goes before a no-data value, and one beyond the type's range stands for nothing.
+    # https://gdal.org/en/stable/development/rfc/rfc15_nodatabitmask.html
+    nodata = None if layout.masked else layout.nodata
     if nodata is not None and not all(geotiff.fits(nodata, each) for each in dtypes):
+        if not nodata.is_integer() and math.isfinite(nodata) and all(each.kind != "f" for each in dtypes):
+            raise DataError(f"{uri} has the no-data value {nodata}, but integer pixels",
+                            mend="correct the value (gdal_edit -a_nodata), or take it out (gdal_edit -unsetnodata)")
         nodata = None
     return Source(names=layout.names, dtypes=dtypes, grid=layout.grid, nodata=nodata, read=read, levels=layout.levels)
 

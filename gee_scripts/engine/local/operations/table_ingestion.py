@@ -110,7 +110,7 @@ def _tfrecord(uri: str, source: Mapping[str, Any], kinds: Mapping[str, str], tre
               progress: Progress) -> Rows:
     found = example.read(tree.existing_object(uri))
     columns: dict[str, list[Any]] = {}
-    charset = source.get("charset") or "utf-8"
+    charset = source.get("charset", "utf-8")
     for name, values in found.items():
         plain = values.tolist() if values.dtype != object else [
             [item.decode(charset, errors="replace") for item in row] for row in values]
@@ -125,7 +125,7 @@ def _placed(uri: str, columns: Mapping[str, list[Any]], length: int, source: Map
     names = list(columns)
     geometry = _geometry_column(source, names)
     x, y = source.get("xColumn", "longitude"), source.get("yColumn", "latitude")
-    crs = source.get("crs") or "EPSG:4326"
+    crs = source.get("crs", "EPSG:4326")
     word = "line" if first == 2 else "record"
     geometries: list[bytes | None] = [None] * length
     for number in range(length):
@@ -181,7 +181,7 @@ def _shapes(uri: str, parts: Mapping[str, bytes], source: Mapping[str, Any], kin
     found = shapefile.shapes(parts[".shp"], uri)
     progress.check(0.5)
     try:
-        names, rows = shapefile.attributes(parts[".dbf"], f"{uri}: its .dbf file", source.get("charset") or "utf-8")
+        names, rows = shapefile.attributes(parts[".dbf"], f"{uri}: its .dbf file", source.get("charset", "utf-8"))
     except LookupError as error:
         raise DataError(f"{uri}: {error}", mend="give a charset such as UTF-8 or ISO-8859-1") from error
     if len(rows) != len(found):
@@ -222,8 +222,8 @@ def _read(uri: str, source: Mapping[str, Any], tree: AssetTree, progress: Progre
     path = tree.existing_object(uri)
     progress.check(0.0)
     try:
-        with path.open(encoding=source.get("charset") or "utf-8-sig", newline="") as file:
-            reader = _csv_reader(file, source.get("csvDelimiter") or ",", source.get("csvQualifier") or '"')
+        with path.open(encoding=source.get("charset", "utf-8-sig"), newline="") as file:
+            reader = _csv_reader(file, source.get("csvDelimiter", ","), source.get("csvQualifier", '"'))
             names: list[str] = next(reader, [])
             rows = []
             for values in reader:

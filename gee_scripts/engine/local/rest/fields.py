@@ -1,6 +1,8 @@
 """What the fields of requests hold: what does not fit is refused by its name, before anything is done with it.
 
 One table serves all routes, as a field means the same in each. Fields that are not in it pass as they are.
+A field that holds null, an empty string or the choice that leaves it open (DATA_TYPE_UNSPECIFIED) is as good as
+absent: https://protobuf.dev/programming-guides/field_presence/. A field of `properties` is none of ours, and stays.
 Source: https://developers.google.com/earth-engine/reference/rest, and for numbers in strings, which the client
 writes where a number may have 64 bits, https://protobuf.dev/programming-guides/json/.
 """
@@ -14,10 +16,9 @@ from typing import Any
 
 from gee_scripts.engine.local.refusals import Refusal
 
-TEXT, FLAG, NUMBER, INTEGER, SIZE, OBJECT, TIME = (
-    "a string", "true or false", "a number", "an integer", "an integer of 0 or more", "an object",
-    "a time, such as 2024-05-01T00:00:00Z")
-
+TEXT, CHOICE, FLAG, NUMBER, INTEGER, SIZE, OBJECT, TIME = (
+    "a string", "a choice by its name", "true or false", "a number", "an integer", "an integer of 0 or more",
+    "an object", "a time, such as 2024-05-01T00:00:00Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,12 @@ class Wrapped:
 _AFFINE = dict.fromkeys(("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY"), NUMBER)
 _PIXELS = {"width": SIZE, "height": SIZE}
 _MISSING = {"values": [NUMBER]}
-_ASSET = {"type": TEXT, "properties": OBJECT, "startTime": TEXT, "endTime": TEXT, "start_time": TEXT, "end_time": TEXT}
+_ASSET = {"type": CHOICE, "properties": OBJECT, "startTime": TEXT, "endTime": TEXT, "start_time": TEXT, "end_time": TEXT}
 _MANIFEST = {"name": TEXT, "properties": OBJECT, "startTime": TIME, "endTime": TIME, "uriPrefix": TEXT}
 
 REQUEST: Mapping[str, Any] = {
     **_ASSET,
-    "expression": OBJECT, "pageSize": SIZE, "pageToken": TEXT, "bandIds": [TEXT], "fileFormat": TEXT,
+    "expression": OBJECT, "pageSize": SIZE, "pageToken": TEXT, "bandIds": [TEXT], "fileFormat": CHOICE,
     "grid": {"crsCode": TEXT, "dimensions": _PIXELS, "affineTransform": _AFFINE},
     "visualizationOptions": {"ranges": [{"min": NUMBER, "max": NUMBER}], "paletteColors": [TEXT],
                              "gamma": Wrapped(NUMBER), "opacity": Wrapped(NUMBER)},
@@ -46,37 +47,42 @@ REQUEST: Mapping[str, Any] = {
     "description": TEXT, "requestId": TEXT, "selectors": [TEXT], "priority": Wrapped(SIZE),
     "maxPixels": Wrapped(SIZE), "maxWorkers": Wrapped(SIZE), "maxVertices": Wrapped(SIZE),
     "fileExportOptions": {
-        "fileFormat": TEXT, "cloudStorageDestination": {"bucket": TEXT, "filenamePrefix": TEXT},
+        "fileFormat": CHOICE, "cloudStorageDestination": {"bucket": TEXT, "filenamePrefix": TEXT},
         "geoTiffOptions": {"tileDimensions": _PIXELS, "noData": {"floatValue": NUMBER}, "cloudOptimized": FLAG},
         "tfRecordOptions": {"tileDimensions": _PIXELS, "marginDimensions": _PIXELS, "defaultValue": NUMBER,
                             "compress": FLAG, "maxMaskedRatio": Wrapped(NUMBER), "maxSizeBytes": Wrapped(SIZE)}},
-    "assetExportOptions": {"earthEngineDestination": {"name": TEXT, "overwrite": FLAG}, "pyramidingPolicy": TEXT,
-                           "pyramidingPolicyOverrides": {"*": TEXT}},
+    "assetExportOptions": {"earthEngineDestination": {"name": TEXT, "overwrite": FLAG}, "pyramidingPolicy": CHOICE,
+                           "pyramidingPolicyOverrides": {"*": CHOICE}},
     "overwrite": FLAG,
     "imageManifest": {
-        **_MANIFEST, "pyramidingPolicy": TEXT, "missingData": _MISSING,
-        "tilesets": [{"id": TEXT, "dataType": TEXT, "crs": TEXT,
+        **_MANIFEST, "pyramidingPolicy": CHOICE, "missingData": _MISSING,
+        "tilesets": [{"id": TEXT, "dataType": CHOICE, "crs": TEXT,
                       "sources": [{"uris": [TEXT], "affineTransform": _AFFINE}]}],
-        "bands": [{"id": TEXT, "tilesetId": TEXT, "tilesetBandIndex": SIZE, "pyramidingPolicy": TEXT,
+        "bands": [{"id": TEXT, "tilesetId": TEXT, "tilesetBandIndex": SIZE, "pyramidingPolicy": CHOICE,
                    "missingData": _MISSING}]},
     "tableManifest": {
         **_MANIFEST,
         "sources": [{"uris": [TEXT], "charset": TEXT, "csvDelimiter": TEXT, "csvQualifier": TEXT, "xColumn": TEXT,
                      "yColumn": TEXT, "primaryGeometryColumn": TEXT, "crs": TEXT}],
-        "columnDataTypeOverrides": {"*": TEXT}},
+        "columnDataTypeOverrides": {"*": CHOICE}},
     "asset": _ASSET, "updateMask": {"paths": [TEXT]}, "destinationName": TEXT, "policy": OBJECT,
 }
 """Name -> what it holds: a kind, a wrapped one, [what each element holds], or {name: …}, "*" being any name."""
 
 
 def checked(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a request, less those that are null: they are as good as absent.
+    """The fields of a request, less those that are as good as absent.
 
     Raises:
         Refusal: 400, a field holds what it cannot hold.
     """
     return {name: value if name not in REQUEST else _checked(value, REQUEST[name], name)
-            for name, value in request.items() if value is not None}
+            for name, value in request.items() if not _absent(value, REQUEST.get(name))}
+
+
+def _absent(value: Any, form: Any) -> bool:
+    return value is None or (form in (TEXT, CHOICE, TIME) and value == "") or (
+        form == CHOICE and isinstance(value, str) and value.endswith("_UNSPECIFIED"))
 
 
 def _checked(value: Any, form: Any, path: str) -> Any:
@@ -88,7 +94,7 @@ def _checked(value: Any, form: Any, path: str) -> Any:
             raise _misfit(value, OBJECT, path)
         forms = {name: form.get(name, form.get("*")) for name in value}
         return {name: item if forms[name] is None else _checked(item, forms[name], f"{path}.{name}")
-                for name, item in value.items() if item is not None}
+                for name, item in value.items() if not _absent(item, forms[name])}
     if isinstance(form, list):
         if not isinstance(value, list):
             raise _misfit(value, "a list", path)
@@ -118,7 +124,7 @@ def _is_integer(value: Any) -> bool:
 
 
 _HOLDS: Mapping[str, Callable[[Any], bool]] = {
-    TEXT: lambda value: isinstance(value, str), TIME: lambda value: isinstance(value, str),
+    **dict.fromkeys((TEXT, CHOICE, TIME), lambda value: isinstance(value, str)),
     FLAG: lambda value: isinstance(value, bool), NUMBER: _is_number, INTEGER: _is_integer,
     SIZE: lambda value: _is_integer(value) and int(value) >= 0, OBJECT: lambda value: isinstance(value, Mapping),
 }

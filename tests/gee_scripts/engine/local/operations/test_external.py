@@ -163,7 +163,7 @@ def test_what_external_images_cannot_be_is_refused_by_name(running):
                         ([late], "late.tif#[0-9]+ has pixels before all of its headers"),
                         ([masked], "has a mask inside"),
                         ([cog(running, nodata=3), cog(running, nodata=4)], "differ in what is missing")):
-        bands = [{"id": str(i), "tilesetId": str(i), "tilesetBandIndex": 0} for i in range(len(uris))]
+        bands = [{"id": f"b{i}", "tilesetId": str(i), "tilesetBandIndex": 0} for i in range(len(uris))]
         with pytest.raises(ee.EEException, match=words):
             register(running, *uris, bands=bands)
     uri = cog(running)

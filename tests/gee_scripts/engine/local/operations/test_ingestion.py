@@ -49,6 +49,40 @@ def test_bands_of_a_file_take_the_manifests_names_in_order(running):
     assert [band.id for band in running.tree.get(f"{running.home}/unnamed").bands] == ["b1", "b2"]
 
 
+EMPTY_BAND = {"id": "a", "tilesetId": "", "pyramidingPolicy": "", "missingData": {"values": []}}
+
+
+@pytest.mark.parametrize(("tileset", "band", "more"), [
+    ({"crs": ""}, {"tilesetId": ""}, {"uriPrefix": ""}),
+    ({"crs": None, "id": None}, {"pyramidingPolicy": None}, {"uriPrefix": None, "startTime": None}),
+    ({"dataType": "", "id": ""}, EMPTY_BAND, {"pyramidingPolicy": "", "startTime": "", "endTime": ""}),
+    ({"dataType": "DATA_TYPE_UNSPECIFIED"}, {"pyramidingPolicy": "PYRAMIDING_POLICY_UNSPECIFIED"},
+     {"pyramidingPolicy": "PYRAMIDING_POLICY_UNSPECIFIED", "missingData": {}})])
+@pytest.mark.parametrize("route", ["import", "importExternal"])
+def test_empty_fields_of_a_manifest_are_absent_ones(running, asked, tileset, band, more, route):
+    uri = running.geotiff("in/empties.tif", CLASSES[:1], tiled=True, blockxsize=256, blockysize=256)
+    wanted = {"name": f"{running.home}/empties", **more, "bands": [{"id": "a"} | band],
+              "tilesets": [{"sources": [{"uris": [uri], "affineTransform": {}}]} | tileset]}
+    status, found = asked(running.url, f"/v1/projects/agrispec-local/image:{route}",
+                          {"imageManifest": wanted, "overwrite": True})
+    assert status == 200, found
+    assert route == "importExternal" or running.finished(found["name"])["metadata"]["state"] == "SUCCEEDED"
+    asset = running.tree.get(f"{running.home}/empties")
+    assert [(each.id, each.dtype, each.pyramiding) for each in asset.bands] == [("a", "uint8", "MEAN")]
+    assert asset.grid == running.grid
+    np.testing.assert_array_equal(running.tree.pixels(asset, ["a"]), CLASSES[:1])
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"bands": [{"id": ""}, {"id": "x"}]}, "has a band without id"),
+    ({"name": ""}, "name"),
+    ({"tilesets": [{"sources": [{"uris": ["gs://bucket/a.tif"]}]}] * 2}, "Two tilesets have the same ID"),
+    ({"tilesets": [{"id": "t", "sources": [{"uris": ["gs://bucket/a.tif"]}]}] * 2}, "Two tilesets have the same ID")])
+def test_what_a_manifest_must_have_may_not_be_empty_or_twice(running, change, words):
+    with pytest.raises(ee.EEException, match=words):
+        ee.data.startIngestion(None, manifest(f"{running.home}/x", "gs://bucket/x.tif") | change)
+
+
 def test_several_missing_values_become_one(running):
     uri = running.geotiff("in/missing.tif", CLASSES)
     name = f"{running.home}/missing"
@@ -130,6 +164,8 @@ def test_manifests_that_cannot_be_served_are_refused_at_once(running, change, wo
     (["gs://bucket/in/fine.tif"], {"bands": [{"id": "a", "tilesetBandIndex": 2}]}, "which has 2"),
     (["gs://bucket/in/fine.tif"], {"bands": [{"id": "a", "tilesetId": "u"}, {"id": "b"}]}, "tileset 'u'"),
     (["gs://bucket/in/a.tfrecord.gz"], {}, "0 mixer files"),
+    (["gs://bucket/in/fine.tif"], {"bands": [{"id": "1999"}, {"id": "b"}]}, 'Band ID "1999" is invalid'),
+    (["gs://bucket/in/fine.tif"], {"bands": [{"id": "a"}, {"id": "a"}]}, "two bands are named 'a'"),
 ])
 def test_files_that_do_not_fit_fail_the_task_and_leave_no_asset(running, uris, more, words):
     running.geotiff("in/fine.tif", CLASSES)

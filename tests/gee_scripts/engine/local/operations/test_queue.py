@@ -109,7 +109,7 @@ def test_a_pending_task_never_begins_once_cancelled(tasks):
 def test_a_failure_names_what_was_found_and_how_to_mend_it(tasks):
     name = submit(tasks, "INGEST_TABLE", "", work(raises=DataError("line 3 is odd", mend="mend line 3")))["name"]
     found = until(tasks, name, "FAILED")
-    assert found["error"]["message"] == "line 3 is odd; mend line 3"
+    assert found["error"]["message"] == "line 3 is odd. Mend line 3."
 
 
 def test_a_fault_of_ours_fails_the_task_and_not_the_worker(tasks):

@@ -68,6 +68,15 @@ def test_empty_signs_are_those_of_csv(running):
     assert [(row["a"], row["b"]) for row in running.tree.table(f"{running.home}/plain").properties] == [(1, "2,3")]
 
 
+def test_empty_fields_of_a_source_are_absent_ones(running):
+    done = ingest(running, "empties", "longitude,latitude,code\n3.5,50.5,07\n", charset="", csvDelimiter="",
+                  csvQualifier="", xColumn="", yColumn="", primaryGeometryColumn="", crs="")
+    assert done["metadata"]["state"] == "SUCCEEDED", done
+    table = running.tree.table(f"{running.home}/empties")
+    assert shapely.from_wkb(table.geometries[0]) == shapely.Point(3.5, 50.5)
+    assert table.properties[0]["code"] == "07"
+
+
 def test_a_request_id_is_honoured(running):
     running.object("tables").mkdir(parents=True, exist_ok=True)
     running.object("tables/once.csv").write_text("a\n1\n")

@@ -58,6 +58,32 @@ def test_null_is_as_good_as_absent() -> None:
     assert checked({"grid": None, "priority": {"value": None}, "other": None}) == {"priority": {}}
 
 
+@pytest.mark.parametrize(("given_", "left"), [
+    ({"requestId": "", "description": "", "pageToken": "", "fileFormat": ""}, {}),
+    ({"fileFormat": "IMAGE_FILE_FORMAT_UNSPECIFIED", "grid": {"crsCode": ""}}, {"grid": {}}),
+    ({"imageManifest": {"name": "", "startTime": "", "pyramidingPolicy": "PYRAMIDING_POLICY_UNSPECIFIED",
+                        "tilesets": [{"id": "", "crs": "", "dataType": "DATA_TYPE_UNSPECIFIED"}],
+                        "bands": [{"id": "", "tilesetId": "", "pyramidingPolicy": ""}]}},
+     {"imageManifest": {"tilesets": [{}], "bands": [{}]}}),
+    ({"tableManifest": {"sources": [{"charset": "", "csvDelimiter": "", "csvQualifier": "", "xColumn": "",
+                                     "yColumn": "", "primaryGeometryColumn": "", "crs": ""}], "uriPrefix": "",
+                        "columnDataTypeOverrides": {"a": "COLUMN_DATA_TYPE_UNSPECIFIED", "": "COLUMN_DATA_TYPE_LONG"}}},
+     {"tableManifest": {"sources": [{}], "columnDataTypeOverrides": {"": "COLUMN_DATA_TYPE_LONG"}}}),
+    ({"assetExportOptions": {"pyramidingPolicy": "", "pyramidingPolicyOverrides": {"crop": ""}}},
+     {"assetExportOptions": {"pyramidingPolicyOverrides": {}}})])
+def test_an_empty_string_and_a_choice_left_open_are_as_good_as_absent(given_: Any, left: Any) -> None:
+    # https://protobuf.dev/programming-guides/field_presence/#presence-in-proto3-apis
+    assert checked(given_) == left
+
+
+@pytest.mark.parametrize("request_", [
+    {"imageManifest": {"properties": {"note": "", "policy": "X_UNSPECIFIED"}, "memo": ""}},
+    {"bandIds": [""]}, {"other": ""}, {"imageManifest": {"name": "projects/p/assets/A_UNSPECIFIED"}},
+    {"asset": {"properties": {"note": ""}}}])
+def test_what_is_not_ours_may_be_empty(request_: dict[str, Any]) -> None:
+    assert checked(request_) == request_
+
+
 @pytest.mark.parametrize(("request_", "words"), [
     ({"overwrite": "true"}, "'overwrite': 'true' is not true or false"),
     ({"pageSize": True}, "'pageSize': 'True' is not an integer"),
