@@ -3,30 +3,18 @@ of their pyramids where grids are coarser."""
 
 from __future__ import annotations
 
-import sys
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 import shapely
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
-from rasterio.windows import Window
 
-if sys.platform != "win32":
-    import resource
-
-from agrispec.errors import CorruptRecord
-from agrispec.formats import geotiff
 from agrispec.grid import Grid
-from gee_scripts.engine.local.rasters.domains import Domain, Points, Projection, coordinates
+from gee_scripts.engine.local.images.files import File, read
+from gee_scripts.engine.local.rasters.domains import Domain, Points, Projection, coordinates, is_geographic
 from gee_scripts.engine.local.rasters.pyramids import Pyramid, at_level, block, level_of
 from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, Node, PixelType, Place, smaller
 from gee_scripts.engine.local.values import Geometry
@@ -74,7 +62,8 @@ def pick(grid: Grid, domain: Domain) -> Pick:
 
 
 def _nearest(grid: Grid, domain: Domain) -> Pick:
-    offset = None if isinstance(domain, Points) else _offset(grid, domain)
+    turns = _beyond(grid)
+    offset = None if isinstance(domain, Points) or turns else _offset(grid, domain)
     if offset is not None:
         row, column = offset
         top, left = max(row, 0), max(column, 0)
@@ -88,6 +77,9 @@ def _nearest(grid: Grid, domain: Domain) -> Pick:
         inside[corner[0]:corner[0] + window[2], corner[1]:corner[1] + window[3]] = True
         return Pick(shape=domain.shape, window=window, corner=corner, inside=inside)
     x, y = coordinates(domain, grid.crs)
+    if turns:
+        west, _, east, _ = grid.bounds
+        x = x - 360 * np.floor((x - (west + east) / 2 + 180) / 360)
     a, b, c, d, e, f = grid.transform
     size = a * e - b * d
     # A place within a millionth of a pixel of an edge is on it: coordinates pass through projections.
@@ -104,6 +96,16 @@ def _nearest(grid: Grid, domain: Domain) -> Pick:
                 rows=rows - top if everywhere else np.where(inside, rows - top, 0),
                 columns=columns - left if everywhere else np.where(inside, columns - left, 0),
                 inside=None if everywhere else inside)
+
+
+@lru_cache(maxsize=1024)
+def _beyond(grid: Grid) -> bool:
+    """Whether a grid in degrees goes beyond 180 by more than a pixel: its longitudes are then meant modulo 360.
+
+    Those of regions and of other projections lie within 180.
+    """
+    west, _, east, _ = grid.bounds
+    return max(-180 - west, east - 180) > abs(grid.transform[0]) and is_geographic(grid.crs)
 
 
 def _offset(grid: Grid, domain: Grid) -> tuple[int, int] | None:
@@ -164,22 +166,6 @@ class ArrayBand(Node):
 
         pixels = block(read, self.grid, found.window, found.level, self.pyramid) if found.level else read(*found.window)
         return found.taken(pixels, self.values.dtype)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketFile:
-    """A GeoTIFF that belongs to whoever may write in its bucket.
-
-    Attributes:
-        path: where it stands.
-        uri: gs://bucket/object#generation, the version that is meant: the time of the file in microseconds.
-    """
-
-    path: Path
-    uri: str
-
-
-File = Path | BucketFile
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -248,76 +234,13 @@ def _planes(file: File, indexes: tuple[int, ...], grid: Grid, pyramids: tuple[Py
         return [found.taken(None, dtype) for dtype in dtypes]
     # The level that is read; coarser ones are made of it.
     below = min(found.level, *(pyramid.stored for pyramid in pyramids))
-
-    def read(window: tuple[int, ...], bands: Sequence[int]) -> NDArray[Any]:
-        row, column, height, width = window
-        with _opened(file, below) as source:
-            planes: NDArray[Any] = source.read([band + 1 for band in bands], window=Window(column, row, width, height))
-        return planes
-
-    try:
-        blocks = read(found.window, indexes) if found.level == below else [
-            block(lambda *window, index=index: read(window, (index,))[0], at_level(grid, below), found.window,
-                  found.level - below, pyramid) for index, pyramid in zip(indexes, pyramids, strict=True)]
-    except RasterioError as error:
-        raise _unreadable(file, str(error.__cause__ or error)) from error
-    return [found.taken(plane.astype(dtype, copy=False), dtype) for plane, dtype in zip(blocks, dtypes, strict=True)]
-
-
-def _unreadable(file: File, reason: str) -> CorruptRecord:
-    if isinstance(file, BucketFile):
-        # The service's words:
-        # https://developers.google.com/earth-engine/Earth_Engine_asset_from_cloud_geotiff#generations
-        return CorruptRecord(f"Failed to load the GeoTIFF at `{file.uri}`: {reason}",
-                             mend="an external image needs its object as it was: import it again")
-    return CorruptRecord(f"{file} cannot be read as a GeoTIFF: {reason}", mend="write the asset again")
-
-
-def _most_open() -> int:
-    """How many GeoTIFFs stay open: at most half of the files that the system lets a process have.
-
-    Opening one takes longer than reading a tile of it, and a season of one place is some 300 files; but macOS allows
-    256 in all (`ulimit -n`).
-    """
-    if sys.platform == "win32":
-        return _USEFUL_FILES
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _USEFUL_FILES if soft == resource.RLIM_INFINITY else max(1, min(_USEFUL_FILES, soft // 2))
-
-
-_USEFUL_FILES = 400
-_open: OrderedDict[tuple[Path, int, int, int], tuple[Any, threading.Lock]] = OrderedDict()
-_guard = threading.Lock()
-
-
-@contextmanager
-def _opened(file: File, level: int) -> Iterator[Any]:
-    """An open dataset that no other thread uses meanwhile; a file that was replaced is opened anew.
-
-    Args:
-        file: of the band.
-        level: 0 for the full size, else which of its overviews, from 1.
-    """
-    path = file.path if isinstance(file, BucketFile) else file
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise _unreadable(file, error.strerror or str(error)) from error
-    if isinstance(file, BucketFile) and str(status.st_mtime_ns // 1000) != file.uri.rpartition("#")[2]:
-        raise _unreadable(file, f"the object is of generation {status.st_mtime_ns // 1000} now")
-    key = path, status.st_mtime_ns, status.st_ino, level
-    with _guard:
-        entry = _open.pop(key, None)
-        if entry is None:
-            overview = {"overview_level": level - 1} if level else {}
-            with rasterio.Env(**geotiff.GDAL):
-                entry = rasterio.open(path, driver="GTiff", **overview), threading.Lock()
-        _open[key] = entry
-        while len(_open) > _most_open():
-            # Not closed here: a thread may be reading it; it closes when the last one lets go.
-            _open.popitem(last=False)
-    with entry[1]:
-        yield entry[0]
+    if found.level == below:
+        blocks = read(file, below, indexes, found.window, scattered=found.rows is not None)
+    else:
+        blocks = [block(lambda *window, index=index: read(file, below, (index,), window)[0], at_level(grid, below),
+                        found.window, found.level - below, pyramid)
+                  for index, pyramid in zip(indexes, pyramids, strict=True)]
+    return [found.taken(plane, dtype).astype(dtype, copy=False) for plane, dtype in zip(blocks, dtypes, strict=True)]
 
 
 def asset_bands(bands: Iterable[tuple[str, Any]], source: Callable[[int], Node], grid: Grid,

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from agrispec.grid import Grid
 from agrispec.kernels.median import tabulated_median
-from gee_scripts.engine.local.images.loading import File, GeoTiffBand, GeoTiffBands, OneOf
+from gee_scripts.engine.local.images.files import File
+from gee_scripts.engine.local.images.loading import GeoTiffBand, GeoTiffBands, OneOf
 from gee_scripts.engine.local.rasters.domains import Domain
 from gee_scripts.engine.local.rasters.nodes import AnyValid, Filled, Pixelwise, StackMedian
 from gee_scripts.engine.local.rasters.raster import Apply, Band, Constant, Node
