@@ -97,3 +97,29 @@ def asked() -> Callable[..., tuple[int, Any]]:
             return answer.status, json.loads(found) if answer.headers["Content-Type"] == "application/json" else found
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def ask(asked: Callable[..., tuple[int, Any]]) -> Callable[..., Any]:
+    """(url, path below the project, body, method) -> the content of an answer."""
+    def answer(url: str, path: str, body: Any = None, method: str | None = None) -> Any:
+        status, content = asked(url, f"/v1/projects/{PROJECT}{path}", body, method)
+        assert status == 200, content
+        return content
+
+    return answer
+
+
+@pytest.fixture(scope="session")
+def finished(ask: Callable[..., Any]) -> Callable[[str], list[dict[str, Any]]]:
+    """url -> all operations, done."""
+    def wait(url: str) -> list[dict[str, Any]]:
+        end = time.monotonic() + 60
+        while True:
+            found = ask(url, "/operations")["operations"]
+            if all(each["done"] for each in found):
+                return found
+            assert time.monotonic() < end, found
+            time.sleep(0.05)
+
+    return wait

@@ -1,6 +1,5 @@
-"""What must not bring the engine down: odd graphs, broken files, paths out of its folder, many clients at once."""
+"""What must not bring the engine down: odd graphs, broken files, names that lead out, many clients at once."""
 
-import socket
 import threading
 import time
 import urllib.error
@@ -207,26 +206,6 @@ def test_absurd_grids_are_answered_or_refused(server, grid, asked):
         assert status == 200 or (status == 400 and "Internal" not in answer["error"]["message"]), answer
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1", "", "[",
-                                  "localhost.:80", "169.254.169.254"])
-def test_a_foreign_host_is_refused(server, host, asked):
-    status, answer = asked(server.url, "/$discovery/rest", headers={"Host": host})
-    assert status == 403
-    assert "does not answer for the host" in answer["error"]["message"]
-
-
-def test_the_page_of_another_site_reads_tiles_and_changes_nothing(server, asked):
-    evil = {"Origin": "https://evil.example", "Content-Type": "text/plain"}
-    status, answer = asked(server.url, f"{PROJECT_PATH}/assets?assetId=evil", {"type": "FOLDER"}, headers=evil)
-    assert status == 403
-    assert "from pages of 'https://evil.example'" in answer["error"]["message"]
-    assert asked(server.url, f"/v1/{HOME}/evil")[0] == 404
-    assert asked(server.url, "/$discovery/rest", headers=evil)[0] == 200
-    local = server.url.replace("127.0.0.1", "localhost")
-    assert asked(local, f"{PROJECT_PATH}/value:compute", graph(constant(2)),
-                 headers={"Origin": "http://localhost:8888"}) == (200, {"result": 2})
-
-
 OUTSIDE = ["../../../etc/x", "..", "a/../../b", "/etc/passwd", "a//b", "a\\..\\b", "a\0b", ".hidden", "%2e%2e/x",
            "a/%2e%2e/%2e%2e/x", "con\n", "a" * 5000, "ä"]
 
@@ -321,14 +300,3 @@ def test_forty_clients_at_once_are_all_answered(server, asked):
     assert {status for _, _, status, _ in answers} == {200}
     assert all(answer == {"result": number + 1} for number, path, _, answer in answers if path == "/value:compute")
     assert time.monotonic() - start < 60
-
-
-@pytest.mark.parametrize("text", [
-    b"GET / HTTP/1.1\r\n\r\n", b"\x00\xff\r\n\r\n", b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"POST /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n"])
-def test_what_is_no_request_is_answered_below_500(server, text, asked):
-    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=10) as connection:
-        connection.sendall(text)
-        answer = connection.recv(65536)
-    assert b"HTTP/1.1 4" in answer
-    assert asked(server.url, "/$discovery/rest")[0] == 200

@@ -1,6 +1,7 @@
 """HTTP: what is no request, or asks for what cannot be, is refused in the service's form."""
 
 import re
+import socket
 import time
 
 import ee
@@ -75,3 +76,35 @@ def test_small_answers_do_not_wait_for_the_network(running):
         waits.append(time.monotonic() - start)
     # Nagle's algorithm against delayed acknowledgements costs 40 ms an answer.
     assert sorted(waits)[10] < 0.03
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1", "", "[",
+                                  "localhost.:80", "169.254.169.254"])
+def test_a_foreign_host_is_refused(running, host, asked):
+    status, answer = asked(running.url, "/$discovery/rest", headers={"Host": host})
+    assert status == 403
+    assert "does not answer for the host" in answer["error"]["message"]
+
+
+def test_the_page_of_another_site_reads_tiles_and_changes_nothing(running, asked):
+    two = {"expression": {"result": "0", "values": {"0": {"constantValue": 2}}}}
+    evil = {"Origin": "https://evil.example", "Content-Type": "text/plain"}
+    status, answer = asked(running.url, f"{PROJECT_PATH}/assets?assetId=evil", {"type": "FOLDER"}, headers=evil)
+    assert status == 403
+    assert "from pages of 'https://evil.example'" in answer["error"]["message"]
+    assert asked(running.url, f"/v1/{running.home}/evil")[0] == 404
+    assert asked(running.url, "/$discovery/rest", headers=evil)[0] == 200
+    local = running.url.replace("127.0.0.1", "localhost")
+    assert asked(local, f"{PROJECT_PATH}/value:compute", two,
+                 headers={"Origin": "http://localhost:8888"}) == (200, {"result": 2})
+
+
+@pytest.mark.parametrize("text", [
+    b"GET / HTTP/1.1\r\n\r\n", b"\x00\xff\r\n\r\n", b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"POST /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_what_is_no_request_is_answered_below_500(running, text, asked):
+    with socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2])), timeout=10) as connection:
+        connection.sendall(text)
+        answer = connection.recv(65536)
+    assert b"HTTP/1.1 4" in answer
+    assert asked(running.url, "/$discovery/rest")[0] == 200
