@@ -2,8 +2,8 @@
 
 From the bottom up, each package importing only those above it in this list:
 
-* `rasters`: lazy pixels over a domain (an `agrispec.grid.Grid`, or points); `values`: images, features, dates, …;
-  `images`: image values to pixels.
+* `rasters`: lazy pixels over a domain (an `agrispec.grid.Grid`, or points); `geometry`: shapes on the ground;
+  `values`: images, features, dates, …; `images`: image values to pixels.
 * `assets`: the asset tree, and what graphs load from it (`assets.catalog.Catalog`).
 * `language`: a serialised graph to a value (`language.evaluate`), a value to JSON (`language.encode`);
   `algorithms`: what the graph may call, one family a module.

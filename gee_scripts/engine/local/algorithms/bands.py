@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.masks import Within
 from gee_scripts.engine.local.assets.catalog import Catalog
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.language import matching
 from gee_scripts.engine.local.language.promotion import Mismatch, constant_bands
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Domain, Projection, coordinates
 from gee_scripts.engine.local.rasters.raster import Apply, Band, PixelType, Place, both, masked_band
-from gee_scripts.engine.local.values import Collection, Geometry, Image, Output, get, hashable
+from gee_scripts.engine.local.values import Collection, Image, Output, get, hashable
 
 Array = NDArray[Any]
 

@@ -13,6 +13,7 @@ from gee_scripts.engine.local.algorithms.casting import cast_some
 from gee_scripts.engine.local.algorithms.elements import ordered, same
 from gee_scripts.engine.local.algorithms.filters import expression
 from gee_scripts.engine.local.assets.catalog import Catalog
+from gee_scripts.engine.local.geometry import Geometry, union
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.raster import GO_ON
 from gee_scripts.engine.local.values import (
@@ -21,13 +22,11 @@ from gee_scripts.engine.local.values import (
     Collection,
     Feature,
     Filter,
-    Geometry,
     Image,
     geometry_of,
     get,
     hashable,
     put,
-    union,
 )
 
 MOST_MERGED = 1_000_000

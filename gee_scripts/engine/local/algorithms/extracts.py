@@ -9,20 +9,12 @@ import shapely
 from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.regions import gathered
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.images.frame import bounding_grid, lon_lat, region_pixels
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Points, Projection, centres
 from gee_scripts.engine.local.rasters.raster import read
-from gee_scripts.engine.local.values import (
-    SYSTEM_INDEX,
-    TIME_START,
-    Collection,
-    Feature,
-    Geometry,
-    Image,
-    geometry_of,
-    get,
-)
+from gee_scripts.engine.local.values import SYSTEM_INDEX, TIME_START, Collection, Feature, Image, geometry_of, get
 
 Array = NDArray[Any]
 

@@ -9,8 +9,9 @@ import numpy as np
 import shapely
 
 from gee_scripts.engine.local.algorithms import geometries, measures  # noqa: F401 (they register first)
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.language.registry import IMPLEMENTED, AlgorithmError, algorithm
-from gee_scripts.engine.local.values import Feature, Geometry, geometry_of, get
+from gee_scripts.engine.local.values import Feature, geometry_of, get
 
 _NOTHING = Geometry(shapely.GeometryCollection())
 

@@ -12,6 +12,7 @@ import numpy as np
 from gee_scripts.engine.local import times
 from gee_scripts.engine.local.algorithms.measures import area as area_of
 from gee_scripts.engine.local.algorithms.measures import distance
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.language.expressions import Call, Literal, Name, Term, parse
 from gee_scripts.engine.local.language.registry import IMPLEMENTED, AlgorithmError, algorithm
 from gee_scripts.engine.local.values import (
@@ -21,7 +22,6 @@ from gee_scripts.engine.local.values import (
     DateRange,
     Feature,
     Filter,
-    Geometry,
     Image,
     geometry_of,
     get,

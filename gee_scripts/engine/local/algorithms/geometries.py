@@ -11,13 +11,14 @@ import numpy as np
 import shapely
 from shapely.errors import ShapelyError
 
+from gee_scripts.engine.local.geometry import EVERYWHERE, Geometry
+from gee_scripts.engine.local.geometry import union as union_of
 from gee_scripts.engine.local.images.frame import in_one
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import WGS84, Projection, is_geographic
 from gee_scripts.engine.local.rasters.globe import continued
 from gee_scripts.engine.local.rasters.raster import GO_ON
-from gee_scripts.engine.local.values import EVERYWHERE, SYSTEM_INDEX, Collection, Feature, Geometry, Image, geometry_of
-from gee_scripts.engine.local.values import union as union_of
+from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Image, geometry_of
 
 
 def _numbers(coordinates: Any) -> list[float]:

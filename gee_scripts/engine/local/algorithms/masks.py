@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.arithmetic import matched, tightest, widest
 from gee_scripts.engine.local.algorithms.casting import cast
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.language.promotion import static_mask
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Domain
@@ -31,7 +32,7 @@ from gee_scripts.engine.local.rasters.raster import (
     seen,
     smaller,
 )
-from gee_scripts.engine.local.values import Collection, Feature, Geometry, Image, geometry_of
+from gee_scripts.engine.local.values import Collection, Feature, Image, geometry_of
 
 Array = NDArray[Any]
 

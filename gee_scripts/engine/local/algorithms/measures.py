@@ -11,11 +11,11 @@ from pyproj import Geod
 from shapely.geometry.polygon import orient
 
 from gee_scripts.engine.local.algorithms.geometries import local_crs
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.images.frame import in_one
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Projection
 from gee_scripts.engine.local.rasters.globe import simple
-from gee_scripts.engine.local.values import Geometry
 
 _GLOBE = Geod(ellps="WGS84")
 # The mean radius of the ellipsoid, metres.

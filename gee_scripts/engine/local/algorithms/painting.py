@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from agrispec.grid import Grid
 from gee_scripts.engine.local.algorithms.casting import cast
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.images.colours import Colour, parsed
 from gee_scripts.engine.local.images.drawing import (
     MARKERS,
@@ -28,7 +29,7 @@ from gee_scripts.engine.local.images.drawing import (
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Domain
 from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, Node, PixelType, Place
-from gee_scripts.engine.local.values import Collection, Geometry, Image, geometry_of, get
+from gee_scripts.engine.local.values import Collection, Image, geometry_of, get
 
 Array = NDArray[Any]
 _BYTE = PixelType.of(np.uint8)

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.runs import over_runs
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.images.frame import RegionPixels, blocks, bounding_grid, projection_for, region_pixels
 from gee_scripts.engine.local.images.rewriting import fused
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Projection
 from gee_scripts.engine.local.rasters.raster import read
-from gee_scripts.engine.local.values import Collection, Feature, Geometry, Image, Reducer, geometry_of, put
+from gee_scripts.engine.local.values import Collection, Feature, Image, Reducer, geometry_of, put
 
 Array = NDArray[Any]
 

@@ -17,6 +17,7 @@ from gee_scripts.engine.local.algorithms.arithmetic import quotient
 from gee_scripts.engine.local.algorithms.reductions import least, over_stack, stacked_type
 from gee_scripts.engine.local.algorithms.reprojection import aligned, pixels_below
 from gee_scripts.engine.local.algorithms.weighted import over_shares
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import (
     Domain,
@@ -27,7 +28,7 @@ from gee_scripts.engine.local.rasters.domains import (
     transformer,
 )
 from gee_scripts.engine.local.rasters.raster import VALID, Apply, Band, Mask, Node, PixelType
-from gee_scripts.engine.local.values import Geometry, Image, Part, Reducer
+from gee_scripts.engine.local.values import Image, Part, Reducer
 
 Array = NDArray[Any]
 # Pixels that one request may have to read of the finer grid.

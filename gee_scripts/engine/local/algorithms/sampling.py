@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.bands import chosen
 from gee_scripts.engine.local.algorithms.regions import gathered
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.images.frame import bounding_grid, in_one, lon_lat, projection_for, region_pixels
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Points, Projection, centres
 from gee_scripts.engine.local.rasters.raster import read, read_masks
-from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry, Image, geometry_of, get
+from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Image, geometry_of, get
 
 Array = NDArray[Any]
 TILE = 256

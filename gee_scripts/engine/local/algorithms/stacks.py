@@ -15,6 +15,7 @@ from gee_scripts.engine.local.algorithms.casting import cast
 from gee_scripts.engine.local.algorithms.masks import either, over
 from gee_scripts.engine.local.algorithms.reducers import ALWAYS, over_stack, plain, stack_median, stacked_type
 from gee_scripts.engine.local.algorithms.weighted import over_shares
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import WGS84
 from gee_scripts.engine.local.rasters.nodes import AnyValid, StackMedian
@@ -30,7 +31,7 @@ from gee_scripts.engine.local.rasters.raster import (
     both,
     seen,
 )
-from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Geometry, Image, Part, Reducer, get
+from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Image, Part, Reducer, get
 
 Array = NDArray[Any]
 

@@ -20,21 +20,12 @@ from gee_scripts.engine.local.algorithms.records import table
 from gee_scripts.engine.local.algorithms.reducers import plain
 from gee_scripts.engine.local.algorithms.regions import titled
 from gee_scripts.engine.local.algorithms.runs import over_runs
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.images.frame import bounding_grid, in_one, projection_for, region_pixels
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Projection, centres, coordinates, is_geographic, transformer
 from gee_scripts.engine.local.rasters.raster import Apply, Band, Node, PixelType, read
-from gee_scripts.engine.local.values import (
-    SYSTEM_INDEX,
-    Collection,
-    Feature,
-    Geometry,
-    Image,
-    Part,
-    Reducer,
-    geometry_of,
-    get,
-)
+from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Image, Part, Reducer, geometry_of, get
 
 Array = NDArray[Any]
 TILE = 256

@@ -11,10 +11,11 @@ from agrispec.errors import AssetMissing, CorruptRecord
 from agrispec.formats.asset_names import canonical_id
 from agrispec.formats.asset_reading import AssetReader
 from agrispec.formats.stac import Asset, AssetType
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.images.files import BucketFile
 from gee_scripts.engine.local.images.loading import GeoTiffBand, asset_bands, footprint
 from gee_scripts.engine.local.rasters.pyramids import Pyramid
-from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Geometry, Image
+from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Image
 
 
 class Catalog(Protocol):

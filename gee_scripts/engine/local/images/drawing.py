@@ -14,8 +14,8 @@ from rasterio.features import rasterize
 from shapely.ops import substring
 
 from agrispec.grid import Grid
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.rasters.domains import Domain, Points, is_geographic
-from gee_scripts.engine.local.values import Geometry
 
 Array = NDArray[Any]
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.rasters.domains import WGS84, Points, Projection, coordinates, is_geographic
 from gee_scripts.engine.local.rasters.globe import continued, halves
-from gee_scripts.engine.local.values import Geometry, Image, geometry_of
+from gee_scripts.engine.local.values import Image, geometry_of
 
 
 def projection_for(image: Image, scale: float | None, projection: Projection | None,

@@ -13,11 +13,11 @@ import shapely
 from numpy.typing import NDArray
 
 from agrispec.grid import Grid
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.images.files import File, read
 from gee_scripts.engine.local.rasters.domains import Domain, Points, Projection, coordinates, is_geographic
 from gee_scripts.engine.local.rasters.pyramids import Pyramid, at_level, block, level_of
 from gee_scripts.engine.local.rasters.raster import Apply, Band, Mask, Node, PixelType, Place, smaller
-from gee_scripts.engine.local.values import Geometry
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 
 from agrispec.errors import EngineError
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.language.registry import MOST_ITEMS
 from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.rasters.domains import Projection
@@ -23,7 +24,6 @@ from gee_scripts.engine.local.values import (
     DateRange,
     Feature,
     Filter,
-    Geometry,
     Image,
     Join,
     Kernel,

@@ -12,6 +12,7 @@ import shapely
 from shapely.errors import ShapelyError
 
 from gee_scripts.engine.local.assets.catalog import Catalog
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.rasters.domains import Projection, is_geographic
 from gee_scripts.engine.local.rasters.raster import MASKED, VALID, Band, Constant, PixelType, check_bands
 from gee_scripts.engine.local.times import milliseconds
@@ -23,7 +24,6 @@ from gee_scripts.engine.local.values import (
     DateRange,
     Feature,
     Filter,
-    Geometry,
     Image,
     Join,
     Kernel,

@@ -34,7 +34,8 @@ class Wrapped:
 _AFFINE = dict.fromkeys(("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY"), NUMBER)
 _PIXELS = {"width": SIZE, "height": SIZE}
 _MISSING = {"values": [NUMBER]}
-_ASSET = {"type": CHOICE, "properties": OBJECT, "startTime": TEXT, "endTime": TEXT, "start_time": TEXT, "end_time": TEXT}
+_ASSET = {"type": CHOICE, "properties": OBJECT, "startTime": TEXT, "endTime": TEXT, "start_time": TEXT,
+          "end_time": TEXT}
 _MANIFEST = {"name": TEXT, "properties": OBJECT, "startTime": TIME, "endTime": TIME, "uriPrefix": TEXT}
 
 REQUEST: Mapping[str, Any] = {

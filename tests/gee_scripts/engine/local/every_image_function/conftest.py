@@ -24,11 +24,12 @@ from rasterio.warp import Resampling, reproject
 
 from agrispec.grid import Grid
 from gee_scripts.engine.local import algorithms  # noqa: F401  (they register themselves)
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.images.loading import ArrayBand, asset_bands, footprint
 from gee_scripts.engine.local.language.registry import IMPLEMENTED, invoke, signatures
 from gee_scripts.engine.local.rasters.domains import Projection
 from gee_scripts.engine.local.rasters.raster import Apply, PixelType, both, read
-from gee_scripts.engine.local.values import Collection, Feature, Geometry, Image
+from gee_scripts.engine.local.values import Collection, Feature, Image
 
 # At 6 degrees east, where two zones of UTM meet.
 HERE = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 720000.0, 0.0, -10.0, 5400000.0), width=8, height=8)

@@ -20,6 +20,7 @@ import shapely
 
 from agrispec.errors import AgrispecError, AssetMissing
 from gee_scripts.engine.local import algorithms  # noqa: F401 (they register)
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.language.encode import as_json, encode
 from gee_scripts.engine.local.language.registry import IMPLEMENTED, invoke, signatures
 from gee_scripts.engine.local.rasters.domains import Projection
@@ -32,7 +33,6 @@ from gee_scripts.engine.local.values import (
     DateRange,
     Feature,
     Filter,
-    Geometry,
     Join,
     Kernel,
 )

@@ -7,9 +7,10 @@ import pytest
 import shapely
 
 from agrispec.errors import EngineError
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.language.registry import signatures
 from gee_scripts.engine.local.rasters.domains import Projection
-from gee_scripts.engine.local.values import Collection, ConfusionMatrix, DateRange, Feature, Geometry
+from gee_scripts.engine.local.values import Collection, ConfusionMatrix, DateRange, Feature
 
 
 def test_empty_arguments_are_answered_or_refused_in_words(every: Any, taker: str) -> None:

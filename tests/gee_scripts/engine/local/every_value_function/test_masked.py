@@ -10,10 +10,11 @@ import pytest
 import shapely
 
 from agrispec.errors import EngineError
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.language.encode import encode
 from gee_scripts.engine.local.language.promotion import promoted
 from gee_scripts.engine.local.language.registry import IMPLEMENTED, signatures
-from gee_scripts.engine.local.values import Collection, Feature, Geometry, hashable
+from gee_scripts.engine.local.values import Collection, Feature, hashable
 
 
 def test_an_answer_has_the_declared_type(every: Any, named: str) -> None:

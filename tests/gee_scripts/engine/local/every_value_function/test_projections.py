@@ -11,9 +11,10 @@ import pytest
 import shapely
 from pyproj import CRS, Geod, Transformer
 
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.language.registry import signatures
 from gee_scripts.engine.local.rasters.domains import Projection
-from gee_scripts.engine.local.values import Collection, ConfusionMatrix, Feature, Filter, Geometry
+from gee_scripts.engine.local.values import Collection, ConfusionMatrix, Feature, Filter
 
 DEGREES, UTM, NEXT = "EPSG:4326", "EPSG:32631", "EPSG:32632"
 GLOBE = Geod(ellps="WGS84")

@@ -8,9 +8,9 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.images.frame import region_pixels
 from gee_scripts.engine.local.rasters.domains import Projection
-from gee_scripts.engine.local.values import Geometry
 
 
 @pytest.mark.parametrize("transform", [(10.0, 0.0, 5e5, 0.0, -10.0, 54e5), (10.0, 3.0, 5e5, 2.0, -10.0, 54e5)])
