@@ -25,6 +25,7 @@ from gee_scripts.engine.local.algorithms import (
     feature_geometries,
     filters,
     geometries,
+    geometry_constructors,
     joins,
     kernels,
     lists,
@@ -54,7 +55,7 @@ from gee_scripts.engine.local.algorithms import (
 
 __all__ = ["aggregates", "arithmetic", "array_images", "array_statistics", "arrays", "bands", "bits", "casting",
            "classifiers", "collections", "columns", "confusion", "convolutions", "dates", "distances", "elements",
-           "expressions", "extracts", "feature_geometries", "filters", "geometries", "joins", "kernels", "lists",
-           "masks", "matrices", "measures", "naming", "neighbourhoods", "numbers", "painting", "pictures", "piles",
-           "pixel_types", "places", "projections", "recoding", "reducers", "regions", "reprojection", "resampling",
-           "sampling", "special", "stacks", "texts", "vectors"]
+           "expressions", "extracts", "feature_geometries", "filters", "geometries", "geometry_constructors", "joins",
+           "kernels", "lists", "masks", "matrices", "measures", "naming", "neighbourhoods", "numbers", "painting",
+           "pictures", "piles", "pixel_types", "places", "projections", "recoding", "reducers", "regions",
+           "reprojection", "resampling", "sampling", "special", "stacks", "texts", "vectors"]
