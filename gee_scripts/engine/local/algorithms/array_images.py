@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms import array_functions
 from gee_scripts.engine.local.algorithms.arithmetic import matched
+from gee_scripts.engine.local.algorithms.array_axes import checked_axes, checked_axis, checked_step
 from gee_scripts.engine.local.algorithms.array_bands import made, per_band, rank_of, shared_rank
-from gee_scripts.engine.local.algorithms.arrays import checked_axes, checked_axis, checked_step
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.raster import Apply, Band, Constant, Mask, PixelType, seen
 from gee_scripts.engine.local.values import Image

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms import array_functions
 from gee_scripts.engine.local.algorithms.arithmetic import matched
+from gee_scripts.engine.local.algorithms.array_axes import checked_axes, checked_axis, checked_reducer
 from gee_scripts.engine.local.algorithms.array_bands import made, per_band, rank_of
-from gee_scripts.engine.local.algorithms.arrays import checked_axes, checked_axis, checked_reducer
 from gee_scripts.engine.local.algorithms.reductions import ALWAYS, stacked_type
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.raster import Apply, Band, PixelType

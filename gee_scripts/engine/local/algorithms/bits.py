@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.arithmetic import BOOLEAN, combined, each, tightest, widest
-from gee_scripts.engine.local.algorithms.arrays import element_wise, element_wise_both
+from gee_scripts.engine.local.algorithms.array_elements import element_wise, element_wise_both
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.raster import Constant
 from gee_scripts.engine.local.values import Image

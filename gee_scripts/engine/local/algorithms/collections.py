@@ -11,7 +11,7 @@ import shapely
 from gee_scripts.engine.local.algorithms.bands import add_bands
 from gee_scripts.engine.local.algorithms.casting import cast_some
 from gee_scripts.engine.local.algorithms.elements import ordered, same
-from gee_scripts.engine.local.algorithms.filters import expression
+from gee_scripts.engine.local.algorithms.filter_expressions import expression
 from gee_scripts.engine.local.assets.catalog import Catalog
 from gee_scripts.engine.local.geometry import Geometry, union
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm

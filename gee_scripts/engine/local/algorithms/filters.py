@@ -10,11 +10,8 @@ from typing import Any
 import numpy as np
 
 from gee_scripts.engine.local import times
-from gee_scripts.engine.local.algorithms.measures import area as area_of
-from gee_scripts.engine.local.algorithms.measures import distance
 from gee_scripts.engine.local.geometry import Geometry
-from gee_scripts.engine.local.language.expressions import Call, Literal, Name, Term, parse
-from gee_scripts.engine.local.language.registry import IMPLEMENTED, AlgorithmError, algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.values import (
     TIME_START,
     Collection,
@@ -23,14 +20,10 @@ from gee_scripts.engine.local.values import (
     Feature,
     Filter,
     Image,
-    geometry_of,
     get,
     hashable,
 )
 
-_SIGNS = {"eq": "Filter.equals", "neq": "Filter.notEquals", "lt": "Filter.lessThan", "lte": "Filter.lessThanOrEquals",
-          "gt": "Filter.greaterThan", "gte": "Filter.greaterThanOrEquals"}
-_MIRRORED = {"eq": "eq", "neq": "neq", "lt": "gt", "lte": "gte", "gt": "lt", "gte": "lte"}
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
@@ -139,12 +132,6 @@ def not_null(names: list[str]) -> Filter:
     return Filter(accepts=lambda a, b: all(get(a, name) is not None for name in names))
 
 
-@algorithm("Filter.hasGeometry")
-def has_geometry() -> Filter:
-    """Whether an element has a geometry."""
-    return Filter(accepts=lambda a, b: geometry_of(a) is not None)
-
-
 algorithm("Filter.always")(lambda: Filter(accepts=lambda a, b: True))
 algorithm("Filter.never")(lambda: Filter(accepts=lambda a, b: False))
 
@@ -212,69 +199,6 @@ def day_of_year(start: int, end: int) -> Filter:
     return calendar_range(start, end - 1, "day_of_year")
 
 
-def _spatial(relation: Callable[[Any, Any], bool], unlimited: bool) -> Callable[..., Filter]:
-    def made(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any,
-             error: Any) -> Filter:
-        other = _fixed(left_field, right_value, right_field, left_value)
-        # Scenes of one tile share a footprint: it is compared once.
-        known: dict[tuple[int, int], tuple[bool, Any]] = {}
-
-        def accepts(primary: Any, secondary: Any) -> bool:
-            mine, theirs = _geometry(primary, left_field), other or _geometry(secondary, right_field)
-            if mine is None or theirs is None:
-                return unlimited and isinstance(primary if mine is None else secondary, Image)
-            key = id(mine), id(theirs)
-            if key not in known:
-                known[key] = bool(relation(mine.to(theirs.crs), theirs.planar)), (mine, theirs)
-            return known[key][0]
-
-        return Filter(accepts=accepts)
-
-    return made
-
-
-def _geometry(element: Any, field: str | None) -> Geometry | None:
-    """What a field holds; .geo, .all and no field stand for the geometry of the element."""
-    found = element if field is None or field.startswith(".") or element is None else get(element, field)
-    return geometry_of(found) if isinstance(found, Geometry | Feature | Image | Collection) else None
-
-
-def _fixed(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any) -> Geometry | None:
-    """The geometry that all elements are compared with; None in a join."""
-    fixed = right_value if right_value is not None else left_value
-    if fixed is None and (left_field is None or right_field is None):
-        raise AlgorithmError("a filter needs a value, or a field of each side", mend="give rightValue or rightField")
-    return None if fixed is None else _shape_of(fixed)
-
-
-def _shape_of(value: Any) -> Geometry:
-    found = geometry_of(value) if isinstance(value, Geometry | Feature | Image | Collection) else None
-    if found is None:
-        raise AlgorithmError(f"a {type(value).__name__} has no geometry", mend="give a geometry, or a feature with one")
-    return found
-
-
-algorithm("Filter.intersects")(_spatial(lambda a, b: a.intersects(b), unlimited=True))
-algorithm("Filter.disjoint")(_spatial(lambda a, b: a.disjoint(b), unlimited=False))
-algorithm("Filter.contains")(_spatial(lambda a, b: a.contains(b), unlimited=True))
-algorithm("Filter.isContained")(_spatial(lambda a, b: a.within(b), unlimited=False))
-
-
-@algorithm("Filter.withinDistance")
-def within_distance(limit: float, left_field: str | None, right_value: Any, right_field: str | None,
-                    left_value: Any, error: Any) -> Filter:
-    """Whether two geometries are no further apart than metres."""
-    other = _fixed(left_field, right_value, right_field, left_value)
-
-    def measure(primary: Any, secondary: Any) -> float:
-        mine, theirs = _geometry(primary, left_field), other or _geometry(secondary, right_field)
-        if mine is None or theirs is None:
-            return float("inf")
-        return distance(mine, theirs, None, None, True)
-
-    return Filter(accepts=lambda a, b: measure(a, b) <= limit, measure=measure)
-
-
 @algorithm("Filter.hasType", differs="the names of types are those of the client's classes; Object takes all values")
 def has_type(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any) -> Filter:
     """Whether a value is of a type named by another."""
@@ -288,64 +212,3 @@ def has_type(left_field: str | None, right_value: Any, right_field: str | None, 
         return value is not None and check is not None and check(value)
 
     return Filter(accepts=accepts)
-
-
-@algorithm("Filter.area")
-def area(low: float, high: float, error: Any, selector: str | None) -> Filter:
-    """Whether the geometry's area lies between two limits in square metres, both included."""
-
-    def accepts(primary: Any, secondary: Any) -> bool:
-        shape = geometry_of(primary) if selector in (None, "", ".geo") else get(primary, str(selector))
-        return isinstance(shape, Geometry) and low <= area_of(shape, error, None) <= high
-
-    return Filter(accepts=accepts)
-
-
-@algorithm("Filter.expression")
-def expression(text: str) -> Filter:
-    """The filter a text stands for: comparisons of properties with values, joined by !, && and ||."""
-    return _filter_of(parse(text, of_filter=True), text)
-
-
-def _filter_of(term: Term, text: str) -> Filter:
-    if isinstance(term, Call):
-        if term.function in ("and", "or", "not"):
-            parts = [_filter_of(part, text) for part in term.arguments]
-            if term.function == "not":
-                return negated(parts[0])
-            return all_of(parts) if term.function == "and" else any_of(parts)
-        if term.function == "inList" and isinstance(term.arguments[0], Name):
-            listed = term.arguments[1]
-            if isinstance(listed, Call) and listed.function == "list":
-                values = [_literal(item, text) for item in listed.arguments]
-                within: Filter = IMPLEMENTED["Filter.inList"].function(None, None, term.arguments[0].name, values)
-                return within
-        if term.function in _SIGNS:
-            left, right = term.arguments
-            sign = term.function
-            if not isinstance(left, Name):
-                left, right, sign = right, left, _MIRRORED[sign]
-            made = IMPLEMENTED[_SIGNS[sign]].function
-            if isinstance(left, Name) and isinstance(right, Name):
-                # Two properties of one element: the right one is not that of another element.
-                def accepts(primary: Any, secondary: Any, one: str = left.name, other: str = right.name) -> bool:
-                    value = get(primary, other)
-                    found: Filter = made(one, value, None, None)
-                    return value is not None and found.accepts(primary, None)
-
-                return Filter(accepts=accepts)
-            if isinstance(left, Name):
-                made_of: Filter = made(left.name, _literal(right, text), None, None)
-                return made_of
-    raise AlgorithmError(f"'{text}' is no filter",
-                         mend="compare properties with values, as in 'cloud < 10 && tile == \"T31\"'")
-
-
-def _literal(term: Term, text: str) -> int | float | str:
-    if isinstance(term, Literal):
-        return term.value
-    if isinstance(term, Call) and term.function in ("negated", "same") and isinstance(term.arguments[0], Literal):
-        value = term.arguments[0].value
-        if not isinstance(value, str):
-            return -value if term.function == "negated" else value
-    raise AlgorithmError(f"'{text}' compares a property with no plain value", mend="compare it with a number or a text")

@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from gee_scripts.engine.local.language.registry import algorithm
+from agrispec.grid import Affine, Grid
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Domain, Points, Projection, coordinates
 from gee_scripts.engine.local.rasters.raster import MASKED, VALID, Node
 from gee_scripts.engine.local.values import Image
+
+# Pixels of the finer grid.
+_MOST_READ = 2**26
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,12 +58,10 @@ def aligned(domain: Domain, projection: Projection) -> bool:
     if domain.crs != projection.crs:
         return False
     ours = domain.projection.transform if isinstance(domain, Points) else domain.transform
-    a, b, c, d, e, f = projection.transform
-    if not np.allclose([ours[i] for i in (0, 1, 3, 4)], (a, b, d, e), rtol=1e-12, atol=0):
+    if not np.allclose([ours[i] for i in (0, 1, 3, 4)], [projection.transform[i] for i in (0, 1, 3, 4)], rtol=1e-12,
+                       atol=0):
         return False
-    size = a * e - b * d
-    column = (e * (ours[2] - c) - b * (ours[5] - f)) / size
-    row = (a * (ours[5] - f) - d * (ours[2] - c)) / size
+    column, row = unprojected(projection.transform, ours[2], ours[5])
     return bool(abs(column - round(column)) < 1e-6 and abs(row - round(row)) < 1e-6)
 
 
@@ -67,9 +69,26 @@ def aligned(domain: Domain, projection: Projection) -> bool:
 def pixels_below(domain: Domain, projection: Projection) -> Points:
     """The pixels of a projection that the centres of a domain lie in; one object a domain, so that bands share
     what is computed there."""
-    x, y = coordinates(domain, projection.crs)
-    a, b, c, d, e, f = projection.transform
-    size = a * e - b * d
-    columns = np.floor((e * (x - c) - b * (y - f)) / size + 1e-6)
-    rows = np.floor((a * (y - f) - d * (x - c)) / size + 1e-6)
+    columns, rows = (np.floor(place + 1e-6)
+                     for place in unprojected(projection.transform, *coordinates(domain, projection.crs)))
     return Points(projection, columns.ravel().astype(np.int64), rows.ravel().astype(np.int64))
+
+
+def unprojected(transform: Affine, x: Any, y: Any) -> tuple[Any, Any]:
+    """Columns and rows of coordinates, numbers or arrays of them; 0.5 at the centre of the first pixel."""
+    a, b, c, d, e, f = transform
+    size = a * e - b * d
+    return (e * (x - c) - b * (y - f)) / size, (a * (y - f) - d * (x - c)) / size
+
+
+def window_of(projection: Projection, row: int, column: int, height: int, width: int) -> Grid:
+    """A window of the endless grid of a projection.
+
+    Raises:
+        AlgorithmError: it has more pixels than one request may have to read.
+    """
+    if width * height > _MOST_READ:
+        raise AlgorithmError(f"{width * height} pixels of the image's own grid would have to be read at once",
+                             mend="reproject the image to a coarser scale first, or ask for a smaller area")
+    endless = Grid(crs=projection.crs, transform=projection.transform, width=1, height=1)
+    return endless.window(row, column, height, width)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from gee_scripts.engine.local.algorithms.arithmetic import combined, each
-from gee_scripts.engine.local.algorithms.arrays import element_wise, element_wise_both
+from gee_scripts.engine.local.algorithms.array_elements import element_wise, element_wise_both
 from gee_scripts.engine.local.language.registry import algorithm
 from gee_scripts.engine.local.values import Image
 

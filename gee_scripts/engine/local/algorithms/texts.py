@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gee_scripts.engine.local.algorithms.arrays import stacked
+from gee_scripts.engine.local.algorithms.array_axes import stacked
 from gee_scripts.engine.local.algorithms.elements import typed
 from gee_scripts.engine.local.language import matching
 from gee_scripts.engine.local.language.encode import as_json, encode
