@@ -24,8 +24,8 @@ HOMES = {"ee": ("gee_scripts/",), "keras": ("agrispec_tf/",), "google.cloud.stor
 KERNELS = {"numpy", "numba"}
 ENGINE = "gee_scripts.engine.local"
 # The parts of the embedded engine, each of which imports those before it.
-PARTS = ("rasters", "geometry", "values", "times", "recent", "refusals", "limits", "images", "assets", "language",
-         "algorithms", "operations", "storage", "rest", "server")
+PARTS = ("type_names", "rasters", "geometry", "values", "times", "recent", "refusals", "limits", "images", "assets",
+         "language", "algorithms", "operations", "storage", "rest", "server")
 
 
 def sources():

@@ -10,5 +10,5 @@ From the bottom up, each package importing only those above it in this list:
 * `operations`: exports and ingestions (a `tasks.Task` in a `queue.TaskQueue`, remembered by a `journal.Journal`);
   `storage`: Cloud Storage over a folder (an `object_store.ObjectStore` behind `storage_api`).
 * `rest`: the routes, in modules named after what they answer, told and found by `discovery`; `server`: the port they
-  are served on. `refusals`, `limits`, `times` and `recent` are theirs and everyone's.
+  are served on. `refusals`, `limits`, `times`, `recent` and `type_names` are theirs and everyone's.
 """

@@ -10,10 +10,11 @@ import shapely
 
 from gee_scripts.engine.local.rasters.domains import is_geographic, transformer
 from gee_scripts.engine.local.rasters.globe import continued, near, planar, unbroken
+from gee_scripts.engine.local.type_names import Named
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Geometry:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Geometry(Named):
     """A shape on the ground.
 
     Attributes:

@@ -15,13 +15,14 @@ import numpy as np
 
 from gee_scripts.engine.local.geometry import Geometry, union
 from gee_scripts.engine.local.rasters.raster import Band
+from gee_scripts.engine.local.type_names import Named
 
 SYSTEM_INDEX = "system:index"
 TIME_START = "system:time_start"
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Image:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
+class Image(Named):
     """Bands with properties.
 
     Attributes:
@@ -69,8 +70,8 @@ class Output:
     scale: float | None
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Feature:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
+class Feature(Named):
     """A geometry, or none, with properties."""
 
     geometry: Geometry | None = None
@@ -81,8 +82,8 @@ class Feature:
         return replace(self, properties=properties)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Collection:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Collection(Named):
     """Images or features (or collections of features), in order.
 
     Attributes:
@@ -96,7 +97,12 @@ class Collection:
     kind: str = "Feature"
     properties: Mapping[str, Any] = field(default_factory=dict)
     id: str | None = None
-    _indexes: dict[str, dict[Any, list[int]]] = field(default_factory=dict, repr=False)
+    _indexes: dict[str, dict[Any, list[int]]] = field(default_factory=dict)
+
+    @property
+    def type_name(self) -> str:
+        """ImageCollection or FeatureCollection."""
+        return f"{self.kind}Collection"
 
     def having(self, items: Iterable[Any]) -> Collection:
         """A collection of the same kind and properties with other elements."""
@@ -117,15 +123,15 @@ class Collection:
 Element = Image | Feature | Collection
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Date:
+@dataclass(frozen=True, slots=True, order=True, repr=False)
+class Date(Named):
     """Milliseconds since 1970-01-01T00:00:00Z."""
 
     milliseconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class DateRange:
+@dataclass(frozen=True, slots=True, repr=False)
+class DateRange(Named):
     """`[start, end)` in milliseconds; minus and plus infinity where it has no end."""
 
     start: float
@@ -135,8 +141,8 @@ class DateRange:
         return self.start <= milliseconds < self.end
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Filter:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
+class Filter(Named):
     """A predicate on an element, or on a pair in a join.
 
     Attributes:
@@ -179,8 +185,8 @@ class Part:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reducer:
+@dataclass(frozen=True, slots=True, repr=False)
+class Reducer(Named):
     """Plain reducers that run side by side over the same inputs. An output named "" is dropped."""
 
     parts: tuple[Part, ...]
@@ -196,8 +202,8 @@ class Reducer:
         return tuple(name for part in self.parts for name in part.outputs if name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kernel:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Kernel(Named):
     """A neighbourhood of pixels.
 
     Attributes:
@@ -227,16 +233,16 @@ class Kernel:
         return self.radius if self.units == "pixels" else self.radius / scale
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ConfusionMatrix:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ConfusionMatrix(Named):
     """(actual, predicted) counts, and the class of each row and column."""
 
     counts: np.ndarray[Any, Any]
     order: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Join:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Join(Named):
     """How matches of two collections are kept."""
 
     kind: str
@@ -248,8 +254,8 @@ class Join:
     outer: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Closure:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Closure(Named):
     """A function of a graph with the values its body sees.
 
     Attributes:
@@ -259,6 +265,11 @@ class Closure:
 
     names: tuple[str, ...]
     call: Callable[[Sequence[Any]], Any]
+
+    @property
+    def type_name(self) -> str:
+        """Functions of graphs are algorithms."""
+        return "Algorithm"
 
     def __call__(self, *values: Any) -> Any:
         return self.call(values)

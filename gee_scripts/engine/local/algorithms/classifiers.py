@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gee_scripts.engine.local.algorithms.trees import Forest, forest
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.raster import VALID, Apply, Band, Mask, PixelType, both, seen
+from gee_scripts.engine.local.type_names import type_name
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Image, get, put
 
 Array = NDArray[Any]
@@ -108,7 +109,7 @@ def schema(classifier: Any) -> list[str]:
 
 def _classifier(value: Any) -> Classifier:
     if not isinstance(value, Classifier):
-        raise AlgorithmError(f"a {type(value).__name__} is no classifier", mend="give an ee.Classifier")
+        raise AlgorithmError(f"a {type_name(value)} is no classifier", mend="give an ee.Classifier")
     return value
 
 

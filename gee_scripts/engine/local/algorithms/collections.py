@@ -16,6 +16,7 @@ from gee_scripts.engine.local.assets.catalog import Catalog
 from gee_scripts.engine.local.geometry import Geometry, union
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.raster import GO_ON
+from gee_scripts.engine.local.type_names import Named, type_name
 from gee_scripts.engine.local.values import (
     SYSTEM_INDEX,
     Closure,
@@ -72,7 +73,7 @@ def filtered(collection: Collection, condition: Any) -> Collection:
     if isinstance(condition, str):
         condition = expression(condition)
     if not isinstance(condition, Filter):
-        raise AlgorithmError(f"a {type(condition).__name__} is no filter", mend="give an ee.Filter")
+        raise AlgorithmError(f"a {type_name(condition)} is no filter", mend="give an ee.Filter")
     go_on, kept = GO_ON.get(), []
     for element in collection.items:
         go_on()
@@ -92,7 +93,7 @@ def mapped(collection: Collection, function: Closure, drop_nulls: bool) -> Colle
                 continue
             raise AlgorithmError("A mapped algorithm returned null", mend="map with dropNulls, or return an element")
         if not isinstance(value, Image | Feature | Collection):
-            raise AlgorithmError(f"A mapped algorithm must return a Feature or Image, not a {type(value).__name__}",
+            raise AlgorithmError(f"A mapped algorithm must return a Feature or Image, not a {type_name(value)}",
                                  mend="wrap the value in ee.Feature(None, {...})")
         if get(value, SYSTEM_INDEX) is None and get(element, SYSTEM_INDEX) is not None:
             value = put(value, {SYSTEM_INDEX: get(element, SYSTEM_INDEX)})
@@ -156,7 +157,7 @@ def flattened(collection: Collection) -> Collection:
     items: list[Any] = []
     for place, inner in enumerate(collection.items):
         if not isinstance(inner, Collection):
-            raise AlgorithmError(f"element {place} is a {type(inner).__name__}, not a collection",
+            raise AlgorithmError(f"element {place} is a {type_name(inner)}, not a collection",
                                  mend="map a function that returns collections before flatten()")
         prefix = get(inner, SYSTEM_INDEX) or str(place)
         items += [put(element, {SYSTEM_INDEX: f"{prefix}_{get(element, SYSTEM_INDEX) or number}"})
@@ -183,7 +184,7 @@ def random_column(collection: Collection, name: str, seed: int, distribution: st
         raise AlgorithmError(f"'{distribution}' is no distribution", mend="use uniform or normal")
     items = []
     for element in collection.items:
-        text = repr((int(seed), [get(element, key) for key in keys]))
+        text = repr((int(seed), [_exact(get(element, key)) for key in keys]))
         digest = hashlib.blake2b(text.encode(), digest_size=14).digest()
         uniform = (int.from_bytes(digest[:7], "little") >> 3) / 2**53
         if distribution == "normal":
@@ -192,6 +193,13 @@ def random_column(collection: Collection, name: str, seed: int, distribution: st
             uniform = math.sqrt(-2 * math.log1p(-uniform)) * math.cos(2 * math.pi * other)
         items.append(put(element, {name: uniform}))
     return collection.having(items)
+
+
+def _exact(value: Any) -> Any:
+    """What the text of a value tells apart from all others."""
+    if isinstance(value, list):
+        return [_exact(item) for item in value]
+    return hashable(value) if isinstance(value, Named) else value
 
 
 @algorithm("Collection.remap")

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gee_scripts.engine.local.geometry import EVERYWHERE, Geometry
-from gee_scripts.engine.local.language.promotion import Mismatch, promoted, type_names
+from gee_scripts.engine.local.language.promotion import Mismatch, promoted
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Projection
+from gee_scripts.engine.local.type_names import type_names
 from gee_scripts.engine.local.values import SYSTEM_INDEX, TIME_START, Date, Feature, Image, geometry_of, hashable, put
 from gee_scripts.engine.local.values import get as property_of
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from gee_scripts.engine.local.algorithms.elements import same, typed
-from gee_scripts.engine.local.language.promotion import type_names
 from gee_scripts.engine.local.language.registry import MOST_ITEMS, AlgorithmError, algorithm
+from gee_scripts.engine.local.type_names import type_names
 from gee_scripts.engine.local.values import Closure, Feature, Filter, hashable
 
 

@@ -32,6 +32,7 @@ from gee_scripts.engine.local.rasters.raster import (
     seen,
     smaller,
 )
+from gee_scripts.engine.local.type_names import type_name
 from gee_scripts.engine.local.values import Collection, Feature, Image, geometry_of
 
 Array = NDArray[Any]
@@ -175,7 +176,7 @@ def clip(image: Image, shape: Any) -> Image:
     """The image masked outside of a geometry."""
     found = geometry_of(shape) if isinstance(shape, Geometry | Feature | Collection) else None
     if found is None:
-        raise AlgorithmError(f"a {type(shape).__name__} is no geometry", mend="clip to a geometry or a feature")
+        raise AlgorithmError(f"a {type_name(shape)} is no geometry", mend="clip to a geometry or a feature")
     return clipped(image, found)
 
 

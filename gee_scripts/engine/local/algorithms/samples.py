@@ -28,8 +28,12 @@ def only_numbers(kind: str, columns: Sequence[Array]) -> AlgorithmError:
                           mend="use arrayGet or arrayReduce first, or Reducer.first, last, count or toList")
 
 
+@np.errstate(all="ignore")
 def reduced_numbers(part: Part, values: Array, share: Array) -> list[Any]:
-    """The outputs of a plain reducer of one input over (N,) values that count by their (N,) share."""
+    """The outputs of a plain reducer of one input over (N,) values that count by their (N,) share.
+
+    What has no number, as the sum of both infinities, is NaN.
+    """
     kind, n = part.kind, len(values)
     if values.dtype == object and kind not in _ANY_INPUT:
         if kind not in _TEXTS_TOO or any(isinstance(value, np.ndarray) for value in values):
@@ -82,11 +86,10 @@ def reduced_numbers(part: Part, values: Array, share: Array) -> list[Any]:
         case "fixedHistogram":
             low, high, steps, cumulative = part.numbers
             return [histograms.fixed(exact, share, low, high, int(steps), bool(cumulative))]
-    with np.errstate(all="ignore"):
-        if kind in ("skew", "kurtosis"):
-            return [float(standardised_moment(exact, share, 3 if kind == "skew" else 4))]
-        if kind in ("circularMean", "circularVariance", "circularStddev"):
-            return [float(circular(kind, exact, share))]
+    if kind in ("skew", "kurtosis"):
+        return [float(standardised_moment(exact, share, 3 if kind == "skew" else 4))]
+    if kind in ("circularMean", "circularVariance", "circularStddev"):
+        return [float(circular(kind, exact, share))]
     raise missing(kind)
 
 

@@ -9,6 +9,7 @@ from gee_scripts.engine.local.algorithms.measures import area as area_of
 from gee_scripts.engine.local.algorithms.measures import distance
 from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.type_names import type_name
 from gee_scripts.engine.local.values import Collection, Feature, Filter, Image, geometry_of, get
 
 
@@ -56,7 +57,7 @@ def _fixed(left_field: str | None, right_value: Any, right_field: str | None, le
 def _shape_of(value: Any) -> Geometry:
     found = geometry_of(value) if isinstance(value, Geometry | Feature | Image | Collection) else None
     if found is None:
-        raise AlgorithmError(f"a {type(value).__name__} has no geometry", mend="give a geometry, or a feature with one")
+        raise AlgorithmError(f"a {type_name(value)} has no geometry", mend="give a geometry, or a feature with one")
     return found
 
 

@@ -11,8 +11,9 @@ from gee_scripts.engine.local.algorithms.elements import typed
 from gee_scripts.engine.local.language import matching
 from gee_scripts.engine.local.language.encode import as_json, encode
 from gee_scripts.engine.local.language.json_text import decoded
-from gee_scripts.engine.local.language.promotion import Mismatch, constant_bands, type_name
+from gee_scripts.engine.local.language.promotion import Mismatch, constant_bands
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
+from gee_scripts.engine.local.type_names import type_name
 from gee_scripts.engine.local.values import Closure, Image, hashable
 
 
@@ -23,7 +24,7 @@ def text(value: Any) -> str:
         return value
     if isinstance(value, bool | int | float):
         return str(value)
-    raise AlgorithmError(f"a {type(value).__name__} is no string", mend="format it first, e.g. with format()")
+    raise AlgorithmError(f"a {type_name(value)} is no string", mend="format it first, e.g. with format()")
 
 
 algorithm("String.cat")(lambda first, second: first + second)
@@ -93,7 +94,7 @@ def dictionary(value: Any) -> Mapping[str, Any]:
         return dict(zip(value[::2], value[1::2], strict=True))
     if isinstance(value, dict):
         return value
-    raise AlgorithmError(f"a {type(value).__name__} is no dictionary", mend="give a dictionary, or keys and values")
+    raise AlgorithmError(f"a {type_name(value)} is no dictionary", mend="give a dictionary, or keys and values")
 
 
 @algorithm("Dictionary.fromLists")

@@ -22,6 +22,7 @@ from gee_scripts.engine.local.rasters import raster
 from gee_scripts.engine.local.rasters.domains import is_geographic
 from gee_scripts.engine.local.rasters.raster import Band
 from gee_scripts.engine.local.refusals import Refusal
+from gee_scripts.engine.local.type_names import type_name
 from gee_scripts.engine.local.values import Image
 
 TILE = 256
@@ -38,7 +39,7 @@ def as_image(value: Any) -> Image:
         EngineError: it is something else.
     """
     if not isinstance(value, Image):
-        raise EngineError(f"Expression does not evaluate to an image, but to {type(value).__name__}",
+        raise EngineError(f"Expression does not evaluate to an image, but to {type_name(value)}",
                           mend="give an ee.Image")
     return value
 

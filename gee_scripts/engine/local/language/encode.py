@@ -15,6 +15,7 @@ from gee_scripts.engine.local.language.registry import MOST_ITEMS
 from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.rasters.domains import Projection
 from gee_scripts.engine.local.rasters.raster import Band, PixelType
+from gee_scripts.engine.local.type_names import type_name
 from gee_scripts.engine.local.values import (
     SYSTEM_INDEX,
     Closure,
@@ -98,10 +99,10 @@ def encode(value: Any, most: int = MOST_ELEMENTS) -> Any:
         case Kernel():
             return {"type": f"Kernel.{value.kind}", "radius": value.radius, "units": value.units}
         case Filter() | Join() | Closure():
-            return {"type": type(value).__name__}
+            return {"type": type_name(value)}
         case bytes():
             return value.decode("latin-1")
-    raise EngineError(f"a {type(value).__name__} has no JSON form", mend="ask for a property or a number of it")
+    raise EngineError(f"a {type_name(value)} has no JSON form", mend="ask for a property or a number of it")
 
 
 def as_json(value: Any) -> str:

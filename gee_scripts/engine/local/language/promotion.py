@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.rasters.domains import Projection, is_geographic
 from gee_scripts.engine.local.rasters.raster import MASKED, VALID, Band, Constant, PixelType, check_bands
 from gee_scripts.engine.local.times import milliseconds
+from gee_scripts.engine.local.type_names import type_name
 from gee_scripts.engine.local.values import (
     Closure,
     Collection,
@@ -39,33 +40,6 @@ class Mismatch(Exception):
         super().__init__()
         self.found = type_name(value)
         self.text = str(value)[:120]
-
-
-def type_name(value: Any) -> str:
-    """Earth Engine's name of a value's type."""
-    match value:
-        case None:
-            return "Null"
-        case bool() | int() | float() | np.generic():
-            return "Integer" if isinstance(value, int) else "Float"
-        case str():
-            return "String"
-        case list() | tuple():
-            return "List"
-        case dict():
-            return "Dictionary"
-        case Collection():
-            return f"{value.kind}Collection"
-        case np.ndarray():
-            return "Array"
-        case Closure():
-            return "Algorithm"
-    return type(value).__name__
-
-
-def type_names(values: Iterable[Any]) -> str:
-    """The types of values that are not null, in the order they come in."""
-    return ", ".join(dict.fromkeys(type_name(value) for value in values if value is not None))
 
 
 def promoted(value: Any, declared: str, catalog: Catalog, nulls: bool = False) -> Any:

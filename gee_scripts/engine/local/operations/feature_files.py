@@ -23,6 +23,7 @@ from agrispec.formats.atomic import write_files
 from gee_scripts.engine.local.language.encode import as_json
 from gee_scripts.engine.local.operations.staging import Staging
 from gee_scripts.engine.local.operations.tasks import Progress
+from gee_scripts.engine.local.type_names import type_name
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Date, Feature, geometry_of
 
 GEOMETRY_COLUMN = ".geo"
@@ -38,7 +39,7 @@ def as_features(value: Any) -> list[Feature]:
     if isinstance(value, Feature):
         return [value]
     if not isinstance(value, Collection):
-        raise EngineError(f"Expression does not evaluate to a feature collection, but to {type(value).__name__}",
+        raise EngineError(f"Expression does not evaluate to a feature collection, but to {type_name(value)}",
                           mend="give an ee.FeatureCollection")
     found: list[Feature] = []
     for item in value.items:
@@ -66,7 +67,7 @@ def plain(name: str, value: Any) -> str | int | float | list[Any] | None:
         return value.tolist()  # type: ignore[no-any-return]
     if isinstance(value, list | tuple):
         return [plain(name, item) for item in value]
-    raise EngineError(f"Property '{name}' of type {type(value).__name__} cannot be exported",
+    raise EngineError(f"Property '{name}' of type {type_name(value)} cannot be exported",
                       mend="select other properties, or convert it to numbers or strings")
 
 

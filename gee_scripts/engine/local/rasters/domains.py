@@ -13,13 +13,14 @@ from pyproj import CRS, Transformer
 
 from agrispec.errors import EngineError
 from agrispec.grid import Affine, Grid
+from gee_scripts.engine.local.type_names import Named
 
 METRES_A_DEGREE = 111319.49079327358
 """Length of a degree on the equator of WGS 84: π · 6378137 / 180."""
 
 
-@dataclass(frozen=True, slots=True)
-class Projection:
+@dataclass(frozen=True, slots=True, repr=False)
+class Projection(Named):
     """A CRS with the transform from pixel (column, row) to its coordinates, as `Grid.transform`."""
 
     crs: str

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from agrispec.errors import EngineError
 from gee_scripts.engine.local.rasters.domains import WGS84, Domain, Projection
+from gee_scripts.engine.local.type_names import Named
 
 Array = NDArray[Any]
 Mask = NDArray[Any] | None
@@ -25,8 +26,8 @@ GO_ON: ContextVar[Callable[[], None]] = ContextVar("GO_ON", default=lambda: None
 """Called between arrays; a task that is to stop raises here, wherever in its graph it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class PixelType:
+@dataclass(frozen=True, slots=True, repr=False)
+class PixelType(Named):
     """What a pixel holds.
 
     Attributes:

@@ -188,3 +188,15 @@ def test_deletes_while_exports_write_leave_whole_objects_and_never_a_fault(runni
             assert ee.data.computePixels({"expression": ee.Image(target), "fileFormat": "NPY",
                                           "grid": running.pixel_grid(running.grid)}) is not None
     assert not [file for file in running.tree.root.rglob("*") if file.suffix in (".part", ".tmp")]
+
+
+@pytest.mark.parametrize(("graph", "words"), [
+    (lambda: ee.Number(ee.Image(1)).add(1), "Actual type: Image. Actual value: <Image>"),
+    (lambda: ee.Array(ee.List([ee.Image(1), ee.Date(0)])), r"'\[<Image>, <Date>\]' is no array"),
+    (lambda: ee.Image.constant(ee.Filter.eq("a", 1)), "'<Filter>' is no number"),
+    (lambda: ee.FeatureCollection([]).filter(ee.Dictionary({})), "Dictionary"),
+    (lambda: ee.String(ee.Dictionary({"a": 1})), "a Dictionary is no string|Actual type: Dictionary")])
+def test_values_are_called_by_earth_engines_names(running: Any, graph: Any, words: str) -> None:
+    message = message_of(graph())
+    assert re.search(words, message), message
+    assert not any(each in message for each in (*PYTHONS, "dtype", "(bands=", "NoneType", "'dict'")), message

@@ -8,9 +8,11 @@ import ee
 import numpy as np
 import pytest
 
+from agrispec.grid import Grid
 from gee_scripts.engine.local.rasters.raster import read
 
 NODATA = -9e9
+OWN = Grid(crs="EPSG:32631", transform=(30.0, 0.0, 500010.0, 0.0, -30.0, 5399990.0), width=14, height=12)
 
 
 class Stack:
@@ -72,3 +74,11 @@ def table(client: None) -> Any:
                                      for a, b in zip(x, y, strict=True)])
 
     return rows
+
+
+@pytest.fixture
+def plane(world: Any) -> np.ndarray:
+    """Values of the image `own`, whose grid is OWN."""
+    values = np.random.default_rng(4).uniform(10, 200, OWN.shape).astype(np.float32)
+    world.images["own"] = world.make({"a": values}, grid=OWN)
+    return values

@@ -9,14 +9,9 @@ from typing import Any
 import ee
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from agrispec.errors import EngineError
 from gee_scripts.engine.local.language.evaluate import evaluate
-
-FEW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 
 CUBE = [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
 LATER = [[[10, 11], [12, 13]], [[14, 15], [16, 17]]]
@@ -109,73 +104,6 @@ EXAMPLES: dict[str, tuple[Callable[[], Any], Any]] = {
 def test_arrays_are_as_the_documentation_shows(world: Any, name: str) -> None:
     make, expected = EXAMPLES[name]
     assert world.info(make()) == expected
-
-
-SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, max_side=4)
-NUMBERS = SHAPES.flatmap(lambda shape: hnp.arrays(np.int32, shape, elements=st.integers(-9, 9)))
-
-
-@given(values=NUMBERS, start=st.integers(-6, 6), end=st.none() | st.integers(-6, 6), step=st.integers(1, 3),
-       pick=st.randoms(use_true_random=False))
-@FEW
-def test_slices_are_the_multiples_of_the_step_that_the_axis_has(world: Any, values: np.ndarray, start: int,
-                                                               end: int | None, step: int, pick: Any) -> None:
-    axis = pick.randrange(values.ndim)
-    length = values.shape[axis]
-    first = start + length if start < 0 else start
-    last = length if end is None else end + length if end < 0 else end
-    places = [place for place in range(first, last, step) if 0 <= place < length]
-    found = world.value(ee.Array(values.tolist()).slice(axis, start, end, step))
-    np.testing.assert_array_equal(found, np.take(values, places, axis=axis))
-
-
-@given(values=NUMBERS, seed=st.integers(0, 99))
-@FEW
-def test_shapes_change_as_numpys(world: Any, values: np.ndarray, seed: int) -> None:
-    graph, axis = ee.Array(values.tolist()), seed % values.ndim
-    for found, expected in [
-        (graph.transpose(axis, 0), np.swapaxes(values, axis, 0)),
-        (graph.reshape([-1]), values.reshape(-1)),
-        (graph.reshape([values.size, 1, -1]), values.reshape(values.size, 1, 1)),
-        (graph.repeat(axis, 2), np.concatenate([values, values], axis=axis)),
-        (graph.reduce(ee.Reducer.max(), [axis]), values.max(axis=axis, keepdims=True)),
-        (graph.reduce(ee.Reducer.stdDev(), [*range(values.ndim)]), values.std().reshape((1,) * values.ndim)),
-        (graph.accum(axis), np.cumsum(values, axis=axis)),
-        (graph.argmax(), np.unravel_index(values.argmax(), values.shape)),
-        (graph.length(), values.shape), (graph.toFloat(), values.astype(np.float32)),
-        (graph.subtract(graph.multiply(2)), -values), (graph.abs().sqrt(), np.sqrt(np.abs(values))),
-        (graph.gte(0).And(graph.lt(5)), (values >= 0) & (values < 5)),
-    ]:
-        result = np.asarray(world.value(found))
-        assert result.shape == np.shape(expected)
-        np.testing.assert_allclose(result, expected, atol=1e-12)
-
-
-FUNCTIONS = {"sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
-             "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "sqrt": np.sqrt, "exp": np.exp, "log": np.log,
-             "log10": np.log10, "cbrt": np.cbrt, "abs": np.abs, "floor": np.floor, "ceil": np.ceil,
-             "signum": np.sign}
-PAIRS = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "max": np.maximum,
-         "min": np.minimum, "pow": np.power, "hypot": np.hypot, "mod": np.fmod, "eq": np.equal, "neq": np.not_equal,
-         "lt": np.less, "lte": np.less_equal, "gt": np.greater, "gte": np.greater_equal, "and": np.logical_and,
-         "or": np.logical_or, "bitwiseAnd": np.bitwise_and, "bitwiseOr": np.bitwise_or, "bitwiseXor": np.bitwise_xor,
-         "leftShift": np.left_shift, "rightShift": np.right_shift, "atan2": np.arctan2}
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_functions_of_elements_are_numpys(world: Any, name: str) -> None:
-    values = np.array([[0.25, 0.5], [0.75, 1.0]])
-    found = world.value(ee.ApiFunction.call_(f"Array.{name}", ee.Array(values.tolist())))
-    np.testing.assert_allclose(found, FUNCTIONS[name](values), rtol=1e-15)
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_functions_of_pairs_of_elements_are_numpys(world: Any, name: str) -> None:
-    one, other = np.array([[7, 2], [3, 40]]), np.array([[2, 2], [5, 1]])
-    found = world.value(ee.ApiFunction.call_(f"Array.{name}", ee.Array(one.tolist()), ee.Array(other.tolist())))
-    np.testing.assert_allclose(found, PAIRS[name](one, other), rtol=1e-7)
-    number = world.value(ee.ApiFunction.call_(f"Array.{name}", ee.Array(one.tolist()), ee.Array(2)))
-    np.testing.assert_allclose(number, PAIRS[name](one, 2), rtol=1e-7)
 
 
 @pytest.mark.parametrize(("make", "message"), [

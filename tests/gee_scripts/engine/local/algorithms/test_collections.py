@@ -39,6 +39,13 @@ def test_a_comparison_keeps_what_holds_and_never_what_is_missing(world: Any, val
         assert found == [n for n, v in enumerate(values) if v is None or holds(v)]
 
 
+def test_random_columns_tell_dates_and_shapes_apart(world: Any) -> None:
+    rows = ee.FeatureCollection([ee.Feature(ee.Geometry.Point([n, 0]), {
+        "d": ee.Date(n), "l": [ee.Date(n), 1], "g": ee.Geometry.Point([n, 1])}) for n in range(5)])
+    for key in ("d", "l", "g"):
+        assert len(set(column(world, rows.randomColumn("r", 3, "uniform", [key]), "r"))) == 5
+
+
 @given(values=VALUES)
 @FEW
 def test_filters_are_combined(world: Any, values: list[Any]) -> None:
