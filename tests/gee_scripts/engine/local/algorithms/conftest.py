@@ -1,4 +1,4 @@
-"""Images that lie over each other, for tests of what reducers make of them."""
+"""Images for tests of several families: a stack of them for what reducers make of it, one to be moved and warped."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 import ee
 import numpy as np
 import pytest
+import rasterio
+from rasterio.warp import Resampling, reproject
 
 from agrispec.grid import Grid
 from gee_scripts.engine.local.rasters.raster import read
@@ -82,3 +84,16 @@ def plane(world: Any) -> np.ndarray:
     values = np.random.default_rng(4).uniform(10, 200, OWN.shape).astype(np.float32)
     world.images["own"] = world.make({"a": values}, grid=OWN)
     return values
+
+
+@pytest.fixture(scope="session")
+def warped() -> Any:
+    """(values, grid, how, their own grid) -> what GDAL makes of them, NaN where they are not."""
+    def warp(values: np.ndarray, target: Grid, how: Resampling, source: Grid = OWN) -> np.ndarray:
+        found = np.full(target.shape, np.nan)
+        reproject(values.astype(float), found, src_transform=rasterio.Affine(*source.transform), src_crs=source.crs,
+                  dst_transform=rasterio.Affine(*target.transform), dst_crs=target.crs, resampling=how,
+                  src_nodata=np.nan, dst_nodata=np.nan, tolerance=0)
+        return found
+
+    return warp

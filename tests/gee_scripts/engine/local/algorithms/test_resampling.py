@@ -7,8 +7,7 @@ from typing import Any
 import ee
 import numpy as np
 import pytest
-import rasterio
-from rasterio.warp import Resampling, reproject
+from rasterio.warp import Resampling
 
 from agrispec.errors import EngineError
 from agrispec.grid import Grid
@@ -20,18 +19,10 @@ FINE = Grid(crs=UTM, transform=(10.0, 0.0, 500100.0, 0.0, -10.0, 5399900.0), wid
 DEGREES = Grid(crs="EPSG:4326", transform=(1e-4, 0.0, 3.0012, 0.0, -1e-4, 48.7525), width=20, height=16)
 
 
-def warped(values: np.ndarray, target: Grid, how: Resampling, source: Grid = OWN) -> np.ndarray:
-    found = np.full(target.shape, np.nan)
-    reproject(values.astype(float), found, src_transform=rasterio.Affine(*source.transform), src_crs=source.crs,
-              dst_transform=rasterio.Affine(*target.transform), dst_crs=target.crs, resampling=how,
-              src_nodata=np.nan, dst_nodata=np.nan, tolerance=0)
-    return found
-
-
 @pytest.mark.parametrize("target", [FINE, DEGREES])
 @pytest.mark.parametrize(("mode", "how"), [("bilinear", Resampling.bilinear), ("bicubic", Resampling.cubic)])
-def test_interpolated_pixels_are_those_of_gdal(world: Any, plane: np.ndarray, target: Grid, mode: str,
-                                                      how: Any) -> None:
+def test_interpolated_pixels_are_those_of_gdal(world: Any, plane: np.ndarray, warped: Any, target: Grid, mode: str,
+                                               how: Resampling) -> None:
     found = world.pixels(ee.Image("own").resample(mode), target)["a"]
     assert not found.mask.any()
     np.testing.assert_allclose(found, warped(plane, target, how), rtol=2e-4)
@@ -48,7 +39,7 @@ def test_points_are_interpolated_as_rasters_are(world: Any, plane: np.ndarray) -
                                whole[points.rows, points.columns])
 
 
-def test_masked_neighbours_do_not_count(world: Any, plane: np.ndarray) -> None:
+def test_masked_neighbours_do_not_count(world: Any, plane: np.ndarray, warped: Any) -> None:
     hidden = plane > 150
     image = ee.Image("own").updateMask(ee.Image("own").lte(150)).resample()
     found = world.pixels(image, FINE)["a"]
