@@ -1,23 +1,18 @@
 """The project's configuration: `agrispec.toml`, read once, checked, frozen.
 
 Every key is an attribute of one of the classes below; the class's docstring says what it means and its
-default. An unknown key is refused by name, with the nearest right one.
+default. How a file becomes these classes, and what is refused, says `agrispec.toml_tables`.
 """
 
 from __future__ import annotations
 
-import difflib
-import math
 import re
-import tomllib
-import types
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from agrispec import toml_tables
 from agrispec.cube import ClearLook, CubeSpec, preset
-from agrispec.errors import AgrispecError, ConfigError
+from agrispec.errors import ConfigError
 from agrispec.grid import Bounds, Cell, cells_in
 from agrispec.season import Season
 from agrispec.splits import Split
@@ -289,52 +284,4 @@ def read(path: Path) -> Config:
 
 def parse(text: str, *, name: str = "agrispec.toml") -> Config:
     """The configuration of a TOML text; `name` is what errors call it. Raises as `read`."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name} is not TOML ({error})", mend="mend the line it names") from error
-    config: Config = _value(Config, table, name, "")
-    return config
-
-
-def _value(kind: Any, found: Any, name: str, key: str) -> Any:
-    """`found`, checked against the annotation `kind` and converted to it."""
-    if isinstance(kind, type) and hasattr(kind, "__dataclass_fields__"):
-        return _section(kind, found, name, key)
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return None if found is None else _value(arguments[0], found, name, key)
-    if origin is tuple:
-        if not isinstance(found, list):
-            raise ConfigError(f"{name}: {key} = {found!r} is not a list", mend=f"write {key} = [...]")
-        return tuple(_value(arguments[0], item, name, key) for item in found)
-    wanted = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}[kind]
-    accepted = (int, float) if kind is float else (kind,)
-    if not isinstance(found, accepted) or (isinstance(found, bool) and kind is not bool):
-        raise ConfigError(f"{name}: {key} = {found!r} is not {wanted}", mend=f"give {key} {wanted}")
-    if kind is float and not math.isfinite(found):
-        raise ConfigError(f"{name}: {key} = {found} is not a finite number", mend=f"give {key} a finite number")
-    return kind(found)
-
-
-def _section(kind: Any, found: Any, name: str, key: str) -> Any:
-    where = f"[{key}]" if key else "the top level"
-    if not isinstance(found, Mapping):
-        raise ConfigError(f"{name}: {key} is not a table", mend=f"write {where} on a line of its own, its keys below")
-    hints = get_type_hints(kind)
-    for given in found:
-        if given not in hints:
-            near = difflib.get_close_matches(given, hints, n=1, cutoff=0.5)
-            raise ConfigError(f"{name}: {where} has no key {given!r}",
-                              mend=f"did you mean {near[0]!r}?" if near else f"its keys are {', '.join(hints)}")
-    missing = [field.name for field in fields(kind)
-               if field.default is MISSING and field.default_factory is MISSING and field.name not in found]
-    if missing:
-        raise ConfigError(f"{name}: {where} lacks {', '.join(missing)}", mend=f"add {missing[0]} to {where}")
-    try:
-        return kind(**{given: _value(hints[given], value, name, f"{key}.{given}" if key else given)
-                       for given, value in found.items()})
-    except AgrispecError as error:
-        if error.message.startswith(name):
-            raise
-        raise ConfigError(f"{name}: {error.message}", mend=error.mend) from error
+    return toml_tables.parse(Config, text, name)
