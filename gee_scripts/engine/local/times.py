@@ -44,19 +44,24 @@ def milliseconds(value: Any, zone: str | None = None) -> int:
     else:
         moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=_zone(zone))
+        moment = moment.replace(tzinfo=zone_of(zone))
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def moment(instant: int, zone: str | None = None) -> datetime:
     """The instant as a calendar time."""
     try:
-        return (_EPOCH + timedelta(milliseconds=instant)).astimezone(_zone(zone))
+        return (_EPOCH + timedelta(milliseconds=instant)).astimezone(zone_of(zone))
     except OverflowError as error:
         raise _beyond(f"{instant} milliseconds") from error
 
 
-def _zone(name: str | None) -> tzinfo:
+def zone_of(name: str | None) -> tzinfo:
+    """The time zone of a name, UTC without one.
+
+    Raises:
+        EngineError: there is none of that name.
+    """
     try:
         return ZoneInfo(name) if name else UTC
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

@@ -258,7 +258,15 @@ for _name, (_one, _of) in UNARY.items():
 @algorithm("Image.clamp")
 def clamp(image: Image, low: float, high: float) -> Image:
     """Values not below `low` and not above `high`."""
-    return each(image, lambda values: np.clip(values, low, high), _same)
+    return each(image, lambda values: np.clip(values, *(_held(bound, values.dtype) for bound in (low, high))), _same)
+
+
+def _held(bound: float, dtype: DType) -> float:
+    """A bound that NumPy compares with values of a type: for integers, no farther than they reach."""
+    if dtype.kind not in "iu":
+        return bound
+    limits = np.iinfo(dtype)
+    return min(max(bound, int(limits.min)), int(limits.max))
 
 
 @algorithm("Image.unitScale")

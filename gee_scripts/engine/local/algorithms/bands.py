@@ -18,6 +18,7 @@ from gee_scripts.engine.local.language.promotion import Mismatch, constant_bands
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Domain, Projection, coordinates
 from gee_scripts.engine.local.rasters.raster import Apply, Band, PixelType, Place, both, masked_band
+from gee_scripts.engine.local.type_names import type_name
 from gee_scripts.engine.local.values import Collection, Image, Output, get, hashable
 
 Array = NDArray[Any]
@@ -73,7 +74,7 @@ def _places(node: Place, names: tuple[str, str]) -> Image:
              values=Apply(lambda pair, number=number: pair[number], (node,))) for number, name in enumerate(names)))
 
 
-def chosen(image: Image, selectors: Iterable[Any]) -> list[Band]:
+def chosen(image: Image, selectors: Any) -> list[Band]:
     """The bands of names, patterns or places, in the order asked for.
 
     Raises:
@@ -81,13 +82,19 @@ def chosen(image: Image, selectors: Iterable[Any]) -> list[Band]:
     """
     found: list[Band] = []
     named = {band.name: band for band in image.bands}
+    if not isinstance(selectors, list | tuple):
+        raise AlgorithmError(f"Bands are chosen by a list, not by a value of type {type_name(selectors)}",
+                             mend="give a list of names or numbers")
     for selector in selectors:
+        if not isinstance(selector, str | int | float):
+            raise AlgorithmError(f"A band is chosen by its name or number, not by a value of type "
+                                 f"{type_name(selector)}", mend="give a list of names or numbers")
         if selector in named:
             found.append(named[selector])
             continue
         if isinstance(selector, int | float):
             if not 0 <= selector < len(image.bands):
-                raise AlgorithmError(f"Band number {int(selector)} is out of bounds for an image of "
+                raise AlgorithmError(f"Band number {selector} is out of bounds for an image of "
                                      f"{len(image.bands)} bands", mend=f"its bands are {image.names}")
             found.append(image.bands[int(selector)])
             continue
@@ -188,6 +195,14 @@ def clip_to_bounds_and_scale(image: Image, shape: Geometry | None, width: int | 
     return replace(image, output=Output(geometry=shape, width=width, height=height, largest=largest, scale=scale))
 
 
+def _strings(given: Any, argument: str) -> list[str]:
+    found = [given] if isinstance(given, str) else given
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise AlgorithmError(f"{argument} must be a string or a list of strings, not a value of type "
+                             f"{type_name(given)}", mend="give a name, or a list of names")
+    return found
+
+
 @algorithm("Image.linkCollection")
 def link_collection(image: Image, collection: Collection, bands: Any, properties: Any, key: str) -> Image:
     """The image with bands and properties of the collection's image that has the same property `key`; without
@@ -196,7 +211,9 @@ def link_collection(image: Image, collection: Collection, bands: Any, properties
     places = [] if value is None else collection.positions(key).get(hashable(value), [])
     match: Image | None = collection.items[places[0]] if places else None
     pattern: Image | None = match or (collection.items[0] if collection.items else None)
-    names = [bands] if isinstance(bands, str) else bands
+    names = None if bands is None else _strings(bands, "linkedBands")
+    if not isinstance(pattern, Image | None):
+        raise AlgorithmError(f"The collection holds a {type_name(pattern)}, not images", mend="give images")
     if pattern is None:
         added = [masked_band(name, PixelType(np.dtype(np.float64))) for name in names or ()]
     else:
@@ -209,7 +226,7 @@ def link_collection(image: Image, collection: Collection, bands: Any, properties
             masks = {id(band.mask): both(band.mask, frame) for band in added}
             added = [replace(band, mask=masks[id(band.mask)]) for band in added]
     linked = add_bands(image, Image(bands=tuple(added)), None, True)
-    wanted = [properties] if isinstance(properties, str) else list(properties or ())
+    wanted = [] if properties is None else _strings(properties, "linkedProperties")
     changed = {name: value for name, value in image.properties.items() if name not in wanted}
     if match is not None:
         changed |= {name: get(match, name) for name in wanted if get(match, name) is not None}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.arithmetic import Rounded
 from gee_scripts.engine.local.language.promotion import DTYPES
-from gee_scripts.engine.local.language.registry import algorithm
+from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.nodes import Pixelwise
 from gee_scripts.engine.local.rasters.raster import Band, Constant, Node, PixelType, masked_band
 from gee_scripts.engine.local.values import Image
@@ -72,9 +72,17 @@ for _name, _dtype in DTYPES.items():
 @algorithm("Image.cast", differs=_CUT)
 def cast_some(image: Image, types: dict[str, Any], order: list[str] | None) -> Image:
     """Some bands in other types; bands that are not there are added, masked everywhere."""
+    odd = [name for name, kind in types.items() if not isinstance(kind, PixelType)
+           and not (isinstance(kind, str) and kind in DTYPES)]
+    if odd:
+        raise AlgorithmError(f"Band '{odd[0]}': '{types[odd[0]]}' is no type of pixels",
+                             mend=f"use one of {', '.join(DTYPES)}")
     wanted = {name: kind.dtype if isinstance(kind, PixelType) else np.dtype(DTYPES[kind])
               for name, kind in types.items()}
     bands = {band.name: cast_band(band, wanted.get(band.name, band.type.dtype)) for band in image.bands}
     for name in sorted(set(wanted) - set(bands)):
         bands[name] = masked_band(name, PixelType(wanted[name]))
+    lost = [name for name in order or () if name not in bands]
+    if lost:
+        raise AlgorithmError(f"There is no band '{lost[0]}' to be put in order", mend=f"the bands are {list(bands)}")
     return image.with_bands(bands[name] for name in (order or bands))

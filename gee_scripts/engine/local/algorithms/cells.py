@@ -248,5 +248,8 @@ def rows_of(kernel: Kernel, scale: float) -> Rows | Cells:
     if kernel.kind not in WIDTHS:
         return Cells(*weights_of(kernel, scale))
     radius = check_reach(kernel.radius_pixels(scale))
+    if radius < 0:
+        raise AlgorithmError(f"The radius of a kernel must not be negative, but is {kernel.radius}",
+                             mend="give a radius of 0 or more")
     reach = math.floor(radius + 1e-9)
     return Rows(tuple(WIDTHS[kernel.kind](radius, offset) for offset in range(-reach, reach + 1)))

@@ -164,6 +164,8 @@ def centroid(geometry: Geometry, error: Any, projection: Projection | None) -> G
 @algorithm("Geometry.simplify")
 def simplify(geometry: Geometry, error: float, projection: Projection | None) -> Geometry:
     """The geometry with fewer vertices, within a tolerance in metres."""
+    if not 0 <= error < math.inf:
+        raise AlgorithmError(f"maxError must be 0 or more, not {error}", mend="give a tolerance in metres")
     crs = local_crs(geometry, projection)
     simpler = Geometry(_around(geometry, crs, projection).simplify(error), crs)
     return Geometry(in_one(simpler, geometry.crs), geometry.crs)

@@ -61,7 +61,17 @@ def _pairs(image: Image, mask: Image) -> list[tuple[Band, Band]]:
     if len(mask.bands) not in (1, len(image.bands)):
         raise AlgorithmError(f"The mask image must have one band, or as many as the image. Got {len(mask.bands)} "
                              f"and {len(image.bands)}", mend="select the band that holds the mask")
+    _only_numbers(mask)
     return [(band, mask.bands[0 if len(mask.bands) == 1 else place]) for place, band in enumerate(image.bands)]
+
+
+def _only_numbers(*images: Image) -> None:
+    for image in images:
+        for band in image.bands:
+            if band.type.dimensions:
+                raise AlgorithmError(f"Band '{band.name}' holds arrays, where numbers are expected",
+                                     mend="use arrayGet, arrayReduce or arrayFlatten first, or arrayMask to mask "
+                                          "elements of arrays")
 
 
 @algorithm("Image.updateMask")
@@ -114,6 +124,7 @@ def unmask(image: Image, value: Image | None, same_footprint: bool) -> Image:
     if len(other.bands) not in (1, len(image.bands)):
         raise AlgorithmError(f"The value image must have one band, or as many as the image. Got {len(other.bands)} "
                              f"and {len(image.bands)}", mend="select the bands that belong together")
+    _only_numbers(image, other)
     fills: dict[tuple[int, int], Node] = {}
     bands = []
     for band, fill, _ in matched(image, other):
@@ -199,6 +210,7 @@ def clipped(image: Image, shape: Geometry) -> Image:
 @algorithm("Image.where")
 def where(image: Image, test: Image, value: Image) -> Image:
     """Another image's values where a test is not zero and neither is masked; masked pixels stay masked."""
+    _only_numbers(image)
     bands = []
     for (band, condition), (_, other) in zip(_pairs(image, test), _pairs(image, value), strict=True):
         dtype = widest(tightest(band), tightest(other))
@@ -221,6 +233,7 @@ def _replaced(dtype: np.dtype[Any], values: Array, test: Array, test_mask: Mask,
                    "another")
 def blend(bottom: Image, top: Image) -> Image:
     """The top image over the bottom one, by its mask."""
+    _only_numbers(bottom, top)
     masks: dict[tuple[int, int], Node] = {}
     bands = []
     for low, high, name in matched(bottom, top):

@@ -13,6 +13,7 @@ from gee_scripts.engine.local.algorithms.bands import chosen
 from gee_scripts.engine.local.images.colours import parsed
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.raster import VALID, Apply, Band, Mask, Node, PixelType, both
+from gee_scripts.engine.local.type_names import type_name
 from gee_scripts.engine.local.values import Image
 
 Array = NDArray[Any]
@@ -74,6 +75,10 @@ def palette_of(given: Any) -> Array:
 def visualize(image: Image, names: Any, gain: Any, bias: Any, low: Any, high: Any, gamma: Any, opacity: float | None,
               palette: Any, force: bool) -> Image:
     """Bytes of red, green and blue, or of grey."""
+    for argument, given in (("bands", names), ("palette", palette)):
+        if not isinstance(given, str | list | None):
+            raise AlgorithmError(f"{argument} must be a string or a list of strings, not a value of type "
+                                 f"{type_name(given)}", mend="give names with commas between them, or a list")
     if isinstance(names, str):
         names = [name.strip() for name in names.split(",")]
     bands = chosen(image, names) if names else list(image.bands[:3] if len(image.bands) >= 3 else image.bands[:1])

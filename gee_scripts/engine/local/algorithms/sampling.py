@@ -184,6 +184,11 @@ def sample(image: Image, region: Geometry | None, scale: float | None, projectio
            geometries: bool) -> Collection:
     """The pixels of a region, or a share or number of them drawn by the seed."""
     target = projection_for(image, scale, projection)
+    if factor is not None and not 0 < factor <= 1:
+        raise AlgorithmError(f"factor must be more than 0 and at most 1, not {factor}",
+                             mend="give a share of the pixels")
+    if number is not None and number < 0:
+        raise AlgorithmError(f"numPixels must not be negative, but is {number}", mend="give how many pixels to draw")
     tested = image if drop_nulls else image.with_bands([])
     drawn = factor is not None or number is not None
     _, columns, rows = _candidates(tested, None, _region(image, region), target, drawn)

@@ -38,7 +38,7 @@ def projection_for(image: Image, scale: float | None, projection: Projection | N
     if transform is not None:
         return (projection or band.projection).with_transform(transform)
     if scale is not None:
-        if scale <= 0:
+        if not 0 < scale < math.inf:
             raise EngineError(f"The scale must be positive, not {scale}", mend="give metres of a pixel's side")
         return (projection or band.projection).at_scale(scale)
     given = projection if projection is not None else None if band.composite else band.projection

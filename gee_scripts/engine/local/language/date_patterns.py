@@ -116,7 +116,7 @@ def _field(run: str, following: str) -> str:
 
 def _instant(fields: dict[str, str], zone: str | None) -> int:
     known: dict[str, int] = {}
-    where: tzinfo = ZoneInfo(zone or "UTC")
+    where: tzinfo = times.zone_of(zone)
     afternoon, microsecond = False, 0
     for run, text in fields.items():
         letter = run[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
@@ -149,8 +149,24 @@ def invoke(name: str, given: Mapping[str, Any], catalog: Catalog) -> Any:
     except MemoryError as error:
         raise EngineError(f"{name}: User memory limit exceeded.", mend="ask for less at once") from error
     except Exception as error:
+        absurd = next((number for number in _numbers(list(given.values())) if not abs(number) <= _USUAL), None)
+        if absurd is not None:
+            raise EngineError(f"{name}: {absurd} is not a number it can work with",
+                              mend="give finite numbers of a usual size") from error
         _log.exception("%s", name)
         raise EngineError(f"{name}: {fault(error)}", mend=REPORT) from error
+
+
+# Farther from 0 than any length, time or place that a graph speaks of.
+_USUAL = 1e15
+
+
+def _numbers(values: Iterable[Any]) -> Iterator[float]:
+    for value in values:
+        if isinstance(value, int | float):
+            yield value
+        elif isinstance(value, list):
+            yield from _numbers(value)
 
 
 @cache

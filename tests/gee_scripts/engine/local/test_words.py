@@ -200,3 +200,56 @@ def test_values_are_called_by_earth_engines_names(running: Any, graph: Any, word
     message = message_of(graph())
     assert re.search(words, message), message
     assert not any(each in message for each in (*PYTHONS, "dtype", "(bands=", "NoneType", "'dict'")), message
+
+
+SCENE = ((500000, 5400000), (500060, 5399950))
+
+
+def scene() -> Any:
+    """Numbers in two bands, on pixels of 10 metres."""
+    return ee.Image.pixelCoordinates("EPSG:32631").reproject("EPSG:32631", None, 10)
+
+
+def area() -> Any:
+    (west, north), (east, south) = SCENE
+    return ee.Geometry.Rectangle([west, south, east, north], "EPSG:32631", False)
+
+
+def taken(image: Any) -> Any:
+    return image.sample(area(), 10)
+
+
+@pytest.mark.parametrize(("graph", "words"), [
+    (lambda: taken(scene().updateMask(scene().toArray())), "Band 'array' holds arrays, where numbers are expected"),
+    (lambda: taken(scene().toArray().selfMask()), "Band 'array' holds arrays"),
+    (lambda: taken(scene().toArray().unmask(1)), "Band 'array' holds arrays"),
+    (lambda: taken(scene().where(scene().select(0).toArray(), 1)), "Band 'array' holds arrays"),
+    (lambda: taken(scene().select(0).blend(scene().toArray())), "Band 'array' holds arrays"),
+    (lambda: scene().select([["x"]]), "A band is chosen by its name or number, not by a value of type List. Give"),
+    (lambda: scene().select([5]), "Band number 5 is out of bounds"),
+    (lambda: scene().linkCollection(ee.ImageCollection([]), 5), "linkedBands must be a string or a list of strings"),
+    (lambda: scene().linkCollection(ee.ImageCollection([]), None, 5), "linkedProperties must be a string or a list"),
+    (lambda: scene().cast({"x": "complex"}), "Band 'x': 'complex' is no type of pixels. Use one of byte"),
+    (lambda: scene().cast({"x": "int8"}, ["x", "q"]), "There is no band 'q'"),
+    (lambda: taken(scene().focalMax(-2, "circle", "pixels")), "radius of a kernel must not be negative"),
+    (lambda: scene().visualize(bands=5), "bands must be a string or a list of strings, not a value of type Integer"),
+    (lambda: scene().select(0).visualize(palette=5), "palette must be a string or a list"),
+    (lambda: scene().remap(["a"], [1], None, "x"), "'a' is no number that pixels can be remapped from or to"),
+    (lambda: scene().sample(area(), 10, factor=2), "factor must be more than 0 and at most 1, not 2"),
+    (lambda: scene().sample(area(), 10, numPixels=-1), "numPixels must not be negative"),
+    (lambda: scene().sample(area(), ee.Number(1e300).multiply(1e300)), "The scale must be positive, not inf"),
+    (lambda: area().simplify(-1), "maxError must be 0 or more, not -1"),
+    (lambda: ee.Date.parse("yyyy", "2020", "Foo"), "zone id 'Foo' is not recognised"),
+    (lambda: ee.List.repeat(1, 1e300), "is not a number it can work with|memory limit"),
+    (lambda: ee.Reducer.toList(1e300), "is not a number it can work with. Give finite numbers"),
+])
+def test_what_is_given_wrong_is_named_and_no_fault_of_ours(running: Any, graph: Any, words: str) -> None:
+    message = message_of(graph())
+    assert re.search(words, message), message
+    assert not any(each in message.replace("maxError", "") for each in (*PYTHONS, "Internal error")), message
+
+
+def test_bounds_beyond_a_type_of_pixels_bound_nothing(running: Any) -> None:
+    bytes_ = scene().select(0).mod(256).toByte()
+    plain, clamped = (taken(each).aggregate_array("x").getInfo() for each in (bytes_, bytes_.clamp(-5, 2**40)))
+    assert clamped == plain
