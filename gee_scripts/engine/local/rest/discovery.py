@@ -27,7 +27,7 @@ _PATTERNS: Mapping[str, str] = {
     "video": r"projects/[^/]+/videoThumbnails/[^/:]+",
     "filmstrip": r"projects/[^/]+/filmstripThumbnails/[^/:]+",
     "table": r"projects/[^/]+/tables/[^/:]+",
-    "number": r"\d+",
+    "number": r"[0-9]{1,18}",
 }
 _PAGES = ("pageSize", "pageToken")
 

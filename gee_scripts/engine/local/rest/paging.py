@@ -31,7 +31,7 @@ def page(found: Sequence[Any], query: Mapping[str, str],
         Refusal: the token is not one of ours.
     """
     start = offset(query.get("pageToken", ""))
-    size = int(query.get("pageSize") or PAGE)
+    size = _size(query)
     stop = start + (size if most is None else min(size, most))
     return found[start:stop], _next(str(stop) if stop < len(found) else "")
 
@@ -60,8 +60,13 @@ class Results:
             value = evaluate(expression, self._catalog)
             found = list(value.items) if isinstance(value, Collection) and value.kind == "Image" else as_features(value)
             self._kept.put(digest, found)
-        stop = start + int(body.get("pageSize") or PAGE)
+        stop = start + _size(body)
         return found[start:stop], _next(f"{digest}-{stop}" if stop < len(found) else "")
+
+
+def _size(request: Mapping[str, Any]) -> int:
+    """Elements of a page; 0, which may be written as "0", asks for as many as there are usually."""
+    return int(request.get("pageSize") or 0) or PAGE
 
 
 def _next(token: str) -> dict[str, str]:

@@ -37,7 +37,7 @@ class PixelRoutes:
 
     def _get_pixels(self, call: Call) -> Answer:
         image, name = self._catalog.image(call.path["name"]), call.path["name"]
-        own = None if "grid" in call.body else self._tree.get(name).grid
+        own = None if call.body.get("grid") else self._tree.get(name).grid
         return rendered(image, call.body, self._limits, own)
 
 

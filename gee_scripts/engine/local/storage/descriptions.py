@@ -30,7 +30,7 @@ class Descriptions:
             said = json.loads(self._path(bare).read_bytes())
             return replace(bare, metageneration=said["metageneration"], properties=said["properties"],
                            components=said["components"], updated=said["updated"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return bare
 
     def write(self, stored: Stored, present: Stored | None) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import threading
 import time
@@ -86,7 +87,7 @@ class ObjectStore:
     # -- reading
 
     def names(self, bucket: str, prefix: str) -> list[str]:
-        """Names of the objects that begin with `prefix`, in order."""
+        """Names of the objects that begin with `prefix`, in order; files of names that no object has are none."""
         root = self.bucket(bucket)
         above = prefix.rpartition("/")[0]
         if above and not all(_plain(part) for part in above.split("/")):
@@ -97,7 +98,7 @@ class ObjectStore:
             below = Path(folder).relative_to(root).as_posix()
             start = "" if below == "." else f"{below}/"
             found += [name for file in files if _plain(file) and (name := start + file).startswith(prefix)]
-        return sorted(found, key=os.fsencode)
+        return sorted(found, key=str.encode)
 
     def get(self, bucket: str, name: str, generation: int | None = None) -> Stored:
         """The present version of an object; where `generation` is given, only that one."""
@@ -107,6 +108,13 @@ class ObjectStore:
             version = "" if generation is None else f"#{generation}"
             raise Refusal(404, f"No such object: {bucket}/{name}{version}")
         return found
+
+    def listed(self, bucket: str, name: str) -> Stored | None:
+        """The present version of an object that was listed, None where it is gone or a link that leads out."""
+        try:
+            return self.find(bucket, name)
+        except Refusal:
+            return None
 
     def find(self, bucket: str, name: str) -> Stored | None:
         """The present version of an object, None where there is none."""
@@ -164,7 +172,11 @@ class ObjectStore:
                     stored = replace(stored, properties=properties, components=components,
                                      updated=stored.generation)
                     self._descriptions.write(stored, present)
-                    self._place(part, path, new=conditions.generation == 0)
+                    try:
+                        self._place(part, path, new=conditions.generation == 0)
+                    except BaseException:
+                        self._descriptions.remove(stored)
+                        raise
             return stored
         finally:
             part.unlink(missing_ok=True)
@@ -236,7 +248,8 @@ class ObjectStore:
             path = self._tree.object_path(f"gs://{bucket}/{name}")
         except DataError as error:
             raise Refusal(400, f"Invalid object name: '{name}'") from error
-        if "\0" in name or len(name.encode(errors="replace")) > 1024 or not all(map(_plain, name.split("/"))):
+        # https://cloud.google.com/storage/docs/objects#naming
+        if not all(map(_plain, name.split("/"))) or len(name.encode()) > 1024:
             raise Refusal(400, f"Invalid object name: '{name}'")
         if not path.resolve().is_relative_to(self._tree.buckets.resolve()):
             raise Refusal(400, f"Invalid object name: '{name}'")
@@ -250,8 +263,9 @@ class ObjectStore:
 
 
 def _plain(part: str) -> bool:
-    """Whether a part of a name may stand in a bucket: what begins with a dot is unfinished."""
-    return bool(part) and part[0] != "."
+    """Whether a part of a name may stand in a bucket: what begins with a dot is unfinished, and names are Unicode,
+    which the names of files need not be."""
+    return bool(part) and part[0] != "." and not re.search("[\x00-\x1f\x7f\ud800-\udfff]", part)
 
 
 def _remove_empty(folder: Path) -> None:

@@ -24,9 +24,9 @@ from gee_scripts.engine.local.language.encode import as_json
 from gee_scripts.engine.local.refusals import Refusal, internal_error
 from gee_scripts.engine.local.storage.object_store import ObjectStore
 from gee_scripts.engine.local.storage.objects import Stored, said
-from gee_scripts.engine.local.storage.requests import MOST_JSON, byte_range, integer, json_object, page, preconditions
+from gee_scripts.engine.local.storage.requests import byte_range, integer, page, preconditions
 from gee_scripts.engine.local.storage.resources import bucket_resource, error_body, etag, object_resource
-from gee_scripts.engine.local.storage.uploads import Uploads, drain
+from gee_scripts.engine.local.storage.uploads import Uploads, description, drain
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def routes(store: ObjectStore, url: str, check: Callable[[Request], None]) -> li
                 conditions = preconditions(request.query_params)
                 done = await uploads.answer(request, unquote(bucket[1]), conditions)
                 return done if isinstance(done, Response) else _json(await run_in_threadpool(api.described, done))
-            body = await _body(request)
+            body = await description(request)
             return await run_in_threadpool(api.answer, request, path, body)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
@@ -138,19 +138,18 @@ class _Api:
             raise Refusal(400, f"The local engine lists no objects by {', '.join(unknown) or 'versions'}.")
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         start, end = query.get("startOffset", ""), query.get("endOffset", "")
-        # Each name, or the prefix that stands for several.
-        shown: dict[str, None] = {}
+        # Each name, or the prefix that stands for several: whether it does.
+        shown: dict[str, bool] = {}
         for name in self._store.names(path["bucket"], prefix):
             if name >= start and (not end or name < end):
                 below = name[len(prefix):].partition(delimiter) if delimiter else (name, "", "")
-                shown[prefix + below[0] + delimiter if below[1] else name] = None
+                shown[prefix + below[0] + below[1] if below[1] else name] = bool(below[1])
         names, token = page(list(shown), request.query_params)
-        ends = tuple(delimiter) and (delimiter,)
-        items = [name for name in names if not ends or not name[len(prefix):].endswith(ends)]
         fields = query.get("fields", "crc32c")
         summed = any(word in fields for word in ("crc32c", "md5Hash", "*"))
-        found = [stored for name in items if (stored := self._store.find(path["bucket"], name)) is not None]
-        prefixes = [name for name in names if name not in set(items)]
+        found = [stored for name in names
+                 if not shown[name] and (stored := self._store.listed(path["bucket"], name)) is not None]
+        prefixes = [name for name in names if shown[name]]
         return {"kind": "storage#objects", "items": [self.described(stored, summed=summed) for stored in found],
                 **({"prefixes": prefixes} if prefixes else {}), **token}
 
@@ -217,15 +216,6 @@ class _Api:
     def described(self, stored: Stored, *, summed: bool = True) -> dict[str, Any]:
         """A version as the API describes it; reading its content for the checksums only if `summed`."""
         return object_resource(stored, self._store.sums(stored) if summed else None, self._url)
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    content = b""
-    async for piece in request.stream():
-        content += piece
-        if len(content) > MOST_JSON:
-            break
-    return json_object(content)
 
 
 def _json(body: dict[str, Any], status: int = 200) -> Response:

@@ -29,6 +29,8 @@ _BLOCK = 2**20
 # The service keeps sessions for a week. https://cloud.google.com/storage/docs/resumable-uploads
 _KEPT_SECONDS = 7 * 24 * 3600.0
 _KEPT = 1000
+# Of a part of multipart/related, which may have none; up to the empty line after them.
+_HEADERS = rb"((?:[^\r\n]+\r?\n)*)\r?\n"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,7 +85,7 @@ class Uploads:
             await run_in_threadpool(part.unlink, missing_ok=True)
 
     async def _begin(self, request: Request, bucket: str, conditions: Preconditions) -> Response:
-        described = json_object(await request.body())
+        described = await description(request)
         name = _named(described.pop("name", None) or request.query_params.get("name"))
         properties = {**_typed(request.headers.get("x-upload-content-type")), **_said(described, request)}
         conditions.check(await run_in_threadpool(self._store.find, bucket, name))
@@ -189,6 +191,20 @@ def _write(file: int, block: bytes, first: int) -> None:
         block, first = block[written:], first + written
 
 
+async def description(request: Request) -> dict[str, Any]:
+    """The JSON object of a request's body, which is not read beyond the largest one.
+
+    Raises:
+        Refusal: it is too large, or none.
+    """
+    content = b""
+    async for piece in request.stream():
+        content += piece
+        if len(content) > MOST_JSON:
+            break
+    return json_object(content)
+
+
 async def drain(request: Request) -> None:
     """Read what is left of a request: no client looks at an answer before it has sent everything."""
     with suppress(ClientDisconnect, RuntimeError):  # RuntimeError: nothing is left
@@ -204,8 +220,8 @@ def _split(part: Path, content_type: str) -> dict[str, Any]:
     line = b"--" + (found[1] or found[2]).encode()
     with part.open("r+b") as file:
         head = file.read(MOST_JSON)
-        parts = re.match(re.escape(line) + rb"\r?\n(.*?)\r?\n\r?\n(.*?)\r?\n" + re.escape(line)
-                         + rb"\r?\n(.*?)\r?\n\r?\n", head, re.DOTALL)
+        parts = re.match(re.escape(line) + rb"\r?\n" + _HEADERS + rb"(.*?)\r?\n" + re.escape(line)
+                         + rb"\r?\n" + _HEADERS, head, re.DOTALL)
         file.seek(max(0, part.stat().st_size - len(line) - 16))
         end = re.search(rb"\r?\n" + re.escape(line) + rb"--\s*\Z", tail := file.read())
         if not parts or not end:

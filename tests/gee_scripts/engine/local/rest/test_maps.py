@@ -36,6 +36,8 @@ def test_maps_that_were_not_used_for_long_are_let_go_and_say_so(running, asked):
     assert "keeps the 256 maps and thumbnails" in answer["error"]["message"]
     _, answer = asked(running.url, f"/v1/{first['name']}/tiles/{'9' * 12}/0/0")
     assert "the largest zoom is 30" in answer["error"]["message"]
+    status, answer = asked(running.url, f"/v1/{first['name']}/tiles/{'9' * 5000}/0/0")
+    assert (status, answer["error"]["status"]) == (404, "NOT_FOUND")
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

@@ -27,3 +27,8 @@ def test_pages_are_the_list(count, size, most):
 def test_a_token_of_somebody_else_is_refused(token):
     with pytest.raises(Refusal, match="Invalid page token"):
         page([], {"pageToken": token})
+
+
+@pytest.mark.parametrize("size", ["0", "", None])
+def test_without_a_size_pages_are_as_large_as_usual(size):
+    assert page(range(1500), {"pageSize": size}) == (range(1000), {"nextPageToken": "1000"})

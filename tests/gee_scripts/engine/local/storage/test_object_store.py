@@ -1,6 +1,9 @@
 """Objects are files under their names, in versions that nobody mixes; none leaves its bucket."""
 
+import contextlib
+import json
 import os
+import sys
 import threading
 
 import pytest
@@ -115,6 +118,8 @@ def test_a_link_out_of_the_buckets_is_not_followed(bucket, server, tmp_path, sto
         bucket.blob("out/secret").download_as_bytes()
     with pytest.raises(exceptions.BadRequest):
         stored(bucket, "out/new")
+    (server.root / "buckets" / bucket.name / "file").symlink_to(tmp_path / "secret")
+    assert not list(bucket.list_blobs())
     assert [path.name for path in tmp_path.iterdir()] == ["secret"]
 
 
@@ -133,3 +138,27 @@ def test_what_an_earlier_server_left_unfinished_is_removed(tmp_path):
     assert len(list((tmp_path / "buckets").iterdir())) == 1
     ObjectStore(AssetTree(tmp_path))
     assert not list((tmp_path / "buckets").iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are Unicode")
+def test_files_without_an_objects_name_are_not_listed(bucket, server, raw):
+    folder = os.fsencode(server.root / "buckets" / bucket.name)
+    for name in (b"caf\xe9", b"a\nb"):
+        with open(folder + b"/" + name, "wb"):
+            pass
+    assert not list(bucket.list_blobs())
+    for name in ("\ud800", "caf\udce9"):
+        status, _, answer = raw("POST", f"/upload/storage/v1/b/{bucket.name}/o?uploadType=resumable",
+                                json.dumps({"name": name}))
+        assert status == 400
+        assert "Invalid object name" in json.loads(answer)["error"]["message"]
+
+
+def test_of_an_object_that_found_no_place_nothing_is_said(tmp_path):
+    store = ObjectStore(AssetTree(tmp_path))
+    store.create_bucket("mine")
+    for name in ("a/b", "a"):
+        with contextlib.suppress(Refusal):
+            store.put("mine", name, store.part(), {}, Preconditions())
+    said = [path for path in (tmp_path / "buckets" / ".metadata").rglob("*") if path.is_file()]
+    assert [json.loads(path.read_bytes())["name"] for path in said] == ["a/b"]

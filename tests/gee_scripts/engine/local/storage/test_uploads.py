@@ -68,3 +68,19 @@ def test_a_cancelled_upload_leaves_nothing(bucket, server, raw):
     assert raw("DELETE", where)[0] == 499
     assert raw("PUT", where, b"content")[0] == 404
     assert set((server.root / "buckets").glob(".object.*")) == before
+
+
+@pytest.mark.parametrize("headers", [b"Content-Type: text/csv\r\n", b""])
+def test_the_content_of_a_multipart_upload_begins_after_its_own_headers(bucket, raw, headers):
+    body = b'--x\r\nContent-Type: application/json\r\n\r\n{"name": "a"}\r\n--x\r\n' + headers \
+        + b"\r\none\r\n\r\ntwo\r\n--x--\r\n"
+    status, _, _ = raw("POST", f"/upload/storage/v1/b/{bucket.name}/o?uploadType=multipart", body,
+                       {"Content-Type": "multipart/related; boundary=x"})
+    assert status == 200
+    assert bucket.blob("a").download_as_bytes() == b"one\r\n\r\ntwo"
+
+
+def test_a_description_without_an_end_is_not_kept(bucket, raw):
+    status, _, _ = raw("POST", f"/upload/storage/v1/b/{bucket.name}/o?uploadType=resumable",
+                       b'{"name": "a", "x": "' + b"x" * 2**21 + b'"}')
+    assert status == 413
