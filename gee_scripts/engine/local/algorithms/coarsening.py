@@ -25,12 +25,14 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Covered:
-    """Which pixels of a grid the pixels of a domain cover: the bounds of each, in pixels of the window."""
+    """Which pixels of a grid the pixels of a domain cover: the bounds of each, in pixels of the window, and whether
+    it has a place there."""
 
     left: Array
     right: Array
     top: Array
     bottom: Array
+    there: Array
     around: Grid
 
 
@@ -45,9 +47,15 @@ def _covered(domain: Domain, projection: Projection, most: float) -> Covered:
             x, y = transformer(domain.crs, projection.crs).transform(x, y)
         x, y = unprojected(projection.transform, x, y)
         # Edges within a millionth of a pixel of a grid line are on it.
-        xs.append(np.where(np.abs(x - np.rint(x)) < 1e-6, np.rint(x), x))
-        ys.append(np.where(np.abs(y - np.rint(y)) < 1e-6, np.rint(y), y))
+        with np.errstate(invalid="ignore"):
+            xs.append(np.where(np.abs(x - np.rint(x)) < 1e-6, np.rint(x), x))
+            ys.append(np.where(np.abs(y - np.rint(y)) < 1e-6, np.rint(y), y))
     bounds = [np.minimum.reduce(xs), np.maximum.reduce(xs), np.minimum.reduce(ys), np.maximum.reduce(ys)]
+    there = np.logical_and.reduce([np.isfinite(side) for side in bounds])
+    # One pixel stands for what has no place, and does not count.
+    for low, high in ((0, 1), (2, 3)):
+        first = bounds[low][there].min() if there.any() else 0.0
+        bounds[low], bounds[high] = np.where(there, bounds[low], first), np.where(there, bounds[high], first + 1)
     count = float(((bounds[1] - bounds[0]) * (bounds[3] - bounds[2])).max())
     if count > most * (1 + 1e-6):
         raise AlgorithmError(f"Too many input pixels per output pixel. Found {math.ceil(count)}, but maxPixels allows "
@@ -60,7 +68,7 @@ def _covered(domain: Domain, projection: Projection, most: float) -> Covered:
     left, top = math.floor(bounds[0].min()), math.floor(bounds[2].min())
     width, height = math.ceil(bounds[1].max()) - left, math.ceil(bounds[3].max()) - top
     return Covered(left=bounds[0] - left, right=bounds[1] - left, top=bounds[2] - top, bottom=bounds[3] - top,
-                   around=window_of(projection, top, left, max(height, 1), max(width, 1)))
+                   there=there, around=window_of(projection, top, left, max(height, 1), max(width, 1)))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -95,6 +103,7 @@ class Reduced(Node):
     def _some(self, rows: slice, found: Covered, values: Array, known: Array, tall: int,
               wide: int) -> tuple[tuple[Array, ...], Array]:
         left, right, top, bottom = (side[rows] for side in (found.left, found.right, found.top, found.bottom))
+        area = np.where(found.there[rows], (right - left) * (bottom - top), np.inf)
         stack, weights = [], []
         for down in range(tall):
             row = np.floor(top).astype(np.int64) + down
@@ -106,7 +115,6 @@ class Reduced(Node):
                 column = np.minimum(column, values.shape[1] - 1)
                 stack.append(values[row, column])
                 weights.append(along * across * known[row, column])
-        area = (right - left) * (bottom - top)
         return reduced(self.part, np.stack(stack), np.stack(weights) / area)
 
 

@@ -17,6 +17,8 @@ from gee_scripts.engine.local.values import Image
 
 # Pixels of the finer grid.
 _MOST_READ = 2**26
+# A column and a row that no image has.
+_NOWHERE = -2.0**40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,16 +71,20 @@ def aligned(domain: Domain, projection: Projection) -> bool:
 def pixels_below(domain: Domain, projection: Projection) -> Points:
     """The pixels of a projection that the centres of a domain lie in; one object a domain, so that bands share
     what is computed there."""
-    columns, rows = (np.floor(place + 1e-6)
+    columns, rows = (np.floor(np.where(np.isfinite(place), place, _NOWHERE) + 1e-6)
                      for place in unprojected(projection.transform, *coordinates(domain, projection.crs)))
     return Points(projection, columns.ravel().astype(np.int64), rows.ravel().astype(np.int64))
 
 
 def unprojected(transform: Affine, x: Any, y: Any) -> tuple[Any, Any]:
-    """Columns and rows of coordinates, numbers or arrays of them; 0.5 at the centre of the first pixel."""
+    """Columns and rows of coordinates, numbers or arrays of them; 0.5 at the centre of the first pixel.
+
+    Of places that have no coordinates they are not finite.
+    """
     a, b, c, d, e, f = transform
     size = a * e - b * d
-    return (e * (x - c) - b * (y - f)) / size, (a * (y - f) - d * (x - c)) / size
+    with np.errstate(invalid="ignore"):
+        return (e * (x - c) - b * (y - f)) / size, (a * (y - f) - d * (x - c)) / size
 
 
 def window_of(projection: Projection, row: int, column: int, height: int, width: int) -> Grid:

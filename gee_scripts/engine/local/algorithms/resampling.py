@@ -40,6 +40,9 @@ class Between:
 def _between(domain: Domain, projection: Projection, reach: int) -> Between:
     x, y = coordinates(domain, projection.crs)
     columns, rows = unprojected(projection.transform, x, y)
+    # What has no place there is masked anyway.
+    there = np.isfinite(columns) & np.isfinite(rows)
+    columns, rows = (np.where(there, place, place[there].min() if there.any() else 0.0) for place in (columns, rows))
     left, top = math.floor(columns.min() - reach), math.floor(rows.min() - reach)
     width, height = math.ceil(columns.max() + reach) - left + 1, math.ceil(rows.max() + reach) - top + 1
     return Between(columns=columns - left, rows=rows - top, around=window_of(projection, top, left, height, width))

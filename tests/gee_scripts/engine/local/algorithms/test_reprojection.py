@@ -4,9 +4,11 @@ import ee
 import numpy as np
 import pytest
 import rasterio
+from pyproj import Transformer
 from rasterio.warp import Resampling, reproject
 
 from agrispec.grid import Grid
+from gee_scripts.engine.local.rasters.domains import Points, Projection
 
 COARSE = (30.0, 0.0, 500010.0, 0.0, -30.0, 5399990.0)
 
@@ -47,3 +49,19 @@ def test_the_projection_is_the_one_given(world, transform):
 def test_a_scale_stands_for_square_pixels(world):
     image = ee.Image.constant(1).reproject("EPSG:32631", None, 25)
     assert world.info(image.projection().nominalScale()) == 25
+
+
+@pytest.mark.parametrize("change", [
+    lambda image: image, lambda image: image.resample(), lambda image: image.resample("bicubic"),
+    lambda image: image.reduceResolution(ee.Reducer.mean()), lambda image: image.translate(10, 10),
+    lambda image: image.reproject("EPSG:32631", None, 10)])
+def test_places_that_a_projection_does_not_have_are_masked(world, change):
+    world.images["own"] = world.make({"a": np.ones(world.grid.shape, np.float32)})
+    beyond = Grid(crs="EPSG:32633", transform=(10.0, 0.0, 5e8, 0.0, -10.0, 5e9), width=3, height=2)
+    assert world.pixels(change(ee.Image("own")), beyond)["a"].mask.all()
+    x, y = Transformer.from_crs("EPSG:32631", "EPSG:32633", always_xy=True).transform(500_120, 5_399_900)
+    some = Points(Projection("EPSG:32633", (10.0, 0.0, 0.0, 0.0, -10.0, 0.0)),
+                  np.array([int(x / 10), 50_000_000]), np.array([int(-y / 10), -500_000_000]))
+    found = world.pixels(change(ee.Image("own")), some)["a"]
+    np.testing.assert_array_equal(found.mask, [False, True])
+    assert found[0] == 1
