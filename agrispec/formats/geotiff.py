@@ -73,7 +73,7 @@ class Layout:
 
 
 def fits(value: float, dtype: np.dtype[Any]) -> bool:
-    """Whether `dtype` can hold `value` exactly (NaN: whether it can hold NaN)."""
+    """Whether `dtype` can hold `value`: integers exactly, floats as their nearest number (NaN: whether it has it)."""
     if dtype.kind == "f":
         return bool(np.isnan(value) or np.isinf(value) or abs(value) <= np.finfo(dtype).max)
     limits = np.iinfo(dtype)

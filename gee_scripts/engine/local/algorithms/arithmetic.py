@@ -258,7 +258,7 @@ for _name, (_one, _of) in UNARY.items():
 @algorithm("Image.clamp")
 def clamp(image: Image, low: float, high: float) -> Image:
     """Values not below `low` and not above `high`."""
-    return each(image, lambda values: np.clip(values, *(_held(bound, values.dtype) for bound in (low, high))), _same)
+    return each(image, lambda values: np.clip(values, _held(low, values.dtype), _held(high, values.dtype)), _same)
 
 
 def _held(bound: float, dtype: DType) -> float:

@@ -43,9 +43,9 @@ def remap(image: Image, old: list[Any], new: list[Any], default: Any, name: str 
     if len(old) != len(new):
         raise AlgorithmError("The 'from' and 'to' lists must have the same length. "
                              f"Got {len(old)} and {len(new)}", mend="give as many new values as old ones")
-    for value in (*old, *new, *(() if default is None else (default,))):
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            raise AlgorithmError(f"'{value}' is no number that pixels can be remapped from or to",
+    for number in (*old, *new, *(() if default is None else (default,))):
+        if not isinstance(number, int | float) or not math.isfinite(number):
+            raise AlgorithmError(f"'{number}' is no number that pixels can be remapped from or to",
                                  mend="give finite numbers")
     band = select(image, [name if name is not None else 0], None).bands[0]
     table = np.asarray(new)
