@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -208,12 +209,33 @@ def _combination(operation: Callable[[Any, Any], Any]) -> Callable[..., Geometry
     return combined
 
 
+def _intersection(left: shapely.Geometry, right: shapely.Geometry) -> shapely.Geometry:
+    """As shapely's, which knows no mixed collections: of their parts."""
+    if "GeometryCollection" not in (left.geom_type, right.geom_type):
+        return shapely.intersection(left, right)
+    return shapely.union_all([shapely.intersection(one, other) for one in shapely.get_parts(left)
+                              for other in shapely.get_parts(right)])
+
+
+def _difference(left: shapely.Geometry, right: shapely.Geometry) -> shapely.Geometry:
+    """As shapely's, which knows no mixed collections: of their parts."""
+    if "GeometryCollection" not in (left.geom_type, right.geom_type):
+        return shapely.difference(left, right)
+    return shapely.union_all([reduce(shapely.difference, shapely.get_parts(right), one)
+                              for one in shapely.get_parts(left)])
+
+
+def _symmetric_difference(left: shapely.Geometry, right: shapely.Geometry) -> shapely.Geometry:
+    if "GeometryCollection" not in (left.geom_type, right.geom_type):
+        return shapely.symmetric_difference(left, right)
+    return shapely.union_all([_difference(left, right), _difference(right, left)])
+
+
 for _name, _relation in {"intersects": shapely.intersects, "disjoint": shapely.disjoint,
                          "contains": shapely.contains, "containedIn": shapely.within}.items():
     algorithm(f"Geometry.{_name}")(_predicate(_relation))
-for _name, _operation in {"intersection": shapely.intersection, "union": shapely.union,
-                          "difference": shapely.difference,
-                          "symmetricDifference": shapely.symmetric_difference}.items():
+for _name, _operation in {"intersection": _intersection, "union": shapely.union, "difference": _difference,
+                          "symmetricDifference": _symmetric_difference}.items():
     algorithm(f"Geometry.{_name}")(_combination(_operation))
 
 

@@ -61,11 +61,12 @@ def _pairs(image: Image, mask: Image) -> list[tuple[Band, Band]]:
     if len(mask.bands) not in (1, len(image.bands)):
         raise AlgorithmError(f"The mask image must have one band, or as many as the image. Got {len(mask.bands)} "
                              f"and {len(image.bands)}", mend="select the band that holds the mask")
-    _only_numbers(mask)
+    only_numbers(mask)
     return [(band, mask.bands[0 if len(mask.bands) == 1 else place]) for place, band in enumerate(image.bands)]
 
 
-def _only_numbers(*images: Image) -> None:
+def only_numbers(*images: Image) -> None:
+    """Whether the bands hold numbers. Raises AlgorithmError: one holds arrays."""
     for image in images:
         for band in image.bands:
             if band.type.dimensions:
@@ -110,7 +111,11 @@ def _mask_as_values(known: Mask) -> Array:
 
 
 def _cleared(values: Array, known: Mask) -> Array:
-    return values if known is None else np.where(seen(known), values, values.dtype.type(0))
+    if known is None:
+        return values
+    shown = seen(known)
+    # Elements of an array are masked with their pixel.
+    return np.where(shown.reshape(shown.shape + (1,) * (values.ndim - shown.ndim)), values, values.dtype.type(0))
 
 
 @algorithm("Image.unmask")
@@ -124,7 +129,7 @@ def unmask(image: Image, value: Image | None, same_footprint: bool) -> Image:
     if len(other.bands) not in (1, len(image.bands)):
         raise AlgorithmError(f"The value image must have one band, or as many as the image. Got {len(other.bands)} "
                              f"and {len(image.bands)}", mend="select the bands that belong together")
-    _only_numbers(image, other)
+    only_numbers(image, other)
     fills: dict[tuple[int, int], Node] = {}
     bands = []
     for band, fill, _ in matched(image, other):
@@ -210,7 +215,7 @@ def clipped(image: Image, shape: Geometry) -> Image:
 @algorithm("Image.where")
 def where(image: Image, test: Image, value: Image) -> Image:
     """Another image's values where a test is not zero and neither is masked; masked pixels stay masked."""
-    _only_numbers(image)
+    only_numbers(image)
     bands = []
     for (band, condition), (_, other) in zip(_pairs(image, test), _pairs(image, value), strict=True):
         dtype = widest(tightest(band), tightest(other))
@@ -233,7 +238,7 @@ def _replaced(dtype: np.dtype[Any], values: Array, test: Array, test_mask: Mask,
                    "another")
 def blend(bottom: Image, top: Image) -> Image:
     """The top image over the bottom one, by its mask."""
-    _only_numbers(bottom, top)
+    only_numbers(bottom, top)
     masks: dict[tuple[int, int], Node] = {}
     bands = []
     for low, high, name in matched(bottom, top):

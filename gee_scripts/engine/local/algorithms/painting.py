@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from agrispec.grid import Grid
 from gee_scripts.engine.local.algorithms.casting import cast
+from gee_scripts.engine.local.algorithms.masks import only_numbers
 from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.images.colours import Colour, parsed
 from gee_scripts.engine.local.images.drawing import (
@@ -60,6 +62,7 @@ def _numbers(features: Sequence[Any], given: Any, what: str) -> list[float]:
                    "width from a line; the bands keep their type; a shape across the antimeridian has an outline there")
 def paint(image: Image, collection: Collection, colour: Any, width: Any) -> Image:
     """The image with a number where features are, or where their outlines are."""
+    only_numbers(image)
     features, placed = _placed(collection)
     colours = _numbers(features, colour, "color")
     widths = None if width is None else _numbers(features, width, "width")
@@ -148,6 +151,8 @@ def _style(given: Mapping[str, Any]) -> Style:
         radius, width = float(given["pointSize"]) / 2, float(given["width"])
     except (TypeError, ValueError) as error:
         raise AlgorithmError("a width or a point size is no number", mend="give pixels") from error
+    if not (math.isfinite(radius) and math.isfinite(width)):
+        raise AlgorithmError(f"a width of {width} or a point size of {2 * radius} cannot be drawn", mend="give pixels")
     return Style(colour, fill, radius, given["pointShape"], width, given["lineType"])
 
 

@@ -241,7 +241,8 @@ def distance(collection: Collection, radius: float, error: float) -> Image:
     for item in collection.items:
         found = geometry_of(item)
         for part in [] if found is None else shapely.get_parts(found.to("EPSG:4326")):
-            shapes.append(part.boundary if part.geom_type == "Polygon" else part)
+            if not part.is_empty:
+                shapes.append(part.boundary if part.geom_type == "Polygon" else part)
     node = Around(bands=(), reach=lambda grid: 0, function=partial(_to_nearest, shapes, radius))
     return Image(bands=(Band(name="distance", type=PixelType.of(np.float64), composite=True,
                              values=Apply(lambda found: found[0], (node,)),

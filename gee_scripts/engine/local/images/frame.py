@@ -93,6 +93,9 @@ def region_pixels(geometry: Geometry, projection: Projection, most: float | None
         return RegionPixels(columns=np.floor([(e * x - b * y) / size + 1e-6]).astype(np.int64),
                             rows=np.floor([(a * y - d * x) / size + 1e-6]).astype(np.int64),
                             weights=np.ones(1, np.float32), central=np.ones(1, np.bool_))
+    if not np.isfinite(shapely.get_coordinates(shape)).all():
+        raise EngineError(f"The geometry reaches beyond what the projection {projection.crs} can hold",
+                          mend="give a smaller geometry, or a projection made for all of it")
     # In pixels from here on: a pixel is a unit square.
     unit = shapely.transform(shape, lambda xy: np.column_stack(
         [(e * (xy[:, 0] - c) - b * (xy[:, 1] - f)) / size, (a * (xy[:, 1] - f) - d * (xy[:, 0] - c)) / size]))

@@ -107,7 +107,7 @@ def _image(value: Any, catalog: Catalog) -> Image:
 
 def _images(value: Any, catalog: Catalog) -> Collection:
     match value:
-        case Collection():
+        case Collection() if not value.items or isinstance(value.items[0], Image):
             return value
         case str():
             return catalog.collection(value)

@@ -241,12 +241,29 @@ def taken(image: Any) -> Any:
     (lambda: area().simplify(-1), "maxError must be 0 or more, not -1"),
     (lambda: ee.Date.parse("yyyy", "2020", "Foo"), "zone id 'Foo' is not recognised"),
     (lambda: ee.List.repeat(1, 1e300), "is not a number it can work with|memory limit"),
+    (lambda: taken(scene().toArray().paint(ee.FeatureCollection([area()]), 1)), "Band 'array' holds arrays"),
+    (lambda: ee.ImageCollection(ee.FeatureCollection([ee.Feature(area())])).toBands(), "Actual type: FeatureColl"),
+    (lambda: ee.ImageCollection(ee.FeatureCollection([ee.Feature(area())])).mode(), "Actual type: FeatureColl"),
+    (lambda: ee.FeatureCollection([ee.Feature(area(), {"s": {"width": "wide"}})]).style(styleProperty="s"),
+     "a width or a point size is no number"),
     (lambda: ee.Reducer.toList(1e300), "is not a number it can work with. Give finite numbers"),
 ])
 def test_what_is_given_wrong_is_named_and_no_fault_of_ours(running: Any, graph: Any, words: str) -> None:
     message = message_of(graph())
     assert re.search(words, message), message
     assert not any(each in message.replace("maxError", "") for each in (*PYTHONS, "Internal error")), message
+
+
+@pytest.mark.parametrize(("name", "of_areas"), [
+    ("intersection", 1.0), ("difference", 3.0), ("union", 5.0), ("symmetricDifference", 4.0)])
+def test_mixed_collections_of_shapes_are_combined_by_their_parts(running: Any, name: str, of_areas: float) -> None:
+    # A square of 2 by 2 degrees with a point that lies in none, and a rectangle of 2 by 1 over a quarter of it.
+    mixed = ee.Geometry({"type": "GeometryCollection", "geometries": [
+        {"type": "Point", "coordinates": [9, 9]},
+        {"type": "Polygon", "coordinates": [[[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]]}]}, "EPSG:4326", False)
+    other, degrees = ee.Geometry.Rectangle([1, 0, 3, 1], "EPSG:4326", False), ee.Projection("EPSG:4326")
+    found = getattr(mixed, name)(other, 1, degrees).area(1, degrees).getInfo()
+    assert found == pytest.approx(of_areas)
 
 
 def test_bounds_beyond_a_type_of_pixels_bound_nothing(running: Any) -> None:
