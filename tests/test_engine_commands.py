@@ -49,6 +49,20 @@ def test_a_geotiff_becomes_an_image_asset(tmp_path, tiny):
     assert asset.time_start == datetime(2024, 5, 1, tzinfo=UTC).timestamp() * 1000
 
 
+def test_bands_without_names_are_b1_b2_and_odd_names_are_refused(tmp_path, tiny):
+    values = np.arange(2 * 20 * 24, dtype=np.float32).reshape(2, 20, 24)
+    for name, names in (("bare", ()), ("odd", ["Layer 1", "2"]), ("twins", ["x", "x"])):
+        geotiff.write(tmp_path / f"{name}.tif", values, tiny.grid, names=names)
+    options = "--data", tmp_path / "data", "--id", "projects/agrispec-local/assets/a"
+    assert run("import", *options, tmp_path / "odd.tif").exit_code == 1
+    assert run("import", *options, tmp_path / "twins.tif").exit_code == 1
+    assert run("import", *options, tmp_path / "bare.tif").exit_code == 0
+    tree = AssetTree(tmp_path / "data")
+    asset = tree.get("projects/agrispec-local/assets/a")
+    assert [band.id for band in asset.bands] == ["b1", "b2"]
+    np.testing.assert_array_equal(tree.pixels(asset, ["b1", "b2"]), values)
+
+
 @pytest.mark.parametrize("options", [[], ["--id", "x", "y.tif"], ["a.nc", "b.tif"], ["a.tif"]])
 def test_files_that_say_too_little_are_refused(tmp_path, monkeypatch, options):
     monkeypatch.chdir(tmp_path)

@@ -5,6 +5,7 @@ from pathlib import Path
 import h5netcdf
 import numpy as np
 import pytest
+import rasterio
 from pyproj import CRS
 
 from agrispec.bands import SENTINEL2, SENTINEL2_IDS
@@ -167,6 +168,21 @@ def test_a_geotiff_scene_is_found_by_its_band_names_whatever_their_order(tmp_pat
     geotiff.write(tmp_path / "reflectance.tif", values / 1e4, grid, names=names)
     with pytest.raises(DataError, match="float64 values, not DN"):
         import_geotiff(tree, tmp_path / "reflectance.tif", time=ORIGIN)
+
+
+def test_what_a_mask_inside_of_a_geotiff_hides_is_no_data(tmp_path):
+    names = [*SENTINEL2_IDS, "SCL"]
+    values = np.random.default_rng(3).integers(1, 12, (11, 4, 5)).astype(np.uint16)
+    shown = np.indices((4, 5)).sum(axis=0) % 2 > 0
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(
+            tmp_path / "masked.tif", "w", driver="GTiff", width=5, height=4, count=11, dtype="uint16",
+            crs="EPSG:32631", transform=rasterio.Affine(10, 0, 500000, 0, -10, 5600000)) as target:
+        target.write(values)
+        target.write_mask(shown)
+        target.descriptions = names
+    tree = AssetTree(tmp_path / "assets")
+    asset = tree.get(import_geotiff(tree, tmp_path / "masked.tif", time=ORIGIN))
+    np.testing.assert_array_equal(tree.pixels(asset, names), np.where(shown, values, 0))
 
 
 def test_the_clear_score_keeps_vegetation_soil_water_and_the_unclassified():
