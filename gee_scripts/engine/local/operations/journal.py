@@ -12,6 +12,7 @@ docs/decisions/0008-durable-operations.md says why.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -29,6 +30,8 @@ if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
+
+_log = logging.getLogger(__name__)
 
 _FOLDER = ".operations"
 # As `agrispec.formats.atomic` and `staging` name what is unfinished.
@@ -55,7 +58,7 @@ class Entry:
     Attributes:
         id: last part of its name.
         state: what was recorded last.
-        request: what was asked for; None where it is done.
+        request: what was asked for; None where it is done, or lost.
     """
 
     id: str
@@ -86,7 +89,9 @@ class Journal:
             _take(self._lock)
         except OSError as error:
             os.close(self._lock)
-            where = (self._folder / "lock").read_text(encoding="utf-8", errors="replace").strip()
+            where = ""
+            with suppress(OSError):
+                where = (self._folder / "lock").read_text(encoding="utf-8", errors="replace").strip()
             raise FolderServed(self.root, where) from error
         self.killed = (self._folder / "open").exists()
         try:
@@ -94,6 +99,7 @@ class Journal:
             os.ftruncate(self._lock, 0)
             (self._folder / "open").touch()
         except OSError as error:
+            os.close(self._lock)
             raise storage_error(self._folder, error) from error
 
     def listens(self, url: str) -> None:
@@ -105,8 +111,10 @@ class Journal:
 
     def close(self) -> None:
         """Let the folder go."""
-        (self._folder / "open").unlink(missing_ok=True)
-        os.close(self._lock)
+        try:
+            (self._folder / "open").unlink(missing_ok=True)
+        finally:
+            os.close(self._lock)
 
     def accept(self, operation: str, request: Mapping[str, Any], state: Mapping[str, Any]) -> None:
         """Record a new operation: from here on it will be done, or said to have failed.
@@ -133,26 +141,31 @@ class Journal:
         (self._folder / f"{operation}.request").unlink(missing_ok=True)
 
     def entries(self) -> list[Entry]:
-        """All operations in the order they were asked for. What cannot be read is left out and left alone."""
+        """All operations in the order they were asked for. What cannot be read is logged, and left out and alone; of
+        an operation whose request cannot be read, the request is lost."""
         found = []
         for path in self._folder.glob("[!.]*.json"):
-            request = path.with_suffix(".request")
             if path.name == "config.json":
                 continue
-            with suppress(OSError, ValueError, KeyError):
-                found.append((json.loads(path.read_bytes()), path.stem,
-                              json.loads(request.read_bytes()) if request.exists() else None))
-        found.sort(key=lambda each: (each[0]["created"], each[1]))
-        return [Entry(id=name, state=state, request=request) for state, name, request in found]
+            try:
+                state = _object(path)
+                if not isinstance(state.get("created"), str):
+                    raise ValueError("it does not say when it was asked for")
+                found.append(Entry(id=path.stem, state=state, request=_request(path.with_suffix(".request"))))
+            except (OSError, ValueError) as error:
+                _log.warning("operation %s cannot be read and is left alone: %s", path.stem, error)
+        return sorted(found, key=lambda entry: (entry.state["created"], entry.id))
 
     @property
     def config(self) -> dict[str, Any]:
-        """Settings of the project; {} where nobody set any."""
+        """Settings of the project; {} where nobody set any, or where they cannot be read."""
         try:
-            found: dict[str, Any] = json.loads((self._folder / "config.json").read_bytes())
-        except (FileNotFoundError, ValueError):
+            return _object(self._folder / "config.json")
+        except FileNotFoundError:
             return {}
-        return found
+        except (OSError, ValueError) as error:
+            _log.warning("the settings of the project cannot be read and are left alone: %s", error)
+            return {}
 
     def configure(self, config: Mapping[str, Any]) -> None:
         """Replace the settings of the project.
@@ -174,6 +187,29 @@ class Journal:
         for request in self._folder.glob("[!.]*.request"):
             if not request.with_suffix(".json").exists():
                 request.unlink(missing_ok=True)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """The JSON object of a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it holds something else.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"it holds {type(found).__name__}, not an object")
+    return found
+
+
+def _request(path: Path) -> dict[str, Any] | None:
+    try:
+        return _object(path)
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _parts(folder: Path) -> Iterator[Path]:

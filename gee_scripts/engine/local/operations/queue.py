@@ -53,7 +53,8 @@ class TaskQueue:
         self._running = 0
         self._closing = False
         self._changed = threading.Condition()
-        self._most = min(int(journal.config.get("maxConcurrentExports", limits.concurrent_tasks)),
+        most = journal.config.get("maxConcurrentExports")
+        self._most = min(most if isinstance(most, int) and most > 0 else limits.concurrent_tasks,
                          limits.concurrent_tasks)
         self._workers = [threading.Thread(target=self._serve, name=f"task-{number}", daemon=True)
                          for number in range(limits.concurrent_tasks)]
@@ -102,7 +103,7 @@ class TaskQueue:
         except AgrispecError as problem:
             task.error = str(problem)
             task.turn(State.FAILED)
-        except (KeyError, ValueError, TypeError) as problem:
+        except (KeyError, ValueError, TypeError, AttributeError) as problem:
             task.error = f"its request cannot be read again: {problem}; start it again"
             task.turn(State.FAILED)
         self._record(task)

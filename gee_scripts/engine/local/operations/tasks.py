@@ -160,9 +160,25 @@ class Task:
         Raises:
             KeyError, ValueError, TypeError: it is not one.
         """
+        for name, kind in _KINDS.items():
+            if not isinstance(kept[name], kind):
+                raise TypeError(f"its {name!r} is {kept[name]!r}")
         started = kept["started"]
         return cls(name=kept["name"], kind=kept["kind"], description=kept["description"], priority=kept["priority"],
                    request_id=kept["requestId"], state=State(kept["state"]), work=_nothing,
-                   created=datetime.fromisoformat(kept["created"]), updated=datetime.fromisoformat(kept["updated"]),
-                   started=None if started is None else datetime.fromisoformat(started), attempt=kept["attempt"],
+                   created=_moment(kept["created"]), updated=_moment(kept["updated"]),
+                   started=None if started is None else _moment(started), attempt=kept["attempt"],
                    cpu_seconds=kept["cpuSeconds"], error=kept["error"], written=list(kept["written"]))
+
+
+# What a record holds, beside its times.
+_KINDS: Mapping[str, Any] = {
+    **dict.fromkeys(("name", "kind", "description", "requestId", "state", "error"), str),
+    "priority": int, "attempt": int, "cpuSeconds": int | float, "written": list}
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"the time {text} has no zone")
+    return found

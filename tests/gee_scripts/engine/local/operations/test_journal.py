@@ -1,12 +1,13 @@
 """Operations on disk: what the next server of a folder makes of those it finds, and who may serve the folder."""
 
+import json
 import os
 import re
 
 import numpy as np
 import pytest
 
-from agrispec.errors import EngineError
+from agrispec.errors import EngineError, StorageError
 from agrispec.formats.asset_tree import AssetTree
 from agrispec.grid import Grid
 from gee_scripts.engine.local.limits import Limits
@@ -95,13 +96,60 @@ def test_one_server_serves_a_folder_and_the_second_is_told_where(root, ask):
         assert ask(again.url, ":listAssets")["assets"]
 
 
-def test_a_journal_that_cannot_be_read_stops_nobody(root, ask):
+RECORD = {"name": f"projects/{PROJECT}/operations/X", "kind": "EXPORT_FEATURES", "description": "", "priority": 100,
+          "requestId": "", "state": "SUCCEEDED", "created": "2024-05-01T00:00:00+00:00", "started": None,
+          "updated": "2024-05-01T00:00:00+00:00", "attempt": 1, "cpuSeconds": 3.0, "error": "", "written": []}
+
+
+@pytest.mark.parametrize("content", [
+    "", "{", "{}", "[]", "5", "null", '{"created": "2024"}', '{"created": 5}', "\0", "[" * 100_000,
+    *(json.dumps(RECORD | change) for change in (
+        {"created": None}, {"name": 5}, {"state": "?"}, {"updated": "2024-05-01T00:00:00"}, {"priority": "high"},
+        {"cpuSeconds": "3"}, {"written": 5}, {"attempt": None}))])
+def test_an_operation_that_cannot_be_read_is_told_and_left_alone_and_stops_nobody(root, ask, finished, content, caplog):
+    left(root, "PENDING", 0, EXPORT)
+    damaged = root / ".operations" / "A.json"
+    damaged.write_text(content)
+    with LocalServer(root, PROJECT) as server:
+        operation, = finished(server.url)
+    assert operation["metadata"]["state"] == "SUCCEEDED"
+    assert damaged.read_text() == content
+    assert "operation A cannot be read and is left alone" in caplog.text
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "[" * 100_000])
+def test_an_operation_whose_request_cannot_be_read_has_failed(root, finished, content):
+    left(root, "PENDING", 0, EXPORT)
+    (root / ".operations" / "X.request").write_text(content)
+    with LocalServer(root, PROJECT) as server:
+        operation, = finished(server.url)
+    assert "the request of this operation is lost; start it again" in operation["error"]["message"]
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"maxConcurrentExports": "x"}', '{"maxConcurrentExports": 0}'])
+def test_settings_that_cannot_be_read_are_the_usual_ones(root, ask, content):
     (root / ".operations").mkdir()
-    (root / ".operations" / "A.json").write_text("{")
-    (root / ".operations" / "B.json").write_text('{"created": "2024"}')
+    (root / ".operations" / "config.json").write_text(content)
+    with LocalServer(root, PROJECT) as server:
+        assert ask(server.url, "/config")["maxConcurrentExports"] == Limits().concurrent_tasks
+
+
+def test_a_request_without_an_operation_goes_with_what_a_killed_server_left(root, ask):
+    os.close(Journal(root)._lock)  # never closed
     (root / ".operations" / "C.request").write_text("{}")
     with LocalServer(root, PROJECT) as server:
         assert ask(server.url, "/operations") == {"operations": []}
+    assert not (root / ".operations" / "C.request").exists()
+
+
+def test_a_journal_that_cannot_be_opened_lets_its_lock_go(root):
+    opened = root / ".operations" / "open"
+    opened.parent.mkdir()
+    opened.symlink_to(root / "nowhere" / "open")
+    with pytest.raises(StorageError, match="could not be written"):
+        Journal(root)
+    opened.unlink()
+    Journal(root).close()
 
 
 def test_settings_of_a_project_outlive_the_server(root, ask, asked):
