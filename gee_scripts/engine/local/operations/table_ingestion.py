@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ from agrispec.formats import example
 from agrispec.formats.asset_tree import AssetTree
 from gee_scripts.engine.local.assets.tree import Assets, milliseconds
 from gee_scripts.engine.local.operations import shapefile
+from gee_scripts.engine.local.operations.columns import number, typed
 from gee_scripts.engine.local.operations.ingestion import moment
 from gee_scripts.engine.local.operations.tasks import Progress, Work
 from gee_scripts.engine.local.rasters.domains import transformer
@@ -128,16 +128,17 @@ def _placed(uri: str, columns: Mapping[str, list[Any]], length: int, source: Map
     crs = source.get("crs", "EPSG:4326")
     word = "line" if first == 2 else "record"
     geometries: list[bytes | None] = [None] * length
-    for number in range(length):
-        if number % _ROWS == 0:
-            progress.check(number / length)
-        place = f"{uri}, {word} {number + first}"
+    for row in range(length):
+        if row % _ROWS == 0:
+            progress.check(row / length)
+        place = f"{uri}, {word} {row + first}"
         if geometry is not None:
-            geometries[number] = _shape(str(columns[geometry][number] or ""), crs, place)
+            geometries[row] = _shape(str(columns[geometry][row] or ""), crs, place)
         elif x in columns and y in columns:
-            geometries[number] = _point(columns[x][number], columns[y][number], crs, place)
-    return Rows(columns={name: _typed(column, kinds.get(name)) for name, column in columns.items() if name != geometry},
-                geometries=geometries)
+            geometries[row] = _point(columns[x][row], columns[y][row], crs, place)
+    # Of these files only CSV knows no types.
+    return Rows(columns={name: typed(column, kinds.get(name), detect=first == 2)
+                         for name, column in columns.items() if name != geometry}, geometries=geometries)
 
 
 def _shapefile(uri: str, source: Mapping[str, Any], kinds: Mapping[str, str], tree: AssetTree,
@@ -188,7 +189,7 @@ def _shapes(uri: str, parts: Mapping[str, bytes], source: Mapping[str, Any], kin
         raise DataError(f"{uri} has {len(found)} shapes and {len(rows)} rows", mend="write the shapefile again")
     kept = [(shape, row) for shape, row in zip(found, rows, strict=True) if row is not None]
     columns = {name: [row[name] for _, row in kept] for name in names}
-    columns |= {name: _typed(columns[name], kind) for name, kind in kinds.items() if name in columns}
+    columns = {name: typed(column, kinds.get(name), detect=False) for name, column in columns.items()}
     return Rows(columns=columns, geometries=[None if shape is None else _in_degrees(shape, crs) for shape, _ in kept])
 
 
@@ -251,7 +252,7 @@ def _point(x: Any, y: Any, crs: str, place: str) -> bytes | None:
     if x in ("", None) and y in ("", None):
         return None
     try:
-        return _in_degrees(shapely.Point(float(x), float(y)), crs)
+        return _in_degrees(shapely.Point(number(x), number(y)), crs)
     except (TypeError, ValueError) as error:
         raise DataError(f"{place}: {x!r}, {y!r} are not coordinates", mend="give degrees, longitude first") from error
 
@@ -265,37 +266,3 @@ def _shape(text: str, crs: str, place: str) -> bytes | None:
         raise DataError(f"{place}: the geometry cannot be read: {error}",
                         mend="write it as WKT or GeoJSON in degrees, longitude first") from error
     return _in_degrees(shape, crs)
-
-
-# https://developers.google.com/earth-engine/reference/rest/Shared.Types/ColumnDataType
-_TYPES: Mapping[str, Callable[[str], Any]] = {"COLUMN_DATA_TYPE_STRING": str, "COLUMN_DATA_TYPE_NUMERIC": float,
-                                              "COLUMN_DATA_TYPE_LONG": int}
-
-
-def _typed(values: Sequence[Any], kind: str | None) -> list[Any]:
-    """A column of the type that is asked for, else of numbers where all of its values are numbers, else of strings;
-    nothing where empty. What is no text has its type already."""
-    if kind is not None and kind in _TYPES:
-        try:
-            return [None if value in ("", None) else _TYPES[kind](value) for value in values]
-        except (TypeError, ValueError, OverflowError) as error:
-            raise DataError(f"a value is not of the type {kind}: {error}",
-                            mend="correct the column, or leave its type out") from error
-    if not all(isinstance(value, str) for value in values):
-        return list(values)
-    found: list[Any] = []
-    for value in values:
-        try:
-            number = float(value) if value.strip() else None
-        except ValueError:
-            return [text or None for text in values]
-        if number is not None and not math.isfinite(number):
-            return [text or None for text in values]
-        found.append(number)
-    if all(text.strip().lstrip("+-").isdecimal() for text in values if text.strip()):
-        # Codes such as "0123" would lose their zero as numbers.
-        if any(len(digits := text.strip().lstrip("+-")) > 1 and digits.startswith("0") for text in values):
-            return [text or None for text in values]
-        return [None if number is None else int(number) for number in found]
-    return found
-

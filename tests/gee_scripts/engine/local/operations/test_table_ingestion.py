@@ -35,6 +35,22 @@ def test_numbers_are_numbers_codes_with_zeros_are_text_and_gaps_are_absent(runni
     assert running.tree.get(f"{running.home}/types").properties == {"year": 2024}
 
 
+def test_ids_and_long_integers_arrive_as_they_are_written(running):
+    done = ingest(running, "ids", "id,n,m\n2023_1,9007199254740993,9223372036854775808\n2023_2,2,3\n")
+    assert done["metadata"]["state"] == "SUCCEEDED", done
+    assert [(row["id"], row["n"], row["m"]) for row in running.tree.table(f"{running.home}/ids").properties] == [
+        ("2023_1", 9007199254740993, "9223372036854775808"), ("2023_2", 2, "3")]
+
+
+def test_text_of_a_tfrecord_stays_text(running):
+    table = ee.FeatureCollection([ee.Feature(None, {"code": "7", "v": 1.5})])
+    task = ee.batch.Export.table.toCloudStorage(table, "t", "bucket", "tables/text", "TFRecord")
+    assert running.exported(task)["metadata"]["state"] == "SUCCEEDED"
+    assert start(running, "text", "gs://bucket/tables/text.tfrecord.gz")["metadata"]["state"] == "SUCCEEDED"
+    row, = running.tree.table(f"{running.home}/text").properties
+    assert (row["code"], row["v"]) == ("7", 1.5)
+
+
 @pytest.mark.parametrize(("name", "cell"), [("wkt", '"POLYGON ((4 48, 5 48, 5 49, 4 48))"'), ("json", (
     '"{""type"": ""Polygon"", ""coordinates"": [[[4, 48], [5, 48], [5, 49], [4, 48]]]}"'))])
 def test_geometries_are_read_as_wkt_and_as_geojson(running, name, cell):
@@ -49,6 +65,8 @@ def test_geometries_are_read_as_wkt_and_as_geojson(running, name, cell):
     ("short", "a,b\n1\n", "line 2: 1 values for 2 columns"),
     ("twice", "a,a\n1,2\n", "two columns of one name"),
     ("place", "longitude,latitude\n4.5,x\n", "line 2: '4.5', 'x' are not coordinates"),
+    ("score", "longitude,latitude\n4_5,48\n", "line 2: '4_5', '48' are not coordinates"),
+    ("nowhere", "longitude,latitude\nnan,48\n", "line 2: 'nan', '48' are not coordinates"),
     ("shape", "geometry\nPOLYGON((\n", "line 2: the geometry cannot be read"),
 ])
 def test_a_bad_line_is_named_and_leaves_no_asset(running, name, text, words):
