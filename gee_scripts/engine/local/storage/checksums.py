@@ -42,8 +42,7 @@ class Checksums:
     def of(self, file: BinaryIO) -> Sums:
         """The checksums of an open file, which is at its beginning afterwards."""
         state = os.fstat(file.fileno())
-        key = (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size)
-        found = self._kept.get(key)
+        found = self._kept.get(_key(state))
         if found is None:
             file.seek(0)
             crc, md5 = _new_crc32c(), hashlib.md5(usedforsecurity=False)
@@ -51,12 +50,16 @@ class Checksums:
                 crc.update(block)
                 md5.update(block)
             found = Sums(crc32c=base64.b64encode(crc.digest()).decode(), md5=base64.b64encode(md5.digest()).decode())
-            self._kept.put(key, found)
+            self.keep(state, found)
         file.seek(0)
         return found
 
-    def compare(self, path: Path, properties: Mapping[str, Any]) -> None:
-        """Whether a file is what was said of it.
+    def keep(self, state: os.stat_result, sums: Sums) -> None:
+        """Remember the checksums of a file, which are known although its time has changed."""
+        self._kept.put(_key(state), sums)
+
+    def compare(self, path: Path, properties: Mapping[str, Any]) -> Sums:
+        """The checksums of a file, which is what was said of it.
 
         Raises:
             Refusal: 400, it is another content.
@@ -66,3 +69,8 @@ class Checksums:
         for key, label, sum_ in (("crc32c", "CRC32C", found.crc32c), ("md5Hash", "MD5 hash", found.md5)):
             if properties.get(key, sum_) != sum_:
                 raise Refusal(400, f'Provided {label} "{properties[key]}" doesn\'t match calculated {label} "{sum_}".')
+        return found
+
+
+def _key(state: os.stat_result) -> tuple[int, ...]:
+    return state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size
