@@ -11,7 +11,11 @@ from agrispec.errors import DataError
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 _PROJECT = re.compile(r"([\w.-]+:)?[a-z0-9-]+")  # Projects of organisations look like example.com:project.
 # https://cloud.google.com/storage/docs/buckets#naming
-_OBJECT = re.compile(r"gs://([a-z0-9][-_.a-z0-9]{1,220}[a-z0-9])/([^\x00-\x1f\x7f]+)")
+_OBJECT = re.compile(r"gs://([a-z0-9][-_.a-z0-9]{1,220}[a-z0-9])/(.+)", re.DOTALL)
+# Names of files need not be Unicode, names of objects are.
+_NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+# https://cloud.google.com/storage/docs/objects#naming
+_LONGEST_OBJECT = 1024
 # Most file systems take 255 bytes, of which an unfinished file needs some for itself.
 _LONGEST_NAME = 200
 _PREFIX = re.compile(r"projects/earthengine-(public|legacy)/assets/")
@@ -55,6 +59,11 @@ def bucket_folder(root: Path) -> Path:
     return root / "buckets"
 
 
+def is_object_part(part: str) -> bool:
+    """Whether a part of an object's name, between slashes, may be one: what begins with a dot is unfinished."""
+    return part[:1] not in ("", ".") and not _NO_TEXT.search(part) and len(part.encode()) <= _LONGEST_NAME
+
+
 def object_path(root: Path, uri: str) -> Path:
     """Where the object of `gs://bucket/object` stands below `root`.
 
@@ -62,9 +71,8 @@ def object_path(root: Path, uri: str) -> Path:
         DataError: not such an address.
     """
     found = _OBJECT.fullmatch(uri)
-    if not found or any(part in ("", ".", "..") or len(part.encode(errors="replace")) > _LONGEST_NAME
-                        for part in found[2].split("/")):
+    if not found or not all(map(is_object_part, found[2].split("/"))) or len(found[2].encode()) > _LONGEST_OBJECT:
         raise DataError(f"{uri!r} is not the address of an object",
-                        mend="write it as gs://bucket/folder/file; a bucket has 3 or more lower case letters, "
-                             "digits or hyphens")
+                        mend="write it as gs://bucket/folder/file; a bucket has 3 or more lower case letters, digits "
+                             f"or hyphens, and a folder or file at most {_LONGEST_NAME} bytes and no dot before them")
     return bucket_folder(root) / found[1] / found[2]

@@ -125,8 +125,9 @@ def write(path: str | Path, columns: Mapping[str, Any], *, gzip: bool = True) ->
     write_batches(path, [columns], gzip=gzip)
 
 
-def write_batches(path: str | Path, batches: Iterable[Mapping[str, Any]], *, gzip: bool = True) -> None:
-    """One record per row of each batch, in order; features in the order of the columns.
+def write_batches(path: str | Path, batches: Iterable[Mapping[str, Any] | int], *, gzip: bool = True) -> None:
+    """One record per row of each batch, in order; features in the order of the columns. A number stands for a batch of
+    as many records without features.
 
     A column is (N,) or (N, values): float32 becomes a float_list, an integer type an int64_list, strings and
     bytes (as a list or an array of objects) a bytes_list. Earth Engine itself writes every number as float_list,
@@ -138,6 +139,11 @@ def write_batches(path: str | Path, batches: Iterable[Mapping[str, Any]], *, gzi
     """
     with tfrecord.writing(path, gzip=gzip) as sink:
         for batch in batches:
+            if isinstance(batch, int):
+                empty = np.empty((batch, tfrecord.HEADER + tfrecord.FOOTER), np.uint8)
+                tfrecord.frame_rows(empty)
+                sink.write(empty.data)
+                continue
             columns = {name: _column(name, values) for name, values in batch.items()}
             rows = {name: len(values) for name, (_, values) in columns.items()}
             if len(set(rows.values())) > 1:

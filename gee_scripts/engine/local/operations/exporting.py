@@ -6,7 +6,7 @@ https://developers.google.com/earth-engine/reference/rest/v1/projects.image/expo
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,11 @@ from gee_scripts.engine.local.rasters.raster import Band
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.values import Image
 
-TABLE_FORMATS = ("TF_RECORD_TABLE", "CSV", "GEO_JSON")
+TABLE_FORMATS = tuple(feature_files.ENDINGS)
 IMAGE_FORMATS = ("GEO_TIFF", "TF_RECORD_IMAGE")
 """Formats that are exported; the service has KML, KMZ and SHP of tables beside them."""
+# Pixels; of no image.
+_WHOLE = 2**62
 
 
 class Exporter:
@@ -64,10 +66,10 @@ class Exporter:
 
             return to_asset
         options = _file_options(body)
-        bucket, prefix = self._bucket(options)
         file_format = options.get("fileFormat")
         if file_format not in TABLE_FORMATS:
             raise Refusal(400, f"The local engine exports tables as TFRecord, CSV and GeoJSON, not {file_format}.")
+        bucket, prefix = self._bucket(options, lambda prefix: [f"{prefix}{feature_files.ENDINGS[file_format]}"])
 
         def to_bucket(progress: Progress) -> Sequence[str]:
             features = self._features(body, progress)
@@ -87,6 +89,7 @@ class Exporter:
 
         Raises:
             Refusal: its destination, format or options cannot be served.
+            EngineError: nor can such patches.
             DataError: no bucket or no file can have that name.
         """
         most = int(body.get("maxPixels", {}).get("value", self._limits.export_pixels))
@@ -101,12 +104,9 @@ class Exporter:
 
             return to_asset
         options = _file_options(body)
-        bucket, prefix = self._bucket(options)
         if options.get("fileFormat") == "TF_RECORD_IMAGE":
-            try:
-                cut = PatchOptions.of(options.get("tfRecordOptions") or {})
-            except EngineError as error:
-                raise Refusal(400, f"{error.message}.") from error
+            cut = PatchOptions.of(options.get("tfRecordOptions") or {})
+            bucket, prefix = self._bucket(options, cut.names)
 
             def to_patches(progress: Progress) -> Sequence[str]:
                 _, bands, grid = self._image(body, most, progress)
@@ -118,11 +118,15 @@ class Exporter:
         if options.get("fileFormat") not in IMAGE_FORMATS:
             raise Refusal(400, f"The local engine exports images as GeoTIFF and TFRecord, not "
                                f"{options.get('fileFormat')}.")
+        tiff = options.get("geoTiffOptions") or {}
+        tile = _tile(tiff)
+        bucket, prefix = self._bucket(options, lambda prefix: [_tiff_name(prefix)] if tile is None else
+                                      [_tiff_name(prefix), _tiff_name(prefix, 0, 0)])
 
         def to_geotiff(progress: Progress) -> Sequence[str]:
             _, bands, grid = self._image(body, most, progress)
             with staged(self._tree, bucket) as staging:
-                _write_geotiffs(bands, grid, options.get("geoTiffOptions") or {}, staging, prefix, progress)
+                _write_geotiffs(bands, grid, tile or grid.shape, tiff, staging, prefix, progress)
             return staging.written
 
         return to_geotiff
@@ -132,12 +136,22 @@ class Exporter:
         overwrite = bool(destination.get("overwrite"))
         return self._assets.free_name(destination.get("name", ""), overwrite=overwrite), overwrite
 
-    def _bucket(self, options: Mapping[str, Any]) -> tuple[str, str]:
+    def _bucket(self, options: Mapping[str, Any], names: Callable[[str], Sequence[str]]) -> tuple[str, str]:
+        """Bucket and file name prefix; `names` are those of the files that a prefix leads to.
+
+        Raises:
+            Refusal: there is no bucket, or no room for a file.
+            DataError: no object can have that name.
+        """
         destination = options.get("cloudStorageDestination")
         if not destination or not destination.get("bucket"):
             raise Refusal(400, "The local engine has no Google Drive: export to Cloud Storage or to an asset.")
         bucket, prefix = destination["bucket"], destination.get("filenamePrefix", "")
-        self._tree.object_path(f"gs://{bucket}/{prefix}")  # raises DataError where no file can have that name
+        for name in names(prefix):
+            path = self._tree.object_path(f"gs://{bucket}/{name}")
+            if path.is_dir() or any(above.is_file() for above in path.parents):
+                raise Refusal(400, f"The local engine keeps objects as files: gs://{bucket}/{name} would stand above "
+                                   "or below another one.")
         return bucket, prefix
 
     def _features(self, body: Mapping[str, Any], progress: Progress) -> list[Any]:
@@ -175,11 +189,30 @@ def _file_options(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return options
 
 
-def _write_geotiffs(bands: Sequence[Band], grid: Grid, options: Mapping[str, Any], staging: Staging, prefix: str,
-                    progress: Progress) -> None:
+def _tile(options: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Rows and columns of a GeoTIFF at most, None where the image is one file.
+
+    Raises:
+        Refusal: no image can be cut so.
+    """
+    size = options.get("tileDimensions")
+    if not size:
+        return None
+    height, width = int(size.get("height", _WHOLE)), int(size.get("width", _WHOLE))
+    if height < 1 or width < 1:
+        raise Refusal(400, f"Invalid file dimensions: {width}x{height} pixels. Give at least 1x1.")
+    return height, width
+
+
+def _tiff_name(prefix: str, row: int | None = None, column: int = 0) -> str:
+    """Of the one file of an image, or of the file of several that begins at a row and a column."""
+    return f"{prefix}.tif" if row is None else f"{separated(prefix)}{row:010d}-{column:010d}.tif"
+
+
+def _write_geotiffs(bands: Sequence[Band], grid: Grid, tile: tuple[int, int], options: Mapping[str, Any],
+                    staging: Staging, prefix: str, progress: Progress) -> None:
     """One file, or files of the given size named by their first row and column."""
-    size = options.get("tileDimensions") or {}
-    height, width = int(size.get("height", grid.height)), int(size.get("width", grid.width))
+    height, width = tile
     nodata, dtype, names = options.get("noData", {}).get("floatValue"), common_type(bands), [b.name for b in bands]
     if nodata is not None and not geotiff.fits(nodata, dtype):
         raise EngineError(f"The no-data value {nodata} cannot be written as {dtype}",
@@ -187,8 +220,7 @@ def _write_geotiffs(bands: Sequence[Band], grid: Grid, options: Mapping[str, Any
     for row in range(0, grid.height, height):
         for column in range(0, grid.width, width):
             part = grid.window(row, column, min(height, grid.height - row), min(width, grid.width - column))
-            whole = part.shape == grid.shape
-            path = staging.path(f"{prefix}.tif" if whole else f"{separated(prefix)}{row:010d}-{column:010d}.tif")
+            path = staging.path(_tiff_name(prefix) if part.shape == grid.shape else _tiff_name(prefix, row, column))
             if options.get("cloudOptimized"):
                 _write_cog(bands, part, names, dtype, nodata, path, progress)
             else:

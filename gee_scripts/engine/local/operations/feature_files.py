@@ -26,6 +26,9 @@ from gee_scripts.engine.local.operations.tasks import Progress
 from gee_scripts.engine.local.type_names import type_name
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Date, Feature, geometry_of
 
+ENDINGS = {"TF_RECORD_TABLE": ".tfrecord.gz", "CSV": ".csv", "GEO_JSON": ".geojson"}
+"""Format -> what follows the prefix in the name of its file."""
+
 GEOMETRY_COLUMN = ".geo"
 _ROWS_A_BATCH = 1024
 
@@ -81,13 +84,15 @@ def columns_of(features: Sequence[Feature], selectors: Sequence[str]) -> list[st
 
 def write_tfrecord(features: Sequence[Feature], selectors: Sequence[str], staging: Staging, prefix: str,
                    progress: Progress) -> None:
-    """One GZIP TFRecord file, a record a feature, keys in the order of the selectors."""
-    names = columns_of(features, selectors)
-    example.write_batches(staging.path(f"{prefix}.tfrecord.gz"), _record_batches(features, names, progress), gzip=True)
+    """One GZIP TFRecord file, a record a feature, keys in the order of the selectors; of a feature without any of them
+    the record is empty."""
+    batches = _record_batches(features, columns_of(features, selectors), progress)
+    example.write_batches(staging.path(prefix + ENDINGS["TF_RECORD_TABLE"]), batches, gzip=True)
 
 
-def _record_batches(features: Sequence[Feature], names: Sequence[str], progress: Progress) -> Iterator[dict[str, Any]]:
-    """Columns of features that follow each other and have the same keys and lengths."""
+def _record_batches(features: Sequence[Feature], names: Sequence[str],
+                    progress: Progress) -> Iterator[dict[str, Any] | int]:
+    """Columns of features that follow each other and have the same keys and lengths; or how many have no keys."""
     held: list[dict[str, Any]] = []
     form: tuple[Any, ...] = ()
     for place, feature in enumerate(features):
@@ -125,7 +130,9 @@ def _record(feature: Feature, names: Sequence[str]) -> dict[str, Any]:
     return record
 
 
-def _columns(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _columns(records: Sequence[Mapping[str, Any]]) -> dict[str, Any] | int:
+    if not records[0]:
+        return len(records)
     columns: dict[str, Any] = {}
     for name, first in records[0].items():
         values = [record[name] for record in records]
@@ -146,7 +153,7 @@ def csv_text(features: Sequence[Feature], selectors: Sequence[str]) -> str:
 
 def write_csv(features: Sequence[Feature], selectors: Sequence[str], staging: Staging, prefix: str) -> None:
     """A CSV file in UTF-8."""
-    write_files({staging.path(f"{prefix}.csv"): csv_text(features, selectors).encode()})
+    write_files({staging.path(prefix + ENDINGS["CSV"]): csv_text(features, selectors).encode()})
 
 
 def _cell(feature: Feature, name: str) -> str:
@@ -174,7 +181,7 @@ def geojson_text(features: Sequence[Feature], selectors: Sequence[str]) -> str:
 
 def write_geojson(features: Sequence[Feature], selectors: Sequence[str], staging: Staging, prefix: str) -> None:
     """A GeoJSON file."""
-    write_files({staging.path(f"{prefix}.geojson"): geojson_text(features, selectors).encode()})
+    write_files({staging.path(prefix + ENDINGS["GEO_JSON"]): geojson_text(features, selectors).encode()})
 
 
 def as_geojson(feature: Feature, names: Sequence[str]) -> dict[str, Any]:

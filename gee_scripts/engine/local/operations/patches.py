@@ -27,6 +27,8 @@ from gee_scripts.engine.local.rasters.raster import Band
 # Defaults of the export options, see the address above.
 _DEFAULT_PATCH = 256
 _DEFAULT_FILE_BYTES = 2**30
+# A record is one message, of less than 2 GiB: https://protobuf.dev/programming-guides/proto-limits/
+_MOST_PIXELS = 2**29
 # Patches are computed together up to this many pixels: inputs are then opened once. 473 bands take 62 MB.
 _BLOCK_PIXELS = 32_768
 
@@ -58,18 +60,39 @@ class PatchOptions:
         """The options of a request's `tfRecordOptions`.
 
         Raises:
-            EngineError: it asks for what the local engine does not write.
+            EngineError: it asks for what the local engine does not write, or for patches that there are not.
         """
         for name in ("sequenceData", "collapseBands", "tensorDepths"):
             if options.get(name):
                 raise EngineError(f"The local engine does not write TFRecord images with {name}",
                                   mend="export bands of numbers, without it")
         size, margin = options.get("tileDimensions", {}), options.get("marginDimensions", {})
-        return cls(width=int(size.get("width", _DEFAULT_PATCH)), height=int(size.get("height", _DEFAULT_PATCH)),
-                   margin_width=int(margin.get("width", 0)), margin_height=int(margin.get("height", 0)),
-                   fill=float(options.get("defaultValue", 0)), compress=bool(options.get("compress")),
-                   most_masked=float(options.get("maxMaskedRatio", {}).get("value", 1)),
-                   file_bytes=int(options.get("maxSizeBytes", {}).get("value", _DEFAULT_FILE_BYTES)))
+        found = cls(width=int(size.get("width", _DEFAULT_PATCH)), height=int(size.get("height", _DEFAULT_PATCH)),
+                    margin_width=int(margin.get("width", 0)), margin_height=int(margin.get("height", 0)),
+                    fill=float(options.get("defaultValue", 0)), compress=bool(options.get("compress")),
+                    most_masked=float(options.get("maxMaskedRatio", {}).get("value", 1)),
+                    file_bytes=int(options.get("maxSizeBytes", {}).get("value", _DEFAULT_FILE_BYTES)))
+        high, wide = found.height + found.margin_height, found.width + found.margin_width
+        if min(found.width, found.height) < 1 or min(found.margin_width, found.margin_height) < 0:
+            raise EngineError(f"Invalid patch dimensions: {found.width}x{found.height} pixels, with a margin of "
+                              f"{found.margin_width}x{found.margin_height}", mend="give at least 1x1")
+        if high * wide >= _MOST_PIXELS:
+            raise EngineError(f"Invalid patch dimensions: {wide}x{high} pixels with the margin are more than a record "
+                              "holds", mend="give smaller patches")
+        return found
+
+    def names(self, prefix: str) -> list[str]:
+        """Of the first file of patches, and of the mixer."""
+        return [self.name(prefix, 0), mixer_name(prefix)]
+
+    def name(self, prefix: str, number: int) -> str:
+        """Of a file of patches."""
+        return f"{separated(prefix)}{number:05d}{'.tfrecord.gz' if self.compress else '.tfrecord'}"
+
+
+def mixer_name(prefix: str) -> str:
+    """Of the mixer of files with a prefix."""
+    return f"{separated(prefix)}mixer.json"
 
 
 Batch = dict[str, NDArray[np.float32]]
@@ -93,7 +116,7 @@ def write(bands: Sequence[Band], grid: Grid, options: PatchOptions, staging: Sta
     with ahead(_batches(bands, grid, options, rows, columns), progress.add) as batches:
         _write_files(_checked(batches, progress), options, staging, prefix)
     if options.most_masked >= 1:
-        mixer.write(staging.path(f"{separated(prefix)}mixer.json"),
+        mixer.write(staging.path(mixer_name(prefix)),
                     Mixer(crs=grid.crs, transform=grid.transform, patch_width=options.width,
                           patch_height=options.height, patches_per_row=columns, total_patches=rows * columns))
 
@@ -116,8 +139,7 @@ def _write_files(batches: Iterator[Batch], options: PatchOptions, staging: Stagi
                 yield held
                 held = next(batches, None)
 
-        suffix = ".tfrecord.gz" if options.compress else ".tfrecord"
-        example.write_batches(staging.path(f"{separated(prefix)}{number:05d}{suffix}"), part(), gzip=options.compress)
+        example.write_batches(staging.path(options.name(prefix, number)), part(), gzip=options.compress)
         number += 1
 
 

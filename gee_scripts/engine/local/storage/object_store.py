@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shutil
 import threading
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from agrispec.errors import DataError, StorageError
+from agrispec.formats.asset_names import is_object_part
 from agrispec.formats.asset_tree import AssetTree
 from agrispec.formats.atomic import take_name, temporary_name
 from gee_scripts.engine.local.refusals import Refusal
@@ -90,14 +90,14 @@ class ObjectStore:
         """Names of the objects that begin with `prefix`, in order; files of names that no object has are none."""
         root = self.bucket(bucket)
         above = prefix.rpartition("/")[0]
-        if above and not all(_plain(part) for part in above.split("/")):
+        if above and not all(is_object_part(part) for part in above.split("/")):
             return []
         found = []
         for folder, folders, files in os.walk(root / above):
-            folders[:] = [name for name in folders if _plain(name)]
+            folders[:] = [name for name in folders if is_object_part(name)]
             below = Path(folder).relative_to(root).as_posix()
             start = "" if below == "." else f"{below}/"
-            found += [name for file in files if _plain(file) and (name := start + file).startswith(prefix)]
+            found += [name for file in files if is_object_part(file) and (name := start + file).startswith(prefix)]
         return sorted(found, key=str.encode)
 
     def get(self, bucket: str, name: str, generation: int | None = None) -> Stored:
@@ -160,7 +160,7 @@ class ObjectStore:
             path = self._path(bucket, name)
             with _disk():
                 conditions.check(self.find(bucket, name))
-                self._checksums.compare(part, properties)
+                sums = self._checksums.compare(part, properties)
                 with self._lock:
                     self.bucket(bucket)
                     present = self.find(bucket, name)
@@ -168,7 +168,9 @@ class ObjectStore:
                     before = max(self._newest, present.generation if present else 0)
                     self._newest = max(time.time_ns() // 1000, before + 1)
                     os.utime(part, ns=(self._newest * 1000,) * 2)
-                    stored = self._stored(bucket, name, path, part.stat())
+                    state = part.stat()
+                    self._checksums.keep(state, sums)
+                    stored = self._stored(bucket, name, path, state)
                     stored = replace(stored, properties=properties, components=components,
                                      updated=stored.generation)
                     self._descriptions.write(stored, present)
@@ -248,9 +250,6 @@ class ObjectStore:
             path = self._tree.object_path(f"gs://{bucket}/{name}")
         except DataError as error:
             raise Refusal(400, f"Invalid object name: '{name}'") from error
-        # https://cloud.google.com/storage/docs/objects#naming
-        if not all(map(_plain, name.split("/"))) or len(name.encode()) > 1024:
-            raise Refusal(400, f"Invalid object name: '{name}'")
         if not path.resolve().is_relative_to(self._tree.buckets.resolve()):
             raise Refusal(400, f"Invalid object name: '{name}'")
         return path
@@ -260,12 +259,6 @@ class ObjectStore:
         bare = Stored(bucket=bucket, name=name, path=path, size=state.st_size, generation=generation,
                       updated=generation)
         return self._descriptions.read(bare)
-
-
-def _plain(part: str) -> bool:
-    """Whether a part of a name may stand in a bucket: what begins with a dot is unfinished, and names are Unicode,
-    which the names of files need not be."""
-    return bool(part) and part[0] != "." and not re.search("[\x00-\x1f\x7f\ud800-\udfff]", part)
 
 
 def _remove_empty(folder: Path) -> None:

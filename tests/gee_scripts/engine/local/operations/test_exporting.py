@@ -115,12 +115,82 @@ def test_destinations_and_formats_that_are_not_there_are_refused_at_once(running
         ee.batch.Export.image.toDrive(image=image, description="d", region=image.geometry()).start()
     with pytest.raises(ee.EEException, match="not KML"):
         ee.batch.Export.table.toCloudStorage(points(), bucket="bucket", fileNamePrefix="x", fileFormat="KML").start()
-    with pytest.raises(ee.EEException, match="'gs://Bucket/../x' is not the address of an object"):
+    with pytest.raises(ee.EEException, match="'gs://Bucket/../x.csv' is not the address of an object"):
         ee.batch.Export.table.toCloudStorage(points(), bucket="Bucket", fileNamePrefix="../x").start()
     with pytest.raises(ee.EEException, match="Parent asset"):
         ee.batch.Export.table.toAsset(points(), assetId=f"{running.home}/no/folder").start()
     with pytest.raises(ee.EEException, match="sequenceData"):
         to_bucket(image, "x", running.grid, fileFormat="TFRecord", formatOptions={"sequenceData": True}).start()
+
+
+KINDS = {"CSV": "{}.csv", "GeoJSON": "{}.geojson", "TFRecord": "{}.tfrecord.gz", "GeoTIFF": "{}.tif",
+         "GeoTIFFs": "{}-0000000000-0000000000.tif", "patches": "{}-00000.tfrecord"}
+
+
+@pytest.fixture(scope="module")
+def begin(running, image, points, to_bucket):
+    """(kind, prefix, side) -> an export of it, in files or patches of that side."""
+    def start(kind, prefix, side=32):
+        if kind in ("CSV", "GeoJSON", "TFRecord"):
+            task = ee.batch.Export.table.toCloudStorage(points(), "d", "bucket", prefix, kind)
+        else:
+            options = {"GeoTIFF": {}, "GeoTIFFs": {"fileDimensions": side, "shardSize": 1},
+                       "patches": {"fileFormat": "TFRecord", "formatOptions": {"patchDimensions": side}}}
+            task = to_bucket(image.select("crop"), prefix, running.grid, **options[kind])
+        return running.exported(task)
+
+    return start
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("prefix", [".h/t", "h/.t", "..", "a//b", "/a", "x" * 197, "a/" * 511 + "b"])
+def test_prefixes_of_names_that_no_object_has_are_refused_at_once(begin, kind, prefix):
+    with pytest.raises(ee.EEException, match="is not the address of an object"):
+        begin(kind, prefix)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_longest_names_are_written(running, begin, kind):
+    prefix = "x" * (200 - len(KINDS[kind].format("")))
+    assert begin(kind, f"longest/{prefix}")["metadata"]["state"] == "SUCCEEDED"
+    assert running.object(f"longest/{KINDS[kind].format(prefix)}").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_above_or_below_others_are_refused_at_once(running, begin, kind):
+    running.object(f"taken/{KINDS[kind].format('t')}/x").mkdir(parents=True)
+    running.object("taken/file").touch()
+    for prefix in ("taken/t", "taken/file/t", "taken/file/a/t"):
+        with pytest.raises(ee.EEException, match="keeps objects as files"):
+            begin(kind, prefix)
+
+
+def test_a_folder_may_be_the_prefix_of_patches(running, begin):
+    assert begin("patches", "whole/folder/")["metadata"]["state"] == "SUCCEEDED"
+    folder = running.object("whole/folder/x").parent
+    assert sorted(path.name for path in folder.iterdir()) == ["00000.tfrecord", "mixer.json"]
+
+
+@pytest.mark.parametrize("kind", ["GeoTIFFs", "patches"])
+@pytest.mark.parametrize("side", [(0, 5), (5, 0), (0, 0), (-1, 5)])
+def test_files_and_patches_without_pixels_are_refused_at_once(begin, kind, side):
+    # Numbers below 0 are refused for what they are.
+    words = "is not an integer of 0 or more" if min(side) < 0 else "dimensions: .* Give at least 1x1"
+    with pytest.raises(ee.EEException, match=f"Invalid .*{words}"):
+        begin(kind, "none", side)
+
+
+def test_patches_larger_than_a_record_are_refused_at_once(running, image, to_bucket):
+    for options in ({"patchDimensions": (2**15, 2**14)}, {"patchDimensions": (10**40, 1)},
+                    {"patchDimensions": (8, 8), "kernelSize": (10**30, 1)}):
+        with pytest.raises(ee.EEException, match="Invalid patch dimensions: .* more than a record holds"):
+            to_bucket(image, "large", running.grid, fileFormat="TFRecord", formatOptions=options).start()
+
+
+def test_a_file_larger_than_the_image_holds_all_of_it(running, begin, classes):
+    assert begin("GeoTIFFs", "tif/large", 10**30)["metadata"]["state"] == "SUCCEEDED"
+    with rasterio.open(running.object("tif/large.tif")) as source:
+        np.testing.assert_array_equal(source.read(1), classes)
 
 
 def test_a_faulty_graph_fails_the_task_with_the_reason(running):

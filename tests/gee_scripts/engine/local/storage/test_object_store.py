@@ -1,6 +1,8 @@
 """Objects are files under their names, in versions that nobody mixes; none leaves its bucket."""
 
+import base64
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -152,6 +154,18 @@ def test_files_without_an_objects_name_are_not_listed(bucket, server, raw):
                                 json.dumps({"name": name}))
         assert status == 400
         assert "Invalid object name" in json.loads(answer)["error"]["message"]
+
+
+def test_the_checksums_of_an_upload_are_computed_once(tmp_path):
+    store = ObjectStore(AssetTree(tmp_path))
+    store.create_bucket("mine")
+    part = store.part()
+    part.write_bytes(b"uploaded")
+    stored = store.put("mine", "a", part, {}, Preconditions())
+    # Nothing else writes into objects: what was summed when it arrived is not read again.
+    stored.path.write_bytes(b"changed!")
+    os.utime(stored.path, ns=(stored.generation * 1000,) * 2)
+    assert store.sums(stored).md5 == base64.b64encode(hashlib.md5(b"uploaded").digest()).decode()
 
 
 def test_of_an_object_that_found_no_place_nothing_is_said(tmp_path):
