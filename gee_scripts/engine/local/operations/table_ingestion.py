@@ -20,7 +20,7 @@ import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from agrispec.errors import DataError, StorageError
+from agrispec.errors import DataError, SchemaMismatch, StorageError
 from agrispec.formats import example
 from agrispec.formats.asset_tree import AssetTree
 from gee_scripts.engine.local.assets.tree import Assets, milliseconds
@@ -108,15 +108,27 @@ def _csv(uri: str, source: Mapping[str, Any], kinds: Mapping[str, str], tree: As
 
 def _tfrecord(uri: str, source: Mapping[str, Any], kinds: Mapping[str, str], tree: AssetTree,
               progress: Progress) -> Rows:
-    found = example.read(tree.existing_object(uri))
+    path = tree.existing_object(uri)
+    described = example.describe(path)
+    for name, each in described.features.items():
+        if len(each.kinds) > 1 or len(each.lengths) > 1:
+            raise SchemaMismatch(f"{uri} holds {name!r} as {' and '.join(each.kinds)}, of {each.lengths[0]} to "
+                                 f"{each.lengths[-1]} values a record", mend="write one kind and number of values")
+    # Records need not have all properties.
+    found = example.read(path, {name: example.Feature(kind=each.kinds[0], length=each.lengths[0], required=False)
+                                for name, each in described.features.items()})
     columns: dict[str, list[Any]] = {}
     charset = source.get("charset", "utf-8")
     for name, values in found.items():
         plain = values.tolist() if values.dtype != object else [
             [item.decode(charset, errors="replace") for item in row] for row in values]
-        columns[name] = [row[0] if len(row) == 1 else row or None for row in plain]
-    length = len(next(iter(found.values()))) if found else 0
-    return _placed(uri, columns, length, source, kinds, progress, first=1)
+        columns[name] = [None if all(map(_absent, row)) else row[0] if len(row) == 1 else row for row in plain]
+    return _placed(uri, columns, described.records, source, kinds, progress, first=1)
+
+
+def _absent(value: Any) -> bool:
+    """Whether a value is what `example.read` gives where there is none."""
+    return value != value or value in ("", np.iinfo(np.int64).min)
 
 
 def _placed(uri: str, columns: Mapping[str, list[Any]], length: int, source: Mapping[str, Any],

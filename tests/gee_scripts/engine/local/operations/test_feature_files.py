@@ -5,7 +5,9 @@ import json
 
 import ee
 import numpy as np
+import pytest
 import shapely
+from tfrecord import example_pb2, reader
 
 from agrispec.formats import example
 
@@ -27,6 +29,17 @@ def test_a_tfrecord_table_is_one_gzip_file_of_floats_and_bytes_in_order(running,
     np.testing.assert_array_equal(found["row"][:, 0], np.arange(5))
     np.testing.assert_array_equal(found["odd"][:, 0], [np.nan, 1.5, np.nan, 1.5, np.nan])
     assert [name for name, in found["name"]] == [f"p{i}".encode() for i in range(5)]
+
+
+@pytest.mark.parametrize("properties", [[{}, {}, {}], [{}, {"a": 1}, {}, {}, {"a": 2, "b": "x"}, {}], [{"a": 1}, {}]])
+def test_a_feature_without_properties_is_an_empty_record(running, properties):
+    table = ee.FeatureCollection([ee.Feature(ee.Geometry.Point([4, 48]), each) for each in properties])
+    done = running.exported(ee.batch.Export.table.toCloudStorage(
+        collection=table, description="t", bucket="bucket", fileNamePrefix="tables/empty", fileFormat="TFRecord"))
+    assert done["metadata"]["state"] == "SUCCEEDED", done
+    found = [example_pb2.Example.FromString(bytes(record)) for record in
+             reader.tfrecord_iterator(str(running.object("tables/empty.tfrecord.gz")), compression_type="gzip")]
+    assert [set(record.features.feature) for record in found] == [set(each) for each in properties]
 
 
 def test_array_properties_are_flattened_row_by_row(running, image, classes, share):

@@ -42,6 +42,26 @@ def test_ids_and_long_integers_arrive_as_they_are_written(running):
         ("2023_1", 9007199254740993, "9223372036854775808"), ("2023_2", 2, "3")]
 
 
+@pytest.mark.parametrize(("name", "properties"), [
+    ("none", [{}, {}]), ("first", [{}, {"a": 1.5, "b": "x"}, {"c": [1.0, 2.0]}, {}]), ("last", [{"a": 1.5}, {}])])
+def test_records_of_a_tfrecord_need_not_have_all_properties(running, name, properties):
+    table = ee.FeatureCollection([ee.Feature(None, each) for each in properties])
+    task = ee.batch.Export.table.toCloudStorage(table, "t", "bucket", f"tables/sparse-{name}", "TFRecord")
+    assert running.exported(task)["metadata"]["state"] == "SUCCEEDED"
+    done = start(running, f"sparse-{name}", f"gs://bucket/tables/sparse-{name}.tfrecord.gz")
+    assert done["metadata"]["state"] == "SUCCEEDED", done
+    found = ee.FeatureCollection(f"{running.home}/sparse-{name}").getInfo()["features"]
+    assert [each["properties"] for each in found] == properties
+
+
+def test_a_property_of_a_tfrecord_that_changes_its_length_is_named(running):
+    table = ee.FeatureCollection([ee.Feature(None, {"a": [1, 2]}), ee.Feature(None, {"a": [1, 2, 3]})])
+    task = ee.batch.Export.table.toCloudStorage(table, "t", "bucket", "tables/uneven", "TFRecord")
+    assert running.exported(task)["metadata"]["state"] == "SUCCEEDED"
+    done = start(running, "uneven", "gs://bucket/tables/uneven.tfrecord.gz")
+    assert "holds 'a' as float, of 2 to 3 values a record" in done["error"]["message"]
+
+
 def test_text_of_a_tfrecord_stays_text(running):
     table = ee.FeatureCollection([ee.Feature(None, {"code": "7", "v": 1.5})])
     task = ee.batch.Export.table.toCloudStorage(table, "t", "bucket", "tables/text", "TFRecord")
