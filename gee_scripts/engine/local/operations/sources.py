@@ -87,6 +87,20 @@ class OpenFiles:
         return self._files[path][0]
 
 
+def is_extreme(nodata: float, dtype: np.dtype[Any]) -> bool:
+    """Whether a no-data value of a file may stand for others, see `means_nothing`."""
+    return dtype == np.float32 and 1e38 < abs(nodata) < math.inf
+
+
+def means_nothing(pixels: NDArray[np.float32], nodata: float) -> NDArray[np.bool_]:
+    """Which pixels mean nothing where an extreme value of float32 does: files write "-3.402823e+38" for the lowest one.
+
+    As GDAL compares: https://github.com/OSGeo/gdal/blob/master/gcore/gdal_priv_templates.hpp (ARE_REAL_EQUAL).
+    """
+    with np.errstate(over="ignore"):
+        return np.asarray(np.isfinite(pixels) & np.isinf(pixels + np.float32(nodata)))
+
+
 def geotiff_source(path: Path, uri: str, crs: str | None, files: OpenFiles) -> Source:
     """The pixels of a GeoTIFF.
 
@@ -109,11 +123,8 @@ def geotiff_source(path: Path, uri: str, crs: str | None, files: OpenFiles) -> S
     def read(part: Part, bands: Sequence[int]) -> tuple[list[NDArray[Any]], NDArray[np.bool_] | None]:
         windows = files.get(path)
         pixels = windows.pixels(part, bands)
-        if pixels.dtype == np.float32 and nodata is not None and 1e38 < abs(nodata) < math.inf:
-            # The lowest float32, rounded: "-3.402823e+38" means it, too, as GDAL's own comparison has it.
-            # https://github.com/OSGeo/gdal/blob/master/gcore/gdal_priv_templates.hpp (ARE_REAL_EQUAL)
-            with np.errstate(over="ignore"):
-                pixels[np.isfinite(pixels) & np.isinf(pixels + np.float32(nodata))] = nodata
+        if nodata is not None and is_extreme(nodata, pixels.dtype):
+            pixels[means_nothing(pixels, nodata)] = nodata
         return list(pixels), windows.mask(part) if layout.masked else None
 
     dtypes = tuple(np.dtype(dtype) for dtype in layout.dtypes)

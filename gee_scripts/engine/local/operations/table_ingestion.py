@@ -26,7 +26,7 @@ from agrispec.formats.asset_tree import AssetTree
 from gee_scripts.engine.local.assets.tree import Assets, milliseconds
 from gee_scripts.engine.local.operations import shapefile
 from gee_scripts.engine.local.operations.columns import number, typed
-from gee_scripts.engine.local.operations.ingestion import moment
+from gee_scripts.engine.local.operations.manifests import moment
 from gee_scripts.engine.local.operations.tasks import Progress, Work
 from gee_scripts.engine.local.rasters.domains import transformer
 from gee_scripts.engine.local.refusals import Refusal

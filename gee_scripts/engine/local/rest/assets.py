@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agrispec.formats.asset_tree import AssetTree
 from gee_scripts.engine.local.assets.tree import Assets
-from gee_scripts.engine.local.operations import ingestion
+from gee_scripts.engine.local.operations import external
 from gee_scripts.engine.local.rest.calls import Answer, Answers, Call
 
 
@@ -40,4 +40,4 @@ class AssetRoutes:
 
     def _import_external(self, call: Call) -> Answer:
         """An image asset of GeoTIFFs that stay in their bucket, at once."""
-        return self._assets.get(ingestion.import_external(call.body, self._tree, self._assets))
+        return self._assets.get(external.import_external(call.body, self._tree, self._assets))

@@ -19,6 +19,7 @@ from rasterio.enums import Resampling
 RNG = np.random.default_rng(5)
 VALUES = RNG.integers(1, 200, (2, 1100, 1300)).astype(np.uint8)
 NUMBERS = itertools.count()
+LOWEST, ROUNDED = np.finfo(np.float32).min, np.float32(-3.402823e38)
 
 
 def cog(running: Any, values: np.ndarray = VALUES, overviews: Any = (2, 4), mask: Any = None,
@@ -103,6 +104,41 @@ def test_no_data_of_the_file_is_masked(running):
         "crsCode": running.grid.crs, "dimensions": {"width": 120, "height": 100},
         "affineTransform": {"scaleX": a, "scaleY": e, "translateX": c, "translateY": f}}})
     np.testing.assert_array_equal(found["b1"] != 0, VALUES[0, :100, :120] != 7)
+
+
+def holed(*values: float) -> np.ndarray:
+    """Pixels with a block and a row of holes of each value."""
+    found = RNG.random((1, 1100, 1300), np.float32)
+    for place, value in enumerate(values):
+        found[:, 8 + 50 * place:40 + 50 * place, 16:80] = value
+        found[:, 45 + 50 * place, ::3] = value
+    return found
+
+
+def test_no_data_that_the_file_says_rounded_is_masked_at_every_scale(running):
+    values = holed(LOWEST)
+    name = register(running, cog(running, values, nodata=-3.402823e38))
+    shown = np.where(values[0, :120, :120] == LOWEST, np.nan, values[0, :120, :120])
+    for side in (1, 2, 4, 8):
+        blocks = shown.reshape(120 // side, side, 120 // side, side)
+        there = (~np.isnan(blocks)).sum(axis=(1, 3))
+        # What is masked arrives as 0. The file's own overviews hold its rounded value: none of them is used.
+        np.testing.assert_allclose(pixels(name, running, side, 120 // side, 120 // side)["b1"],
+                                   np.nansum(blocks, axis=(1, 3)) / np.maximum(there, 1), rtol=1e-6)
+
+
+def test_of_pixels_of_the_rounded_value_itself_the_files_overviews_are_used(running):
+    uri = cog(running, holed(ROUNDED), nodata=-3.40282306074e38)
+    name = register(running, uri)
+    for level, side in enumerate((2, 4)):
+        with rasterio.open(running.tree.object_path(uri), overview_level=level) as source:
+            expected = source.read(1, masked=True).filled(0)
+        np.testing.assert_array_equal(pixels(name, running, side)["b1"], expected[:100, :120])
+
+
+def test_pixels_of_several_values_near_a_rounded_one_are_told(running):
+    with pytest.raises(ee.EEException, match=r"has the no-data value -3.402823\d*e\+38, and pixels of -3.40282346"):
+        register(running, cog(running, holed(LOWEST, ROUNDED), nodata=-3.402823e38))
 
 
 @pytest.mark.parametrize("fate", ["gone", "changed", "touched"])
