@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from gee_scripts.engine.local.algorithms.regions import gathered
 from gee_scripts.engine.local.geometry import Geometry
-from gee_scripts.engine.local.images.frame import bounding_grid, lon_lat, region_pixels
+from gee_scripts.engine.local.images.frame import bounding_grid, in_one, lon_lat, region_pixels
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Points, Projection, centres
 from gee_scripts.engine.local.rasters.raster import read
@@ -34,14 +35,15 @@ def get_region(collection: Collection, geometry: Geometry, scale: float | None, 
     elif scale is not None:
         projection = crs.at_scale(scale)
     names = collection.items[0].names if collection.items else []
+    a, b, _, d, e, _ = projection.transform
+    area = in_one(geometry, projection.crs).area
+    if math.isfinite(area) and a * e != b * d:
+        # Before they are counted one by one: about as many as go into the area.
+        _check_values(round(area / abs(a * e - b * d) / 2), collection, names)
     found = region_pixels(geometry, projection)
     inside = found.central if found.central.any() else found.weights > 0
     columns, rows = found.columns[inside], found.rows[inside]
-    number = len(columns) * len(collection.items) * max(len(names), 1)
-    if number > MOST_VALUES:
-        raise AlgorithmError(f"Too many values: {len(columns)} points x {len(names)} bands x "
-                             f"{len(collection.items)} images > {MOST_VALUES}.",
-                             mend="use a larger scale, a smaller region, or fewer images")
+    _check_values(len(columns), collection, names)
     points = Points(projection, columns, rows)
     places = lon_lat(points) if len(columns) else np.empty((0, 2))
     x, y = centres(points)
@@ -64,6 +66,13 @@ def get_region(collection: Collection, geometry: Geometry, scale: float | None, 
     listed = sorted(((int(place), image, row) for image, (here, own) in enumerate(table)
                      for place, row in zip(here, own, strict=True)), key=lambda item: item[:2])
     return [["id", "longitude", "latitude", "time", *names], *(row for _, _, row in listed)]
+
+
+def _check_values(points: int, collection: Collection, names: list[str]) -> None:
+    if points * len(collection.items) * max(len(names), 1) > MOST_VALUES:
+        raise AlgorithmError(f"Too many values: {points} points x {len(names)} bands x "
+                             f"{len(collection.items)} images > {MOST_VALUES}.",
+                             mend="use a larger scale, a smaller region, or fewer images")
 
 
 @algorithm("Image.sampleRectangle", source="https://developers.google.com/earth-engine/apidocs/ee-image-samplerectangle")

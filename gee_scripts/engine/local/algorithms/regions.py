@@ -100,7 +100,7 @@ def reduce_region(image: Image, reducer: Reducer, geometry: Geometry | None, sca
         raise AlgorithmError("The image has no limits", mend="give a geometry")
     projection = projection_for(image, scale, crs, transform)
     if best_effort and not shape.shape.is_empty:
-        while math.prod(bounding_grid(shape, projection).shape) > most:
+        while math.prod(bounding_grid(shape, projection).shape) > max(most, 1):
             projection = projection.at_scale(projection.nominal_scale * 2)
     found, = _statistics(image, [region_pixels(shape, projection, most)], projection, reducer)
     return {titled(name, output, reducer, False): value for (name, output), value in found.items()}

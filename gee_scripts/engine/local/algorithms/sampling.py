@@ -15,7 +15,7 @@ from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.images.frame import bounding_grid, in_one, lon_lat, projection_for, region_pixels
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Points, Projection, centres
-from gee_scripts.engine.local.rasters.raster import read, read_masks
+from gee_scripts.engine.local.rasters.raster import GO_ON, read, read_masks
 from gee_scripts.engine.local.values import SYSTEM_INDEX, Collection, Feature, Image, geometry_of, get
 
 Array = NDArray[Any]
@@ -145,8 +145,9 @@ def _candidates(image: Image, class_band: str | None, region: Geometry,
     shape = in_one(region, projection.crs)
     shapely.prepare(shape)
     found: list[tuple[Array, Array, Array]] = []
-    number = 0
+    number, go_on = 0, GO_ON.get()
     for row, column, tile in grid.tiles(TILE):
+        go_on()
         frame = shapely.box(*tile.bounds)
         if not shape.intersects(frame):
             continue

@@ -15,6 +15,7 @@ from agrispec.grid import Grid
 from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.rasters.domains import WGS84, Points, Projection, coordinates, is_geographic
 from gee_scripts.engine.local.rasters.globe import continued, halves
+from gee_scripts.engine.local.rasters.raster import GO_ON
 from gee_scripts.engine.local.values import Image, geometry_of
 
 
@@ -93,9 +94,7 @@ def region_pixels(geometry: Geometry, projection: Projection, most: float | None
         return RegionPixels(columns=np.floor([(e * x - b * y) / size + 1e-6]).astype(np.int64),
                             rows=np.floor([(a * y - d * x) / size + 1e-6]).astype(np.int64),
                             weights=np.ones(1, np.float32), central=np.ones(1, np.bool_))
-    if not np.isfinite(shapely.get_coordinates(shape)).all():
-        raise EngineError(f"The geometry reaches beyond what the projection {projection.crs} can hold",
-                          mend="give a smaller geometry, or a projection made for all of it")
+    _check_finite(shape, projection)
     # In pixels from here on: a pixel is a unit square.
     unit = shapely.transform(shape, lambda xy: np.column_stack(
         [(e * (xy[:, 0] - c) - b * (xy[:, 1] - f)) / size, (a * (xy[:, 1] - f) - d * (xy[:, 0] - c)) / size]))
@@ -114,28 +113,71 @@ def region_pixels(geometry: Geometry, projection: Projection, most: float | None
     if most is not None and width * height > most:
         raise EngineError(f"Too many pixels in the region. Found {width * height}, but maxPixels allows only {most:g}",
                           mend="use a larger scale, a smaller region, or a higher maxPixels")
-    across, down = np.meshgrid(np.arange(left, left + width), np.arange(top, top + height))
-    columns, rows = across.ravel().astype(np.int64), down.ravel().astype(np.int64)
+    areal, far = unit.geom_type in ("Polygon", "MultiPolygon", "GeometryCollection"), max(width, height) > _PART
+    if areal and not unit.is_valid:
+        unit = shapely.make_valid(unit)
     shapely.prepare(unit)
-    central = shapely.contains_xy(unit, columns + 0.5, rows + 0.5)
-    weights = central.astype(np.float64)
-    if unit.geom_type in ("Polygon", "MultiPolygon", "GeometryCollection"):
-        edge = unit.boundary if unit.geom_type != "GeometryCollection" else shapely.union_all(
-            [part.boundary for part in shapely.get_parts(unit)])
-        shapely.prepare(edge)
-        near = shapely.distance(edge, shapely.points(columns + 0.5, rows + 0.5)) <= 0.7072
-        squares = shapely.box(columns[near], rows[near], columns[near] + 1, rows[near] + 1)
-        weights[near] = shapely.area(shapely.intersection(unit, squares))
-        # https://developers.google.com/earth-engine/guides/reducers_reduce_region: weights have 8 bits.
-        weights = np.floor(weights * 256 + 1e-6) / 256
-    else:
-        squares = shapely.box(columns, rows, columns + 1, rows + 1)
-        weights = shapely.intersects(unit, squares).astype(np.float64)
-        central = weights > 0
-    kept = (weights > 0) | central
-    return RegionPixels(columns=columns[kept], rows=rows[kept],
-                        weights=np.where(weights > 0, weights, 1 / 256)[kept].astype(np.float32),
-                        central=central[kept])
+    # Part by part: a thin region across wide bounds is looked at where it lies, and a request that ends, ends here.
+    go_on, found = GO_ON.get(), []
+    for first in range(0, height, _PART):
+        weights = np.zeros((min(_PART, height - first), width), np.float32)
+        central = np.zeros(weights.shape, np.bool_)
+        for start in range(0, width, _PART):
+            go_on()
+            part = slice(start, start + _PART)
+            _fill(weights[:, part], central[:, part], unit, left + start, top + first, areal=areal, far=far)
+        kept = central | (weights > 0)
+        rows, columns = np.nonzero(kept)
+        found.append((columns + left, rows + (top + first), weights[kept], central[kept]))
+    columns, rows, weights, central = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return RegionPixels(columns=columns, rows=rows, central=central,
+                        weights=np.where(weights > 0, weights, np.float32(1 / 256)))
+
+
+def _check_finite(shape: shapely.Geometry, projection: Projection) -> None:
+    if not np.isfinite(shapely.get_coordinates(shape)).all():
+        raise EngineError(f"The geometry reaches beyond what the projection {projection.crs} can hold",
+                          mend="give a smaller geometry, or a projection made for all of it")
+
+
+# Side of the parts of a region whose pixels are looked at together.
+_PART = 64
+
+
+def _fill(weights: NDArray[np.float32], central: NDArray[np.bool_], unit: shapely.Geometry, left: int, top: int, *,
+          areal: bool, far: bool) -> None:
+    """Writes weights and whether centres are inside of the unit squares of one part of a prepared shape.
+
+    Args:
+        weights, central: (row, column) of the part, zeros; its first square begins at `left` and `top`.
+        unit: the shape.
+        areal: it has areas.
+        far: it may reach far out of the part.
+    """
+    height, width = weights.shape
+    if far:
+        if not unit.intersects(shapely.box(left - 1, top - 1, left + width + 1, top + height + 1)):
+            return
+        if unit.contains_properly(shapely.box(left - 1, top - 1, left + width + 1, top + height + 1)):
+            weights[...], central[...] = 1, True
+            return
+        # What is far off takes long, and says nothing of these pixels.
+        unit = shapely.intersection(unit, shapely.box(left - 2, top - 2, left + width + 2, top + height + 2))
+        shapely.prepare(unit)
+    columns, rows = np.meshgrid(np.arange(left, left + width), np.arange(top, top + height))
+    if not areal:
+        weights[...] = central[...] = shapely.intersects(unit, shapely.box(columns, rows, columns + 1, rows + 1))
+        return
+    central[...] = shapely.contains_xy(unit, columns + 0.5, rows + 0.5)
+    edge = unit.boundary if unit.geom_type != "GeometryCollection" else shapely.union_all(
+        [part.boundary for part in shapely.get_parts(unit)])
+    shapely.prepare(edge)
+    near = shapely.dwithin(edge, shapely.points(columns + 0.5, rows + 0.5), 0.7072)
+    shares = central.astype(np.float64)
+    squares = shapely.box(columns[near], rows[near], columns[near] + 1, rows[near] + 1)
+    shares[near] = shapely.area(shapely.intersection(unit, squares))
+    # https://developers.google.com/earth-engine/guides/reducers_reduce_region: weights have 8 bits.
+    weights[...] = np.floor(shares * 256 + 1e-6) / 256
 
 
 BLOCK = 1024
@@ -159,11 +201,12 @@ def bounding_grid(geometry: Geometry, projection: Projection) -> Grid:
     the antimeridian goes on beyond 180.
 
     Raises:
-        EngineError: the geometry is empty.
+        EngineError: the geometry is empty, or has no place in the projection.
     """
     shape = in_one(geometry, projection.crs)
     if shape.is_empty:
         raise EngineError("The geometry is empty: it covers no pixels", mend="give a region of some area")
+    _check_finite(shape, projection)
     a, b, c, d, e, f = projection.transform
     west, south, east, north = shape.bounds
     size = a * e - b * d

@@ -121,6 +121,12 @@ REQUESTS = {
         ee.FeatureCollection(point().buffer(20_000)), scale=10).size(),
     "stratifiedSample": lambda: ee.Image(1).stratifiedSample(10**12, region=point().buffer(1e5), scale=1e-3).size(),
     "Classifier": lambda: ee.Image(1).classify(ee.Classifier.decisionTreeEnsemble(ee.List.repeat("x", 10**6))),
+    "getRegion far across its projection": lambda: ee.ImageCollection([ee.Image(1)]).getRegion(
+        ee.Geometry.Rectangle([-85, 45, 85, 46], "EPSG:4326", False), 1000, "EPSG:2154"),
+    "a rectangle beyond its projection": lambda: ee.Image(1).reproject("EPSG:3031", None, 1000).sampleRectangle(
+        ee.Geometry.LineString([[-170, -80], [-170, 90]])),
+    "bestEffort without a pixel": lambda: ee.Image(1).reduceRegion(
+        ee.Reducer.mean(), point().buffer(1000), 10, bestEffort=True, maxPixels=0),
     "Date.advance": lambda: ee.Date("2020-01-01").advance(1e6, "year"),
 }
 
