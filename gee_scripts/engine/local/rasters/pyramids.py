@@ -46,11 +46,14 @@ def last_level(grid: Grid) -> int:
 
 def level_of(grid: Grid, domain: Domain) -> int:
     """The level of an asset on `grid` that is read for a domain; 0 is the finest."""
+    return min(halvings(Projection(grid.crs, grid.transform), domain), last_level(grid))
+
+
+def halvings(finest: Projection, domain: Domain) -> int:
+    """How often the pixels of a projection can double their side without being coarser than a domain's."""
     asked = domain.projection if isinstance(domain, Points) else Projection(domain.crs, domain.transform)
-    ratio = asked.nominal_scale / Projection(grid.crs, grid.transform).nominal_scale
-    if ratio < 2 * (1 - 1e-6):
-        return 0
-    return min(math.floor(math.log2(ratio * (1 + 1e-6))), last_level(grid))
+    ratio = asked.nominal_scale / finest.nominal_scale
+    return 0 if ratio < 2 * (1 - 1e-6) else math.floor(math.log2(ratio * (1 + 1e-6)))
 
 
 def at_level(grid: Grid, level: int) -> Grid:
