@@ -125,7 +125,7 @@ class TaskQueue:
             if waiting >= self._limits.queued_tasks:
                 # 400, as all that waiting for seconds does not mend: the client repeats 429 at once.
                 raise EngineError(f"Too many tasks already in the queue ({waiting}). Please wait for some of them to "
-                                  "complete.", mend="wait")
+                                  "complete.", mend="ask again later, or cancel some of them")
             name = "".join(secrets.choice(_ID_LETTERS) for _ in range(24))
             task = Task(name=f"projects/{self._project}/operations/{name}", kind=kind, description=description,
                         priority=priority, work=work, request_id=request_id)
