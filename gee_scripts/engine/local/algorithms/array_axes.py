@@ -15,6 +15,10 @@ from gee_scripts.engine.local.values import Reducer
 Array = NDArray[Any]
 
 
+# Of a NumPy array of any version.
+_MOST_AXES = 32
+
+
 def checked_axis(axis: int, rank: int, appended: int = 0) -> int:
     """An axis that arrays of `rank` axes have; `appended` of 1 also allows the next one.
 
@@ -84,6 +88,8 @@ def cat(arrays: list[Array], axis: int) -> Array:
 
 def stacked(values: list[Any], axis: int) -> Array:
     """Numbers as a vector along an axis, or arrays one after the other along it."""
+    if axis >= _MOST_AXES:
+        raise AlgorithmError(f"Axis must be less than {_MOST_AXES}. Got {axis}", mend="arrays have fewer dimensions")
     arrays = [array_of(value) for value in values]
     return cat([array.reshape(array.shape + (1,) * (axis - array.ndim)) for array in arrays], axis)
 
@@ -125,8 +131,6 @@ def slice_(values: Array, axis: int, start: int, end: int | None, step: int) -> 
 @algorithm("Array.reshape")
 def reshape(values: Array, shape: Array) -> Array:
     """The elements in another shape; one length may be -1 and takes what is left."""
-    if not np.isfinite(shape).all():
-        raise AlgorithmError("The shape holds numbers that are not finite", mend="give lengths")
     return array_functions.reshaped(values, values.ndim, np.ravel(shape).tolist())
 
 

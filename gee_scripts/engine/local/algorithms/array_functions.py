@@ -87,6 +87,8 @@ def repeated(values: Array, rank: int, axis: int, copies: int) -> Array:
 
 def reshaped(values: Array, rank: int, lengths: Sequence[int]) -> Array:
     """The elements in another shape; one length may be -1 and takes what is left."""
+    if not np.isfinite(lengths).all():
+        raise AlgorithmError("The shape holds numbers that are not finite", mend="give lengths")
     wanted = [int(length) for length in lengths]
     size = math.prod(own(values, rank))
     fixed = math.prod(length for length in wanted if length != -1)

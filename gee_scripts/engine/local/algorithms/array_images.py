@@ -187,6 +187,8 @@ def repeat(image: Image, axis: int, copies: Image) -> Image:
 
 
 def _repeat(rank: int, axis: int, values: Array, copies: Array) -> Array:
+    if not np.isfinite(copies):
+        raise AlgorithmError(f"The number of copies must be finite. Got {copies}", mend="give 0 or more")
     return array_functions.repeated(values, rank, axis, int(copies))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,7 +11,7 @@ import numpy as np
 import shapely
 
 from agrispec.grid import Affine
-from gee_scripts.engine.local.algorithms.reprojection import pixels_below
+from gee_scripts.engine.local.algorithms.reprojection import over_domain, pixels_below
 from gee_scripts.engine.local.geometry import Geometry
 from gee_scripts.engine.local.language.registry import AlgorithmError, algorithm
 from gee_scripts.engine.local.rasters.domains import Domain, Points, Projection
@@ -22,11 +21,16 @@ from gee_scripts.engine.local.values import Image
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Moved(Node):
-    """A node whose pixels in one projection are shown at the same pixels of another."""
+    """A node whose pixels in one projection are shown at the same pixels of another.
+
+    Attributes:
+        rank: number of a pixel's axes.
+    """
 
     node: Node
     source: Projection
     target: Projection
+    rank: int = 0
 
     def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
         """The node where the domain's pixels come from."""
@@ -36,11 +40,7 @@ class Moved(Node):
 
     def compute(self, domain: Domain, arrays: Sequence[Any]) -> Any:
         """The node's array in the shape of the domain."""
-        array = arrays[0]
-        if array is None or np.ndim(array) == 0 or domain.crs == self.target.crs:
-            return array
-        count = math.prod(domain.shape)
-        return np.broadcast_to(array, (count, *array.shape[1:])).reshape(*domain.shape, *array.shape[1:])
+        return arrays[0] if domain.crs == self.target.crs else over_domain(arrays[0], domain, self.rank)
 
 
 def _fine(domain: Domain, target: Projection) -> Affine:
@@ -87,7 +87,8 @@ def change_projection(image: Image, source: Projection, target: Projection) -> I
         mask = band.mask if band.mask is VALID else masks.setdefault(
             id(band.mask), Moved(node=band.mask, source=source, target=target))
         bands.append(replace(band, projection=own, mask=mask, size=None,
-                             values=Moved(node=band.values, source=source, target=target)))
+                             values=Moved(node=band.values, source=source, target=target,
+                                        rank=band.type.dimensions)))
     footprint = image.footprint
     if footprint is not None:
         # What was at a place of the source's CRS is at that of the target's.

@@ -99,7 +99,11 @@ def kendall(inputs: int) -> Reducer:
 
 
 def _extreme(kind: str) -> Callable[[int], Reducer]:
-    return lambda inputs: Reducer((part_of(kind, inputs, outputs=(kind, *(f"{kind}{n}" for n in range(1, inputs)))),))
+    def extreme(inputs: int) -> Reducer:
+        _bounded(inputs, MOST_OUTPUTS, "inputs")
+        return Reducer((part_of(kind, inputs, outputs=(kind, *(f"{kind}{n}" for n in range(1, inputs)))),))
+
+    return extreme
 
 
 for _kind in ("min", "max"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -23,10 +24,15 @@ _NOWHERE = -2.0**40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reprojected(Node):
-    """A node computed on the pixels of a projection; other grids take the pixel that their centres lie in."""
+    """A node computed on the pixels of a projection; other grids take the pixel that their centres lie in.
+
+    Attributes:
+        rank: number of a pixel's axes.
+    """
 
     source: Node
     projection: Projection
+    rank: int = 0
 
     def needs(self, domain: Domain) -> Sequence[tuple[Node, Domain]]:
         """The source on the same domain where that is of the projection, else on the pixels below the centres."""
@@ -34,12 +40,22 @@ class Reprojected(Node):
 
     def compute(self, domain: Domain, arrays: Sequence[Any]) -> Any:
         """The source's array in the shape of the domain."""
-        array = arrays[0]
-        if aligned(domain, self.projection) or array is None or np.ndim(array) == 0:
-            return array
-        count = len(pixels_below(domain, self.projection).columns)
-        full = np.broadcast_to(array, (count, *array.shape[1:]))
-        return full.reshape(*domain.shape, *array.shape[1:])
+        return arrays[0] if aligned(domain, self.projection) else over_domain(arrays[0], domain, self.rank)
+
+
+def over_domain(array: Any, domain: Domain, rank: int) -> Any:
+    """The array of a node at one point for each pixel of a domain, in the domain's shape.
+
+    Args:
+        array: as nodes give it: of the points, or of fewer axes where it is the same for all.
+        rank: number of a pixel's axes, which come last, except of an object array.
+    """
+    if array is None or np.ndim(array) == 0:
+        return array
+    pixel = array.shape[array.ndim - rank:] if rank and array.dtype != object else ()
+    if array.ndim == len(pixel):
+        return array
+    return np.broadcast_to(array, (math.prod(domain.shape), *pixel)).reshape(*domain.shape, *pixel)
 
 
 @algorithm("Image.reproject")
@@ -50,7 +66,7 @@ def reproject(image: Image, crs: Projection, transform: list[float] | None, scal
     elif scale is not None:
         crs = crs.at_scale(scale)
     return image.with_bands(
-        replace(band, projection=crs, composite=False, values=Reprojected(band.values, crs),
+        replace(band, projection=crs, composite=False, values=Reprojected(band.values, crs, band.type.dimensions),
                 mask=band.mask if band.mask in (VALID, MASKED) else Reprojected(band.mask, crs), size=None)
         for band in image.bands)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -39,8 +40,6 @@ def projection_for(image: Image, scale: float | None, projection: Projection | N
     if transform is not None:
         return (projection or band.projection).with_transform(transform)
     if scale is not None:
-        if not 0 < scale < math.inf:
-            raise EngineError(f"The scale must be positive, not {scale}", mend="give metres of a pixel's side")
         return (projection or band.projection).at_scale(scale)
     given = projection if projection is not None else None if band.composite else band.projection
     if given is None or (band.composite and given.transform == WGS84.transform):
@@ -118,7 +117,8 @@ def region_pixels(geometry: Geometry, projection: Projection, most: float | None
         unit = shapely.make_valid(unit)
     shapely.prepare(unit)
     # Part by part: a thin region across wide bounds is looked at where it lies, and a request that ends, ends here.
-    go_on, found = GO_ON.get(), []
+    go_on = GO_ON.get()
+    strips: list[tuple[NDArray[Any], ...]] = []
     for first in range(0, height, _PART):
         weights = np.zeros((min(_PART, height - first), width), np.float32)
         central = np.zeros(weights.shape, np.bool_)
@@ -128,8 +128,8 @@ def region_pixels(geometry: Geometry, projection: Projection, most: float | None
             _fill(weights[:, part], central[:, part], unit, left + start, top + first, areal=areal, far=far)
         kept = central | (weights > 0)
         rows, columns = np.nonzero(kept)
-        found.append((columns + left, rows + (top + first), weights[kept], central[kept]))
-    columns, rows, weights, central = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        strips.append((columns + left, rows + (top + first), weights[kept], central[kept]))
+    columns, rows, weights, central = (np.concatenate(parts) for parts in zip(*strips, strict=True))
     return RegionPixels(columns=columns, rows=rows, central=central,
                         weights=np.where(weights > 0, weights, np.float32(1 / 256)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,16 +42,24 @@ class Projection(Named):
         """The CRS with another transform.
 
         Raises:
-            EngineError: it is no list of six numbers.
+            EngineError: it is no list of six numbers, or makes no pixels of some area.
         """
         if len(transform) != 6:
             raise EngineError(f"A transform has 6 numbers. Got {len(transform)}",
                               mend="give xScale, xShear, xTranslation, yShear, yScale and yTranslation")
         a, b, c, d, e, f = map(float, transform)
+        if not all(map(math.isfinite, (a, b, c, d, e, f))) or a * e == b * d:
+            raise EngineError(f"The transform {list(transform)} has no inverse", mend="give scales other than 0")
         return Projection(self.crs, (a, b, c, d, e, f))
 
     def at_scale(self, metres: float) -> Projection:
-        """This projection with square, north-up pixels of that size, through the same origin."""
+        """This projection with square, north-up pixels of that size, through the same origin.
+
+        Raises:
+            EngineError: the size is not positive and finite.
+        """
+        if not 0 < metres < math.inf:
+            raise EngineError(f"The scale must be positive, not {metres}", mend="give metres of a pixel's side")
         side = metres / self.unit_metres
         _, _, c, _, _, f = self.transform
         return Projection(self.crs, (side, 0.0, c, 0.0, -side, f))

@@ -127,6 +127,16 @@ REQUESTS = {
         ee.Geometry.LineString([[-170, -80], [-170, 90]])),
     "bestEffort without a pixel": lambda: ee.Image(1).reduceRegion(
         ee.Reducer.mean(), point().buffer(1000), 10, bestEffort=True, maxPixels=0),
+    **{f"{name} of {kind}": (lambda make=make, number=number: one_pixel(make(number)))
+       for kind, number in (("inf", lambda: ee.Image(0).log().multiply(-1)), ("nan", lambda: ee.Image(-1).sqrt()))
+       for name, make in (("arrayRepeat", lambda n: ee.Image(1).toArray().arrayRepeat(0, n().unmask(5))),
+                          ("arrayReshape", lambda n: ee.Image(1).toArray().arrayReshape(n().toArray(), 1)))},
+    "Dictionary.toArray": lambda: ee.Dictionary({"a": 1}).toArray(None, 65),
+    "Reducer.max": lambda: one_pixel(ee.Image(1).reduce(ee.Reducer.max(2**31))),
+    "getRegion of no scale": lambda: ee.ImageCollection([ee.Image(1)]).getRegion(point().buffer(100), 0),
+    "reproject of no scale": lambda: one_pixel(ee.Image.random().reproject("EPSG:3857", None, 0)),
+    "a transform of no area": lambda: ee.ImageCollection([ee.Image(1)]).getRegion(
+        point().buffer(100), None, "EPSG:3857", [0, 0, 0, 0, 0, 0]),
     "Date.advance": lambda: ee.Date("2020-01-01").advance(1e6, "year"),
 }
 

@@ -65,3 +65,13 @@ def test_places_that_a_projection_does_not_have_are_masked(world, change):
     found = world.pixels(change(ee.Image("own")), some)["a"]
     np.testing.assert_array_equal(found.mask, [False, True])
     assert found[0] == 1
+
+
+@pytest.mark.parametrize("length", [2, 9])
+@pytest.mark.parametrize("move", [lambda image: image.reproject("EPSG:32632", None, 20),
+                                  lambda image: image.changeProj("EPSG:4326", "EPSG:3857"),
+                                  lambda image: image.translate(10, 10)], ids=["reproject", "changeProj", "translate"])
+def test_pixels_of_one_array_keep_it_in_other_projections(world, move, length):
+    grid = world.grid.window(0, 0, 3, 3)
+    (array,), expected = world.pixels(move(ee.Image(list(range(length))).toArray()), grid).values(), np.arange(length)
+    np.testing.assert_array_equal(np.ma.getdata(array), np.broadcast_to(expected, (3, 3, length)))
