@@ -58,9 +58,9 @@ def _resize(values, start, stop, steps):  # type: ignore[no-untyped-def]
         length = stop[n] - start[n]
         if length == steps:
             first = np.uint64(start[n])
-            for row in range(np.uint64(steps)):
+            for offset in range(np.uint64(steps)):
                 for feature in range(width):
-                    resized[n, row, feature] = values[n, first + row, feature]
+                    resized[n, offset, feature] = values[n, first + offset, feature]
             continue
         for step in range(steps):
             position = min(max((step + 0.5) * length / steps - 0.5, 0.0), length - 1.0)

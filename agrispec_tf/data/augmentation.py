@@ -198,5 +198,5 @@ def warped(series: NDArray[np.float32], knots: NDArray[np.float64]) -> NDArray[n
 @cache
 def spline_basis(steps: int) -> NDArray[np.float64]:
     """(5, steps): a spline is linear in its knots' values, so all samples' curves are one matrix product."""
-    spline = CubicSpline(np.linspace(0, steps - 1, KNOTS), np.eye(KNOTS), bc_type="not-a-knot")
+    spline = CubicSpline(np.linspace(0, max(steps - 1, 1), KNOTS), np.eye(KNOTS), bc_type="not-a-knot")
     return np.ascontiguousarray(spline(np.arange(steps)).T)

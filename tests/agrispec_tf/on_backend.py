@@ -6,6 +6,7 @@ A process of its own for each backend: Keras chooses one when it is imported.
 import json
 import sys
 import warnings
+from dataclasses import replace
 
 warnings.filterwarnings("ignore")
 
@@ -16,10 +17,12 @@ from keras import ops  # noqa: E402
 from agrispec.cube import CubeSpec  # noqa: E402
 from agrispec.season import Window  # noqa: E402
 from agrispec_tf import train  # noqa: E402
+from agrispec_tf.data import augmentation  # noqa: E402
 from agrispec_tf.data.pipeline import Batches  # noqa: E402
 from agrispec_tf.data.preparation import Preparation  # noqa: E402
 from agrispec_tf.data.samples import Samples, Series  # noqa: E402
 from agrispec_tf.layers.gradient_reversal import GradientReversal  # noqa: E402
+from agrispec_tf.layers.season_view import SeasonView  # noqa: E402
 from agrispec_tf.layers.temporal_attention import TemporalAttention  # noqa: E402
 from agrispec_tf.models import bigru, cropnet  # noqa: E402
 
@@ -122,6 +125,20 @@ def fitted() -> list[dict[str, float]]:
         {"kept": best["val_loss"], "again": float(-np.log(found[np.arange(12), labels]).mean())}]
 
 
+def view_error() -> float:
+    """How far the view of a compiled network is from what the host prepares, values being up to about 1."""
+    generator = np.random.default_rng(0)
+    looks = generator.integers(0, 2, (64, 23)) * generator.integers(0, 2, (64, 23))
+    series = replace(sampled(64).series, counts=looks.astype(np.float32))
+    series.values[looks == 0] = np.nan
+    drawn = augmentation.draw(augmentation.Augmentation(dropped_share=0.5), CUBE.window, CUBE.step_days, 64, generator)
+    given = {"series": series.values, "looks": series.counts, "start": drawn.start.astype(np.int32),
+             "stop": drawn.stop.astype(np.int32), "knots": drawn.knots.astype(np.float32), "dropped": drawn.dropped}
+    inputs = {name: keras.Input(value.shape[1:], dtype=str(value.dtype), name=name) for name, value in given.items()}
+    model = keras.Model(inputs, SeasonView(CUBE.window.steps)(**inputs))
+    return float(np.abs(model.predict_on_batch(given) - Preparation().apply(series, drawn)).max())
+
+
 def main() -> None:
     large = np.array([1e-30, -0.0, 1.1, -3.3e7, 12345.678], np.float32)
     reversed_ = at_step(10)
@@ -144,6 +161,7 @@ def main() -> None:
         "attention": {"sums": weights.sum(axis=1).ravel().tolist(), "least": float(weights.min())},
         "pooled": ops.convert_to_numpy(attention(features) - (features * weights).sum(axis=1)).ravel().tolist(),
         "cropnet": {"history": cropnet_losses()}, "bigru": adversarial(), "fit": fitted(),
+        "view_error": view_error(),
     }, sys.stdout)
 
 

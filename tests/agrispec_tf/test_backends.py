@@ -83,6 +83,10 @@ def test_attention_pools_by_its_weights(found):
     np.testing.assert_allclose(found["pooled"], 0, atol=1e-5)
 
 
+def test_a_view_of_a_season_on_the_device_equals_the_hosts_preparation(found):
+    assert found["view_error"] < 1e-5
+
+
 def test_fit_keeps_the_weights_of_the_epoch_it_names(found):
     kept = found["fit"][-1]
     assert kept["again"] == pytest.approx(kept["kept"], rel=1e-5)
