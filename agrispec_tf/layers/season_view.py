@@ -21,10 +21,10 @@ class SeasonView(keras.layers.Layer):
     the result's steps is a sum of looks, weighted by hat functions that reach to the looks beside them. The
     weights of a sample are one matrix (steps, T). No weight is learnt; gradients reach the series.
 
-    It is for training on a GPU: inside of the compiled step it leaves 12 numbers a sample, its draw, to be made on
-    the host beside the full-year series, which may stay on the device throughout. On CPU `Preparation.apply` is
-    the quicker one; benchmarks/bench_augmentation.py measures both. Standardisation and Whittaker smoothing are
-    not part of it.
+    It is for training on a GPU, as part of the compiled step: full-year series may then stay on the device for all
+    epochs, and the host makes but seven numbers a sample, its draw. On a CPU `Preparation.apply` does the same six
+    to eight times as fast (benchmarks/bench_augmentation.py), and so is what `Batches` uses. Standardisation and
+    Whittaker smoothing are not part of it.
 
     It computes in float32 whatever the network does. A GPU that multiplies float32 as TF32 rounds values and
     weights to 11 bits, 0.05 % of a value.

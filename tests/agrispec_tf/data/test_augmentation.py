@@ -81,8 +81,8 @@ def test_scaled_windows_have_the_published_lengths_and_stay_in_the_year(name, sh
 
 
 def test_a_window_whose_end_would_come_first_ends_five_days_after_its_start():
-    start, stop = augmentation.steps_of(np.array([200, 200, 364]), np.array([180, 201, 300]), 5)
-    assert (start.tolist(), stop.tolist()) == ([39, 39, 72], [41, 41, 73])
+    start, stop = augmentation.steps_of(np.array([200, 200, 200, 364]), np.array([180, 200, 201, 300]), 1)
+    assert (start.tolist(), stop.tolist()) == ([199, 199, 199, 363], [205, 205, 201, 365])
 
 
 @pytest.mark.parametrize(("name", "mix"), [
