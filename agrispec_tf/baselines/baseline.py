@@ -17,11 +17,11 @@ from agrispec.cube import CubeSpec
 from agrispec.errors import AgrispecError, ConfigError, CorruptRecord, DataError, RunError, SchemaMismatch
 from agrispec.formats.atomic import whole_folder
 from agrispec.harmonics import Harmonics
+from agrispec.kernels.trees import Trees
 from agrispec_tf.baselines import boosting, forest
 from agrispec_tf.baselines.boosting import Boosting
 from agrispec_tf.baselines.features import Coefficients, Features, Medians
 from agrispec_tf.baselines.forest import Forest
-from agrispec_tf.baselines.trees import Trees
 from agrispec_tf.data.samples import Samples, Series
 from exports import manifest
 from exports.runs import MODEL_CARD

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from agrispec_tf.baselines.trees import Trees, joined
+from agrispec.kernels.trees import Trees, joined
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
-from agrispec_tf.baselines.trees import Trees, joined
+from agrispec.kernels.trees import Trees, joined
 
 DEEPEST = 30
 """Splits between a root and a leaf: R, in whose words Earth Engine reads trees, numbers nodes by 32 bits, and the

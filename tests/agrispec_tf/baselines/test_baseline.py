@@ -72,7 +72,7 @@ def test_limits_of_a_forest_are_single_numbers_that_tell_the_same_inputs_apart()
 
 @pytest.mark.parametrize("classes", [2, 4])
 def test_boosting_gives_scikit_learns_probabilities(classes):
-    x, y = vectors(500, classes=classes)
+    x, y = vectors(150, classes=classes)
     ours = boosting.grown(x, y, classes, seed=5)
     model = HistGradientBoostingClassifier(class_weight="balanced", early_stopping=False, random_state=5).fit(x, y)
     other, _ = vectors(3000, seed=1)
