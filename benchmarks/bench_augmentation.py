@@ -151,7 +151,7 @@ def share() -> None:
     for name, varied in (("copies made once", V3), ("drawn anew", augmentation.Augmentation(redrawn=True))):
         batches = Batches(samples=samples, class_weights=np.ones(classes, np.float32), inputs=options.inputs,
                           preparation=Preparation(), batch=BATCH, seed=0, varied=varied)
-        model = cropnet.build(options)
+        model = options.build()
         model.compile(keras.optimizers.Adam(1e-4), train.cross_entropy(), jit_compile=jit())
         input_s, step_s = [], []
         for turn in range(4):

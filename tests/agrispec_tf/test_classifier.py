@@ -14,7 +14,6 @@ from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
-from agrispec_tf.models import cropnet
 from agrispec_tf.models.cropnet import CropNetOptions
 
 
@@ -23,7 +22,7 @@ def classifier(small_cube, class_names) -> Classifier:
     keras.utils.set_random_seed(0)
     options = CropNetOptions.for_cube(small_cube, 3)
     statistics = Normalisation(mean=(0.1, 0.2, 0.3), deviation=(1.0, 2.0, 3.0))
-    return Classifier(model=classifiers.compiled_for_inference(cropnet.build(options)), options=options,
+    return Classifier(model=classifiers.compiled_for_inference(options.build()), options=options,
                       cube=small_cube, class_names=class_names, preparation=Preparation(normalisation=statistics),
                       training={"seed": 0, "best_epoch": 2}, history=({"epoch": 1.0, "val_macro_f1": 0.25},))
 
