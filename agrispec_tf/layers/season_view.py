@@ -45,13 +45,12 @@ class SeasonView(keras.layers.Layer):
     """
 
     def __init__(self, steps: int, **kwargs: Any) -> None:
-        # Float inputs are not cast to the network's precision: reflectances of a bfloat16 have three digits.
-        super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
+        # Not the network's precision: a reflectance has three digits as a bfloat16.
+        super().__init__(**{"dtype": "float32", **kwargs})
         self.steps = steps
 
     def call(self, series: Any, looks: Any, start: Any, stop: Any, knots: Any, dropped: Any = None) -> Any:
-        total = series.shape[1]
-        step = ops.arange(total, dtype="float32")
+        step = ops.arange(series.shape[1], dtype="float32")
         start, stop = (ops.expand_dims(ops.cast(bound, "float32"), 1) for bound in (start, stop))
         seen = ops.logical_and(looks > 0, ops.logical_and(step >= start, step < stop))
         if dropped is not None:
@@ -59,18 +58,19 @@ class SeasonView(keras.layers.Layer):
             seen = ops.where(ops.any(left, axis=1, keepdims=True), left, seen)
         weights = self._weights(seen, step, start, stop)
         # What an unseen step holds must not reach a product, not even times 0.
-        known = ops.where(ops.expand_dims(seen, 2), ops.cast(series, "float32"), 0.0)
+        known = ops.where(ops.expand_dims(seen, 2), series, 0.0)
         # The spline through ones is 1 everywhere; what is added to it is exactly 0 for a sample that is not warped.
-        curve = 1.0 + ops.matmul(ops.cast(knots, "float32") - 1.0, ops.cast(spline_basis(self.steps), "float32"))
+        curve = 1.0 + ops.matmul(knots - 1.0, ops.cast(spline_basis(self.steps), "float32"))
         return ops.matmul(weights, known) * ops.expand_dims(curve, 2)
 
     def _weights(self, seen: Any, step: Any, start: Any, stop: Any) -> Any:
         """Each step's share in each step of the result, `(batch, steps, T)`."""
         # Positions are counted in parts of a step of which there are 2 * steps: all of them are whole numbers then,
-        # and float32 holds them and their differences exactly.
+        # and float32 holds them and their differences exactly. Places beyond the window's first and last step need
+        # no clamp: the first and the last look are held there.
         parts = 2.0 * self.steps
         centre = (2.0 * ops.arange(self.steps, dtype="float32") + 1.0) * (stop - start) - self.steps
-        place = ops.expand_dims(parts * start + ops.clip(centre, 0.0, parts * (stop - start - 1.0)), 2)
+        place = ops.expand_dims(parts * start + centre, 2)
         mark = parts * step
         before = _latest(ops.where(seen, mark, -_FAR))
         after = -ops.flip(_latest(ops.flip(ops.where(seen, -mark, -_FAR), axis=1)), axis=1)
