@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,9 @@ _RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 # A moving variance starts at 1 and keeps 0.9 of itself an update; that of reflectances is about a thousandth. On real
 # fields CropNet was of no use after 48 updates and good after 120.
 _SETTLED = 150
-_MODEL = click.Choice(["cropnet", "cropnet-v1", "bigru", "bigru-grl"])
+# Those of agrispec_tf.models.architectures.MODELS, which does not load with this module.
+_MODEL = click.Choice(["cropnet", "cropnet-v1", "cropnet-1d", "bigru", "bigru-grl", "mlp", "tempcnn", "resnet50",
+                       "efficientnetv2s"])
 
 
 # Packages that a base installation does not have, and the extra that brings each.
@@ -88,16 +90,30 @@ def export(run: Path) -> None:
 @click.option("--model", type=_MODEL, default="cropnet", show_default=True,
               help="bigru-grl sees the target season's series too, without labels.")
 @click.option("--preset", default="published", show_default=True, help="Recipe: published or demo.")
-def train(run: Path, model: str, preset: str) -> None:
-    """Train a model on RUN's source seasons and score it on held-out cells."""
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the samples, instead of the recipe's.")
+@click.option("--patience", type=click.IntRange(1),
+              help="End when so many epochs bring no higher macro-F1 on the validation cells.")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32",
+              show_default=True, help="What training steps compute in; the model is float32 always.")
+@click.option("--backend", type=click.Choice(["tensorflow", "jax"]),
+              help="What Keras computes with.  [default: KERAS_BACKEND, or what is installed]")
+@click.option("--fresh", is_flag=True, help="Begin anew where an interrupted training would go on.")
+def train(run: Path, model: str, preset: str, backend: str | None, fresh: bool, **changed: Any) -> None:
+    """Train a model on RUN's source seasons and score it on held-out cells.
+
+    The state is kept after each epoch: the same command goes on with a training that was interrupted.
+    """
     from exports import manifest, runs
     opened = runs.open(run)
     with _progress(f"training {model}") as tell:
-        found = _train(opened, opened.config, model, preset, tell)
-    updates = manifest.read(run)["stages"][f"train {model}"]["training"]["updates"]
-    if updates < _SETTLED:
-        click.echo(f"agrispec-gee: {updates} updates are few for batch normalisation to settle; the map may be useless;"
-                   f" draw more samples ([samples] per_class) or take a preset of more epochs", err=True)
+        found = _train(opened, opened.config, model, preset, tell, backend=backend, fresh=fresh, **changed)
+    training = manifest.read(run)["stages"][f"train {model}"]["training"]
+    if training["validation_lacks"]:
+        click.echo(f"agrispec-gee: no validation sample is of class {', '.join(training['validation_lacks'])}; the"
+                   " epoch was chosen without looking at it", err=True)
+    if training["updates"] < _SETTLED:
+        click.echo(f"agrispec-gee: {training['updates']} updates are few for batch normalisation to settle; the map may"
+                   " be useless; draw more samples ([samples] per_class) or take more --epochs", err=True)
     said = (f"{model} on held-out cells: accuracy {found.accuracy:.3f}, macro-F1 {found.macro_f1:.3f};"
             f" report in {opened.report / model}" if found else
             f"{model} in {opened.models / model}; no labelled sample is held out by [split] test, so none scores it")
@@ -304,9 +320,17 @@ def _export(run: Run, config: Config, engine: Engine, tell: Callable[[str], None
     return did
 
 
-def _train(run: Run, config: Config, model: str, preset: str, tell: Callable[[str], None]) -> Any:
-    return _learning().run_train(run, config, model, preset, lambda row: tell(
-        f"epoch {row['epoch']}: loss {row['loss']:.3f}, validation macro-F1 {row['val_macro_f1']:.3f}"))
+def _train(run: Run, config: Config, model: str, preset: str, tell: Callable[[str], None],
+           backend: str | None = None, fresh: bool = False, **changed: Any) -> Any:
+    commands = _learning(backend)
+    how = commands.recipe_of(config, model, preset, **changed)
+
+    def told(row: Mapping[str, float]) -> None:
+        minutes, seconds = divmod(round((how.epochs - row["epoch"]) * row["seconds"]), 60)
+        left = f"{minutes} min" if minutes else f"{seconds} s"
+        tell(f"epoch {row['epoch']} of {how.epochs}: loss {row['loss']:.3f}, validation macro-F1"
+             f" {row['val_macro_f1']:.3f}, {'at most ' if how.patience else 'about '}{left} left")
+    return commands.run_train(run, config, model, how, told, fresh=fresh)
 
 
 def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> Any:
@@ -376,10 +400,24 @@ def _opened(path: Path) -> Iterator[tuple[Run, Config, Engine]]:
         computing.close()
 
 
-def _learning() -> Any:
-    """`agrispec_tf.commands`, loaded without TensorFlow's start-up messages."""
+def _learning(backend: str | None = None) -> Any:
+    """`agrispec_tf.commands`, on a backend of Keras, loaded without TensorFlow's start-up messages."""
     import logging
     import os
+    import sys
+    from importlib.util import find_spec
+
+    from agrispec.errors import ConfigError
+    if backend is None and "KERAS_BACKEND" not in os.environ and not find_spec("tensorflow") and find_spec("jax"):
+        backend = "jax"
+    if backend:
+        loaded = sys.modules.get("keras")
+        if loaded and loaded.backend.backend() != backend:
+            raise ConfigError(f"Keras computes with {loaded.backend.backend()} in this process already",
+                              mend=f"start a new one with KERAS_BACKEND={backend}")
+        if not find_spec(backend):
+            raise MissingExtra(f"--backend {backend} needs a package that", _EXTRAS[backend])
+        os.environ["KERAS_BACKEND"] = backend
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # What TensorFlow says of its build while it loads heeds no setting, and goes to the file descriptor.

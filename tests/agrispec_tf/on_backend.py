@@ -25,6 +25,7 @@ from agrispec_tf.layers.gradient_reversal import GradientReversal  # noqa: E402
 from agrispec_tf.layers.season_view import SeasonView  # noqa: E402
 from agrispec_tf.layers.temporal_attention import TemporalAttention  # noqa: E402
 from agrispec_tf.models import bigru, cropnet  # noqa: E402
+from agrispec_tf.recipes import Recipe  # noqa: E402
 
 CUBE = CubeSpec(features=("B4", "B8", "B11"), step_days=16, exported=Window(0, 23), window=Window(6, 20))
 
@@ -74,7 +75,7 @@ def at_step(step: int, maximum: float = 0.5, total: int = 10) -> GradientReversa
 def cropnet_losses() -> dict[str, list[float]]:
     """Losses of three epochs of SGD, dropout off, from the same weights."""
     options = cropnet.CropNetOptions(classes=3, bands=3, steps=14, dropout=(0.0, 0.0, 0.0, 0.0))
-    model = cropnet.build(options)
+    model = options.build()
     seed_weights(model)
     batches = Batches(samples=sampled(24), class_weights=np.array([1, 2, 0.5], np.float32), inputs=options.inputs,
                       preparation=Preparation(), batch=8, seed=1)
@@ -85,7 +86,7 @@ def cropnet_losses() -> dict[str, list[float]]:
 def adversarial() -> dict[str, object]:
     """The same of the Bi-GRU against a target, and by λ what its domain head changes elsewhere in one step."""
     options = bigru.BiGRUOptions(classes=3, features=3, steps=14, dropout=0.0)
-    crop = bigru.build(options)
+    crop = options.build()
     both = bigru.with_domain_head(crop, options, 9)
     seed_weights(both)
     fresh = crop.get_weights()
@@ -115,7 +116,7 @@ def adversarial() -> dict[str, object]:
 def fitted() -> list[dict[str, float]]:
     """The whole of `train.fit` with a target season."""
     options = bigru.BiGRUOptions.for_cube(CUBE, 3)
-    how = train.Recipe(epochs=2, batch=8, learning_rate=1e-3, standardised=True)
+    how = Recipe(epochs=2, batch=8, learning_rate=1e-3, standardised=True)
     classifier = train.fit(options, sampled(24), sampled(12, "V"), class_names=("a", "b", "c"), how=how, seed=0,
                            target=sampled(10, "T").series)
     found = classifier.probabilities(sampled(12, "V").series)
@@ -146,8 +147,8 @@ def main() -> None:
     features = np.random.default_rng(0).normal(0, 3, (5, 23, 7)).astype(np.float32)
     attention(features)
     weights = ops.convert_to_numpy(attention.weights_over_time(features))
-    networks = {v: cropnet.build(cropnet.CropNetOptions(classes=7, variant=v)) for v in ("v3", "v1")}
-    gru = bigru.build(bigru.BiGRUOptions(classes=17))
+    networks = {v: cropnet.CropNetOptions(classes=7, variant=v).build() for v in ("v3", "v1")}
+    gru = bigru.BiGRUOptions(classes=17).build()
     json.dump({
         "backend": keras.backend.backend(),
         "trainable": {**{name: trainable(model) for name, model in networks.items()}, "bigru": trainable(gru),

@@ -16,8 +16,9 @@ from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
 from agrispec_tf.models.bigru import BiGRUOptions
 from agrispec_tf.models.cropnet import CropNetOptions
+from agrispec_tf.recipes import PRESETS, Recipe, recipe
 
-QUICK = train.Recipe(epochs=8, batch=8, learning_rate=1e-3)
+QUICK = Recipe(epochs=8, batch=8, learning_rate=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +126,7 @@ def test_a_network_for_another_cube_is_refused(grown, class_names):
 
 
 def test_a_target_is_refused_by_cropnet(grown, options, class_names):
-    refused(ConfigError, "no domain head", options, grown(24), grown(12, place="V"), class_names,
+    refused(ConfigError, "only the Bi-GRU has a domain head", options, grown(24), grown(12, place="V"), class_names,
             target=grown(3).series)
 
 
@@ -156,22 +157,22 @@ def test_balanced_weights_give_each_class_the_same_say():
 
 
 def test_the_published_recipe_is_cropnets_released_protocol():
-    how = train.recipe("published", "cropnet")
+    how = recipe("published", "cropnet")
     assert (how.epochs, how.batch, how.learning_rate, how.standardised, how.limit) == (50, 256, 1e-4, False, None)
     assert how.augmentation == Augmentation()
 
 
 def test_the_demo_recipes_stay_within_their_bounds():
-    for how in train.PRESETS["demo"].values():
+    for how in PRESETS["demo"].values():
         assert how.epochs <= 15
         assert how.limit <= 1200
-    assert (train.recipe("demo", "cropnet").batch, train.recipe("demo", "cropnet").learning_rate) == (64, 1e-3)
+    assert (recipe("demo", "cropnet").batch, recipe("demo", "cropnet").learning_rate) == (64, 1e-3)
 
 
 @pytest.mark.parametrize(("name", "architecture"), [("dmeo", "cropnet"), ("demo", "resnet")])
 def test_an_unknown_recipe_is_refused(name, architecture):
     with pytest.raises(ConfigError, match="use one of"):
-        train.recipe(name, architecture)
+        recipe(name, architecture)
 
 
 def test_presets_cubes_have_networks():
