@@ -137,7 +137,7 @@ def fit(method: str, training: Samples, *, class_names: tuple[str, ...], feature
         features: what is made of a series.
         seed: of everything random.
         leaves: most leaves of a tree of the forest, None for whole trees.
-        jobs: trees of the forest grown at once, -1 for one a core.
+        jobs: threads, -1 for one a core.
 
     Raises:
         ConfigError: there is no such method.
@@ -185,7 +185,7 @@ def of_vectors(method: str, vectors: NDArray[np.float32], labels: NDArray[np.int
                         f" first is {names[column]} of vector {row}: {single[row, column]}",
                         mend="leave them out, or compute them again")
     if method == Boosting.method:
-        return boosting.grown(single, labels, len(class_names), seed=seed)
+        return boosting.grown(single, labels, len(class_names), seed=seed, jobs=jobs)
     return forest.grown(single, labels, len(class_names), seed=seed, leaves=leaves, jobs=jobs)
 
 

@@ -53,7 +53,7 @@ def engine(tmp_path_factory, pixels_of):
 
 @pytest.fixture(scope="module")
 def grown(pixels_of):
-    """scikit-learn's forest and the texts of ours, of whole trees, on samples that lie on the pixels' own values: limits fall between neighbours."""
+    """scikit-learn's forest and the texts of ours: whole trees of pixels, whose limits fall between neighbours."""
     random = np.random.default_rng(2)
     x = pixels_of.reshape(-1, 3)[random.choice(3000, 600, replace=False)].astype(np.float32)
     score = np.sin(7 * x[:, 0]) + x[:, 1] + random.normal(0, 0.3, 600)
