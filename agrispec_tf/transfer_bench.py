@@ -63,7 +63,7 @@ class Bench:
     """
 
     def __init__(self, data: Path, folder: Path, settings: Settings) -> None:
-        self._data, self._folder, self._settings = data, folder, settings
+        self._data, self.folder, self._settings = data, folder, settings
         self._tables: dict[tuple[str, str], Table] = {}
         self._digests: dict[Path, str] = {}
 
@@ -123,7 +123,7 @@ class Bench:
         made_by = {"model": model, "source": source, "seed": seed, "source_file": digests[source],
                    **asdict(settings), "augmentation": settings.augmentation_of(METHODS[model])}
         key = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:12]
-        path = self._folder / RUNS / f"{model}-{source}-{seed}-{key}.json"
+        path = self.folder / RUNS / f"{model}-{source}-{seed}-{key}.json"
         kept = _kept(path) if path.exists() else {}
         kept = {country: entry for country, entry in kept.items()
                 if entry["file"] == digests.get(country, entry["file"])}
@@ -144,6 +144,25 @@ class Bench:
         return self._digests[path]
 
 
+def report(bench: Bench, rows: Sequence[Row], settings: Settings, seeds: int, *, views: bool = False) -> str:
+    """Writes the rows and their means into the bench's folder; what a reader sees: notes, table, published figures.
+
+    Raises:
+        StorageError: they cannot be written.
+    """
+    lines = means(rows)
+    dropped = dict.fromkeys((row.source, row.target, row.dropped) for row in rows if row.dropped)
+    said = [*bench.told(), *(f"{source} to {target}: {count} samples of {target} left out, whose class {source} does"
+                             " not have" for source, target, count in dropped), *notes(settings, seeds)]
+    if views:
+        said.append("Steps of more than 5 days are medians of the files' 5-day medians, not of the looks. A window has"
+                    " every step that its days touch.")
+    write(bench.folder, rows, lines, said)
+    published = (list(PUBLISHED_WINDOWS) if views else
+                 ["Published by others, none of it computed here (accuracy, %):", *others(lines)])
+    return "\n".join([*said, "", text(lines, views=views), "", *published])
+
+
 def means(rows: Sequence[Row]) -> list[Mean]:
     """The lines of the table, in the order in which their first rows come."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
@@ -160,9 +179,19 @@ def transfers(present: Sequence[str], sources: Sequence[str] = (),
               targets: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Which (source, target) to compute: the published scenarios, or every one of what was asked for.
 
+    Args:
+        present: countries whose files are there.
+        sources: countries; with targets alone, France.
+        targets: countries; with sources alone, all that are there.
+
     Raises:
+        ConfigError: no country of CropGlobe has such a code.
         DataError: no file for any of them is there.
     """
+    strange = [country for country in (*sources, *targets) if country not in cropglobe.COUNTRIES]
+    if strange:
+        raise ConfigError(f"CropGlobe has no country {strange[0]!r}",
+                          mend=f"use one of {', '.join(cropglobe.COUNTRIES)}")
     if sources or targets:
         found = [(source, target) for source in sources or ("FRA",) for target in targets or present
                  if source != target]

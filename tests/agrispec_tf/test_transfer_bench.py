@@ -2,11 +2,14 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+import cli
 from agrispec.errors import ConfigError, CorruptRecord, DataError
 from agrispec_tf import cropglobe, transfer_bench
 from agrispec_tf.models import architectures
@@ -174,6 +177,8 @@ def test_without_a_wish_the_published_transfers_are_made_whose_files_are_there()
     assert transfer_bench.transfers(("BEL", "FRA"), [], ["BEL"]) == [("FRA", "BEL")]
     with pytest.raises(DataError, match="BEL"):
         transfer_bench.transfers(("BEL",))
+    with pytest.raises(ConfigError, match="no country 'FR'"):
+        transfer_bench.transfers(("BEL",), ["FR"])
 
 
 @pytest.mark.parametrize("view", transfer_bench.WINDOWS)
@@ -181,3 +186,38 @@ def test_every_network_reads_every_window(view):
     for model, method in METHODS.items():
         if not method.grows:
             assert architectures.for_cube(model, view.cube, 4).series_shape == (view.cube.window.steps, 10)
+
+
+def told(*arguments):
+    return CliRunner().invoke(cli.main, ["bench", *map(str, arguments)])
+
+
+def test_the_command_prints_the_table_with_all_that_is_told(globe, tmp_path):
+    done = told("cropglobe", "--data", globe, "--into", tmp_path, "--models", "forest", "--seeds", 2, "--samples", 40,
+                "--target", "BEL", "--protocol", "reference")
+    assert done.exit_code == 0, done.output
+    assert "FRA series: 240 samples (corn 60, soybeans 60, wheat 60, other 60); 0 duplicates left out" in done.output
+    assert "PROTOCOL reference" in done.output
+    assert "This validation is a leak" in done.output
+    assert "LESS than the published protocol: 2 of 10 seeds, at most 40 samples a country." in done.output
+    assert re.search(r"FRA to BEL  forest  none    2     [\d.]+ ± [\d.]+ ", done.output)
+    assert "FRA to BEL: 97-98 (cropnet-v1, about, varied) [seed v1]" in done.output
+    assert {path.name for path in tmp_path.iterdir()} == {"runs", "rows.csv", "table.json"}
+
+
+def test_the_window_command_prints_a_line_a_window(globe, tmp_path):
+    done = told("windows", "--data", globe, "--into", tmp_path, "--models", "forest", "--seeds", 1, "--samples", 40)
+    assert done.exit_code == 0, done.output
+    assert len(re.findall("FRA to BEL  forest", done.output)) == 4
+    assert "not of the looks" in done.output
+    assert "Fig. 10b" in done.output
+
+
+@pytest.mark.parametrize(("arguments", "code", "match"), [
+    (["--models", "forst"], 2, "no model 'forst'"), (["--source", "XYZ"], 2, "no country 'XYZ'"),
+    (["--target", "USA"], 1, "no median_S2_USA")])
+def test_the_command_names_what_it_cannot_do(globe, tmp_path, arguments, code, match):
+    done = told("cropglobe", "--data", globe, "--into", tmp_path, "--seeds", 1, *arguments)
+    assert done.exit_code == code
+    assert match in done.output
+    assert "Traceback" not in done.output
