@@ -3,6 +3,7 @@
 A process of its own for each backend: Keras chooses one when it is imported.
 """
 
+import importlib
 import json
 import sys
 import warnings
@@ -24,7 +25,7 @@ from agrispec_tf.data.samples import Samples, Series  # noqa: E402
 from agrispec_tf.layers.gradient_reversal import GradientReversal  # noqa: E402
 from agrispec_tf.layers.season_view import SeasonView  # noqa: E402
 from agrispec_tf.layers.temporal_attention import TemporalAttention  # noqa: E402
-from agrispec_tf.models import bigru, cropnet  # noqa: E402
+from agrispec_tf.models import architectures, bigru, cropnet  # noqa: E402
 from agrispec_tf.recipes import Recipe  # noqa: E402
 
 CUBE = CubeSpec(features=("B4", "B8", "B11"), step_days=16, exported=Window(0, 23), window=Window(6, 20))
@@ -126,6 +127,24 @@ def fitted() -> list[dict[str, float]]:
         {"kept": best["val_loss"], "again": float(-np.log(found[np.arange(12), labels]).mean())}]
 
 
+def compared() -> dict[str, dict[str, object]]:
+    """Of each network that is not trained above: its parameters with 7 classes, and logits from the same weights."""
+    if keras.backend.backend() == "jax":
+        # To compile the draws of initial weights takes most of the time here.
+        importlib.import_module("jax").config.update("jax_disable_most_optimizations", True)
+    series = np.random.default_rng(0).normal(0, 1, (2, 14, 3)).astype(np.float32)
+    found = {}
+    for name in ("cropnet-1d", "mlp", "tempcnn", "resnet50", "efficientnetv2s"):
+        options = architectures.for_cube(name, CUBE, 7)
+        model = options.build()
+        seed_weights(model)
+        # Tracing a large network takes TensorFlow longer than running it once.
+        call = model if keras.backend.backend() == "tensorflow" else model.predict_on_batch
+        logits = ops.convert_to_numpy(call(options.inputs(series)))
+        found[name] = {"trainable": trainable(model), "logits": logits.tolist()}
+    return found
+
+
 def view_error() -> float:
     """How far the view of a compiled network is from what the host prepares, values being up to about 1."""
     generator = np.random.default_rng(0)
@@ -162,7 +181,7 @@ def main() -> None:
         "attention": {"sums": weights.sum(axis=1).ravel().tolist(), "least": float(weights.min())},
         "pooled": ops.convert_to_numpy(attention(features) - (features * weights).sum(axis=1)).ravel().tolist(),
         "cropnet": {"history": cropnet_losses()}, "bigru": adversarial(), "fit": fitted(),
-        "view_error": view_error(),
+        "view_error": view_error(), "compared": compared(),
     }, sys.stdout)
 
 
