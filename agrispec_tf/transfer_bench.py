@@ -164,9 +164,10 @@ def report(bench: Bench, rows: Sequence[Row], settings: Settings, seeds: int, *,
 
 
 def means(rows: Sequence[Row]) -> list[Mean]:
-    """The lines of the table, in the order in which their first rows come."""
+    """The lines of the table: transfer by transfer, each with its models, in the order in which they first come."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
+    pairs = list(dict.fromkeys((row.source, row.target) for row in rows))
+    for row in sorted(rows, key=lambda row: pairs.index((row.source, row.target))):
         groups.setdefault((row.source, row.target, row.model, row.step_days, row.first_day, row.last_day),
                           []).append(row)
     return [Mean(row=group[0], seeds=tuple(row.seed for row in group), accuracy=_mean(group, "accuracy"),

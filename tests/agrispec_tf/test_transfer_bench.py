@@ -125,6 +125,13 @@ def test_means_deviations_and_summed_confusions_are_over_the_runs():
     assert line.confusion[0][0] == 16
 
 
+def test_the_models_of_a_transfer_stand_together():
+    rows = [row(seed=seed, model=model, target=target) for seed in (82, 83) for model in ("mlp", "forest")
+            for target in ("USA", "BEL")]
+    assert [(line.row.target, line.row.model, line.seeds) for line in means(rows)] == [
+        (target, model, (82, 83)) for target in ("USA", "BEL") for model in ("mlp", "forest")]
+
+
 def test_the_table_stands_beside_published_figures_with_their_tags():
     rows = [row(), row(seed=83, accuracy=0.72), row(model="forest", augmentation="none")]
     assert transfer_bench.text(means(rows)) == """\
