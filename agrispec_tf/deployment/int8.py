@@ -45,10 +45,11 @@ def quantised(model: onnx.ModelProto, prepared: NDArray[np.float32]) -> onnx.Mod
     with tempfile.TemporaryDirectory() as scratch:
         # From a file: a model that is handed over in memory is left without its weights.
         given, path = Path(scratch, "float32.onnx"), Path(scratch, "int8.onnx")
-        inferred = onnx.shape_inference.infer_shapes(model)
-        # As ONNX Runtime marks models whose shapes are inferred: it warns of others.
-        onnx.helper.set_model_props(inferred, {"onnx.infer": "onnxruntime.quant"})
-        onnx.save(inferred, given)
+        bare = onnx.ModelProto()
+        bare.CopyFrom(model)
+        # ONNX Runtime's mark of a graph without batch norms and dropout, as it asks for: it warns of others.
+        onnx.helper.set_model_props(bare, {"onnx.quant.pre_process": "onnxruntime.quant"})
+        onnx.save(bare, given)
         quantization.quantize_static(
             given, path, _Batches(prepared), quant_format=QuantFormat.QDQ, op_types_to_quantize=[*_LINEAR, *_BETWEEN],
             nodes_to_exclude=sorted(kept), per_channel=True, activation_type=QuantType.QUInt8,

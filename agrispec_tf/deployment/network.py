@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -234,5 +235,8 @@ def _openvino(model: onnx.ModelProto, shape: tuple[int, int]) -> _Step:
 
 
 def _onnxruntime(model: onnx.ModelProto, shape: tuple[int, int]) -> _Step:
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    settings = onnxruntime.SessionOptions()
+    # It counts the machine's cores, not those that this process may use.
+    settings.intra_op_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    session = onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
     return lambda prepared: session.run([PROBABILITIES], {SERIES: prepared})[0]

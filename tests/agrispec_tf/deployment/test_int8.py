@@ -69,11 +69,12 @@ def test_metadata_come_along_and_tell_the_precision(trained, small):
                                                                        "calibration_samples": "96"}
 
 
-def test_the_model_in_32_bits_stays_as_it_is(trained, prepared):
+def test_the_model_in_32_bits_stays_as_it_is_and_nothing_is_logged(trained, prepared, caplog):
     model = network.written(trained)
     before = model.SerializeToString()
     int8.quantised(model, prepared)
     assert model.SerializeToString() == before
+    assert caplog.records == []
 
 
 def test_scales_span_what_the_calibration_samples_show(trained, prepared):
