@@ -37,6 +37,17 @@ def training_on(devices: int, precision: str) -> Iterator[None]:
         keras.distribution.set_distribution(distribution)
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Within it, within `training_on`, a network that was built outside computes on its one device."""
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
+
+
 def with_exact_logits(model: keras.Model) -> keras.Model:
     """`model`, whose last layers compute in float32 whatever those before them do."""
     for layer in model.layers:

@@ -190,7 +190,8 @@ class _Epochs(keras.callbacks.Callback):
         weights = self._network.get_weights()
         if self._classifier.model is not self._network:
             self._classifier.model.set_weights(weights)
-        found = self._classifier.probabilities(self._validation.series)
+        with devices.alone():
+            found = self._classifier.probabilities(self._validation.series)
         labels = self._validation.labels
         score = Confusion.of(labels, found.argmax(axis=1), found.shape[1])
         likelihood = np.maximum(found[np.arange(len(labels)), labels], np.finfo(np.float32).tiny)
