@@ -449,12 +449,12 @@ def bench() -> None:
     """Repeat published comparisons, on data that you download."""
 
 
-def _transfers(models: str) -> Callable[[Any], Any]:
-    """The options of commands that repeat transfers."""
+def _transfers(models: str, into: str) -> Callable[[Any], Any]:
+    """The options of commands that repeat transfers: by default of these models, with rows in that folder."""
     options = (
         click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True,
                      help="Folder of the downloaded CropGlobe."),
-        click.option("--into", type=click.Path(path_type=Path, file_okay=False), default="cropglobe-bench",
+        click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=into,
                      show_default=True, help="Folder of the rows; what is done already is not done again."),
         click.option("--source", "sources", multiple=True, help="A country, e.g. FRA; more than once for more."),
         click.option("--target", "targets", multiple=True, help="A country, e.g. BEL; more than once for more."),
@@ -477,7 +477,7 @@ def _transfers(models: str) -> Callable[[Any], Any]:
 
 
 @bench.command()
-@_transfers("cropnet,cropnet-v1,cropnet-1d,tempcnn,mlp,forest,hgb")
+@_transfers("cropnet,cropnet-v1,cropnet-1d,tempcnn,mlp,forest,hgb", "cropglobe-bench")
 def cropglobe(**chosen: Any) -> None:
     """Train on one country of CropGlobe, test on others, beside the published figures.
 
@@ -487,7 +487,7 @@ def cropglobe(**chosen: Any) -> None:
 
 
 @bench.command()
-@_transfers("cropnet")
+@_transfers("cropnet", "cropglobe-windows")
 def windows(sources: tuple[str, ...], targets: tuple[str, ...], **chosen: Any) -> None:
     """Compare steps of 5, 15 and 30 days, and May to November with the whole year.
 

@@ -223,7 +223,7 @@ def notes(settings: Settings, seeds: int) -> list[str]:
 
 
 def text(lines: Sequence[Mean], *, views: bool = False) -> str:
-    """The table. Scores are percent, mean ± population standard deviation over the runs."""
+    """The table. Scores are percent, mean ± population standard deviation over the runs, if there are several."""
     head = ["transfer", "model", "varied", *(["step", "days"] if views else []), "runs", "accuracy %", "macro-F1 %",
             "weighted F1 %", *([] if views else ["published accuracy %"])]
     cells = [head]
@@ -231,8 +231,8 @@ def text(lines: Sequence[Mean], *, views: bool = False) -> str:
         row = line.row
         cells.append([f"{row.source} to {row.target}", row.model, row.augmentation,
                       *([f"{row.step_days} d", f"{row.first_day}-{row.last_day}"] if views else []),
-                      str(len(line.seeds)), *(_percent(score) for score in (line.accuracy, line.macro_f1,
-                                                                           line.weighted_f1)),
+                      str(len(line.seeds)), *(_percent(score, len(line.seeds))
+                                                for score in (line.accuracy, line.macro_f1, line.weighted_f1)),
                       *([] if views else ["; ".join(f"{figure.accuracy} [{figure.tag}]" for figure in beside(row))
                                           or "-"])])
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
@@ -299,5 +299,5 @@ def _mean(rows: Sequence[Row], name: str) -> tuple[float, float]:
     return float(np.mean(scores)), float(np.std(scores))
 
 
-def _percent(score: tuple[float, float]) -> str:
-    return f"{100 * score[0]:.2f} ± {100 * score[1]:.2f}"
+def _percent(score: tuple[float, float], runs: int) -> str:
+    return f"{100 * score[0]:.2f}" + (f" ± {100 * score[1]:.2f}" if runs > 1 else "")
