@@ -411,12 +411,12 @@ def _learning(backend: str | None = None) -> Any:
     if backend is None and "KERAS_BACKEND" not in os.environ and not find_spec("tensorflow") and find_spec("jax"):
         backend = "jax"
     if backend:
+        if not find_spec(backend):
+            raise MissingExtra(f"{backend}, which --backend names,", _EXTRAS[backend])
         loaded = sys.modules.get("keras")
         if loaded and loaded.backend.backend() != backend:
             raise ConfigError(f"Keras computes with {loaded.backend.backend()} in this process already",
                               mend=f"start a new one with KERAS_BACKEND={backend}")
-        if not find_spec(backend):
-            raise MissingExtra(f"--backend {backend} needs a package that", _EXTRAS[backend])
         os.environ["KERAS_BACKEND"] = backend
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
