@@ -214,11 +214,11 @@ def notes(settings: Settings, seeds: int) -> list[str]:
     else:
         said.append("Protocol honest: a random fifth of each class of the source is kept from training and chooses the"
                     " epoch. The files hold no places, so it cannot be blocked in space. Targets choose nothing.")
-    less = [f"{seeds} of {len(transfer.SEEDS)} seeds" if seeds < len(transfer.SEEDS) else "",
-            f"{settings.epochs} epochs instead of 50" if settings.epochs not in (None, 50) else "",
-            f"at most {settings.limit} samples a country" if settings.limit else ""]
-    if any(less):
-        said.append(f"LESS than the published protocol: {', '.join(filter(None, less))}.")
+    changed = [f"{seeds} of {len(transfer.SEEDS)} seeds" if seeds < len(transfer.SEEDS) else "",
+               f"epochs {settings.epochs} instead of 50" if settings.epochs not in (None, 50) else "",
+               f"at most {settings.limit} samples a country" if settings.limit else ""]
+    if any(changed):
+        said.append(f"NOT the published protocol: {', '.join(filter(None, changed))}.")
     return said
 
 

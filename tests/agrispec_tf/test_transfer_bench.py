@@ -160,9 +160,9 @@ def test_notes_announce_the_leak_and_whatever_is_less_than_published():
     assert "leak" in " ".join(transfer_bench.notes(Settings(reference=True), 10))
     honest = " ".join(transfer_bench.notes(Settings(), 10))
     assert "leak" not in honest
-    assert "LESS" not in honest
+    assert "NOT" not in honest
     assert transfer_bench.notes(QUICK, 2)[-1] == (
-        "LESS than the published protocol: 2 of 10 seeds, 1 epochs instead of 50, at most 24 samples a country.")
+        "NOT the published protocol: 2 of 10 seeds, epochs 1 instead of 50, at most 24 samples a country.")
 
 
 def test_all_rows_and_means_are_written(bench, tmp_path):
@@ -206,7 +206,7 @@ def test_the_command_prints_the_table_with_all_that_is_told(globe, tmp_path):
     assert "FRA series: 240 samples (corn 60, soybeans 60, wheat 60, other 60); 0 duplicates left out" in done.output
     assert "PROTOCOL reference" in done.output
     assert "This validation is a leak" in done.output
-    assert "LESS than the published protocol: 2 of 10 seeds, at most 40 samples a country." in done.output
+    assert "NOT the published protocol: 2 of 10 seeds, at most 40 samples a country." in done.output
     assert re.search(r"FRA to BEL  forest  none    2     [\d.]+ ± [\d.]+ ", done.output)
     assert "FRA to BEL: 97-98 (cropnet-v1, about, varied) [seed v1]" in done.output
     assert {path.name for path in tmp_path.iterdir()} == {"runs", "rows.csv", "table.json"}
