@@ -19,7 +19,8 @@ def started(*arguments, devices=1):
     flags = f"--xla_force_host_platform_device_count={devices}" if devices > 1 else ""
     return subprocess.Popen(
         [sys.executable, "-W", "error::UserWarning", SCRIPT, *map(str, arguments)], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT), "XLA_FLAGS": flags})
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT), "XLA_FLAGS": flags})
 
 
 def history(process):
