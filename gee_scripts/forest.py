@@ -1,7 +1,7 @@
 """A forest that was trained elsewhere, as an Earth Engine classifier.
 
 Trees of `agrispec.formats.tree_text` take 50 to 60 characters a node. So 500 trees fit into a request while they
-have up to some 180 leaves each, as whole trees of a few hundred samples do; up to some 800 leaves each they fit
+have up to some 150 leaves each, as whole trees of a few hundred samples do; up to some 800 leaves each they fit
 into a table asset, a tree a row; trees with more must be grown with a limit on their leaves.
 """
 
@@ -38,7 +38,7 @@ def inline(texts: Sequence[str]) -> ee.Classifier:
     size = sum(len(text) for text in texts)
     if size > LARGEST_REQUEST:
         raise DataError(f"{len(texts)} trees of {size / 1e6:.1f} MB do not fit into a request of 10 MB",
-                        mend="put them into a table asset, or train a forest of at most 180 leaves a tree")
+                        mend="put them into a table asset, or train a forest of at most 150 leaves a tree")
     return ee.Classifier.decisionTreeEnsemble(list(texts))
 
 
