@@ -175,14 +175,15 @@ def test_training_ends_when_its_patience_does_and_that_survives_too(fit, tmp_pat
     assert_same(fit(how=how, folder=tmp_path), found)
 
 
-def test_mixed_precision_learns_alike_and_leaves_a_float32_network(fit, small_cube):
+def test_mixed_precision_loses_alike_and_leaves_a_float32_network(fit, small_cube):
     # Masks of dropout are drawn in the precision of what they mask, and differ.
     options = replace(CropNetOptions.for_cube(small_cube, 3), dropout=(0.0, 0.0, 0.0, 0.0))
-    exact, *mixed = (fit(options=options, how=replace(HOW, epochs=1, precision=precision))
+    one_step = Recipe(epochs=1, batch=24, learning_rate=1e-3)
+    exact, *mixed = (fit(options=options, how=replace(one_step, precision=precision))
                      for precision in ("float32", "bfloat16", "float16"))
     for found in mixed:
         assert {layer.dtype_policy.name for layer in [found.model, *found.model.layers]} == {"float32"}
-        assert found.history[0]["loss"] == pytest.approx(exact.history[0]["loss"], rel=0.05)
+        assert found.history[0]["loss"] == pytest.approx(exact.history[0]["loss"], rel=0.01)
         assert found.history[0]["loss"] != exact.history[0]["loss"]
 
 
