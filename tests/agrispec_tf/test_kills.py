@@ -57,9 +57,9 @@ def test_training_that_is_killed_at_random_moments_ends_in_the_same_weights(tmp_
 def test_two_devices_share_batches_and_lose_as_much_as_one():
     one, two = started(), started(devices=2)
     (even, uneven), (shared, filled) = history(one), history(two)
-    # Adam makes whole steps of gradients that are nothing but rounding.
-    assert even["loss"] == pytest.approx(shared["loss"], rel=3e-3)
-    assert even["val_loss"] == pytest.approx(shared["val_loss"], rel=0.02)
+    # After two updates; later ones make whole steps, Adam's, of gradients that are nothing but rounding.
+    assert even["loss"] == pytest.approx(shared["loss"], rel=1e-5)
+    assert even["val_loss"] == pytest.approx(shared["val_loss"], rel=1e-5)
     # The sample that fills up a batch weighs nothing in the loss, but batch normalisation sees it.
-    assert uneven["loss"] == pytest.approx(filled["loss"], rel=0.02)
+    assert uneven["loss"] == pytest.approx(filled["loss"], rel=0.05)
     assert uneven["loss"] != filled["loss"]
