@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.cube import CubeSpec
-from agrispec.errors import ConfigError, CorruptRecord, RunError, SchemaMismatch
+from agrispec.errors import ConfigError, CorruptRecord, RunError
 from agrispec.formats.atomic import whole_folder
 from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.preparation import Preparation
@@ -50,26 +50,13 @@ class Classifier:
     training: Mapping[str, Any]
     history: tuple[Mapping[str, float], ...] = ()
 
-    def check(self, cube: CubeSpec) -> None:
-        """Checks that series of `cube` mean what the network was trained on.
-
-        Raises:
-            SchemaMismatch: they do not; how many of the year's steps they carry may differ, nothing else.
-        """
-        if cube.is_view_of(self.cube) or self.cube.is_view_of(cube):
-            return
-        ours, theirs = self.cube.view().to_table(), cube.view().to_table()
-        differing = [f"{key} {theirs[key]} instead of {ours[key]}" for key in ours if ours[key] != theirs[key]]
-        raise SchemaMismatch(f"the model was trained on another cube than {cube.digest}: {'; '.join(differing)}",
-                             mend="export with the cube of the model's run, or train a model on this cube")
-
     def probabilities(self, series: Series, batch: int = 512) -> NDArray[np.float32]:
         """Class probabilities (N, C) of N series, `batch` of them prepared and classified at a time.
 
         Raises:
             SchemaMismatch: the series are of another cube.
         """
-        self.check(series.cube)
+        self.cube.check_read(series.cube)
         found = np.empty((len(series), len(self.class_names)), np.float32)
         for first in range(0, len(series), batch):
             rows = np.arange(first, min(first + batch, len(series)))

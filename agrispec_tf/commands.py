@@ -198,7 +198,7 @@ def load(run: Run, config: Config, model: str) -> Classifier:
         SchemaMismatch: it is of another cube or of other classes.
     """
     trained = classifiers.load(run.need(run.models / model, f"train --model {model}"))
-    trained.check(config.spec)
+    trained.cube.check_read(config.spec)
     if trained.class_names != config.taxonomy.names:
         raise SchemaMismatch(f"{model} knows the classes {', '.join(trained.class_names)}, the configuration has"
                              f" {', '.join(config.taxonomy.names)}",
@@ -224,7 +224,7 @@ def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[s
     """
     trained = load(run, config, model)
     spec, layout = shards.cube_of(run.need(run.patches, "predict")), shards.layout_of(run.patches)
-    trained.check(spec)
+    trained.cube.check_read(spec)
     mixer, side = shards.mixer_of(run.patches), layout.patch
     parcel = tiles.parcel_pixels(fields, layout.grid.padded(side))
     classes: list[NDArray[np.uint8]] = []

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.cube import CubeSpec
-from agrispec.errors import AgrispecError, ConfigError, CorruptRecord, DataError, RunError, SchemaMismatch
+from agrispec.errors import AgrispecError, ConfigError, CorruptRecord, DataError, RunError
 from agrispec.formats.atomic import whole_folder
 from agrispec.harmonics import Harmonics
 from agrispec.kernels.trees import Trees
@@ -51,19 +51,6 @@ class Baseline:
     class_names: tuple[str, ...]
     training: Mapping[str, Any]
 
-    def check(self, cube: CubeSpec) -> None:
-        """Checks that series of `cube` mean what the baseline was trained on.
-
-        Raises:
-            SchemaMismatch: they do not; how many of the year's steps they carry may differ, nothing else.
-        """
-        if cube.view() == self.cube.view():
-            return
-        ours, theirs = self.cube.view().to_table(), cube.view().to_table()
-        differing = [f"{key} {theirs[key]} instead of {ours[key]}" for key in ours if ours[key] != theirs[key]]
-        raise SchemaMismatch(f"the model was trained on another cube than {cube.digest}: {'; '.join(differing)}",
-                             mend="export with the cube of the model's run, or train a model on this cube")
-
     def probabilities(self, series: Series, batch: int = 8192) -> NDArray[np.float32]:
         """Class probabilities (N, C) of N series, `batch` of them at a time.
 
@@ -71,7 +58,7 @@ class Baseline:
             SchemaMismatch: the series are of another cube.
             DataError: a clear look is no finite number.
         """
-        self.check(series.cube)
+        self.cube.check_read(series.cube)
         series.check_finite()
         found = np.empty((len(series), len(self.class_names)), np.float32)
         for first in range(0, len(series), batch):

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from agrispec.cube import CubeSpec
-from agrispec.errors import ConfigError, CorruptRecord, RunError, SchemaMismatch
+from agrispec.errors import ConfigError, CorruptRecord, RunError
 from agrispec.formats.atomic import write_files
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.normalisation import Normalisation
@@ -182,24 +182,13 @@ class OnnxClassifier:
         return cls(cube=cube, class_names=names, preparation=preparation,
                    run=_by_batches(start(model, (cube.window.steps, len(cube.features))), len(names)))
 
-    def check(self, cube: CubeSpec) -> None:
-        """Checks that series of `cube` mean what the network was trained on.
-
-        Raises:
-            SchemaMismatch: they do not; how many of the year's steps they carry may differ, nothing else.
-        """
-        if cube.view() != self.cube.view():
-            raise SchemaMismatch(f"the model was trained on another cube than {cube.digest}: on"
-                                 f" {self.cube.view().to_table()}",
-                                 mend="export with the cube of the model's run, or train a model on this cube")
-
     def probabilities(self, series: Series, batch: int = 512) -> NDArray[np.float32]:
         """Class probabilities (N, C) of N series, `batch` of them prepared at a time.
 
         Raises:
             SchemaMismatch: the series are of another cube.
         """
-        self.check(series.cube)
+        self.cube.check_read(series.cube)
         found = np.empty((len(series), len(self.class_names)), np.float32)
         for first in range(0, len(series), batch):
             rows = np.arange(first, min(first + batch, len(series)))
