@@ -27,7 +27,8 @@ _MODEL = click.Choice(["cropnet", "cropnet-v1", "cropnet-1d", "bigru", "bigru-gr
 
 # Packages that a base installation does not have, and the extra that brings each.
 _EXTRAS = {"rasterio": "local", "pyproj": "local", "shapely": "local", "starlette": "local", "uvicorn": "local",
-           "h5netcdf": "local", "keras": "train", "tensorflow": "train", "matplotlib": "train", "jax": "jax"}
+           "h5netcdf": "local", "keras": "train", "tensorflow": "train", "matplotlib": "train", "jax": "jax",
+           "onnx": "deploy", "onnxruntime": "deploy", "openvino": "deploy"}
 
 
 class _Commands(click.Group):
@@ -140,6 +141,29 @@ def predict(run: Path, model: str, season: int | None) -> None:
     with _opened(run) as (opened, config, engine), _progress("predicting") as tell:
         _predict(opened, config, engine, model, tell, season)
     click.echo(f"Map in {opened.predictions / 'map.png'}; next: agrispec-gee publish {run}")
+
+
+@main.command("export-model")
+@_RUN
+@click.option("--model", type=_MODEL, default="cropnet", show_default=True, help="Which of RUN's models.")
+@click.option("--int8", is_flag=True, help="In integers of 8 bits; what they cost in accuracy is measured.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False),
+              help="The file.  [default: RUN/model/MODEL.onnx, MODEL-int8.onnx]")
+def export_model(run: Path, model: str, int8: bool, output: Path | None) -> None:
+    """Write a trained model of RUN as an ONNX file, which says what it reads and answers."""
+    from exports import manifest, runs
+    opened = runs.open(run)
+    path = output or opened.models / f"{model}{'-int8' if int8 else ''}.onnx"
+    with _progress(f"exporting {model}"):
+        commands = _learning()
+        from agrispec_tf.deployment import export as deployment
+        found = deployment.run_export(opened, opened.config, model, path, eight_bits=int8)
+    manifest.record(run, f"export-model {path.stem}", {"file": str(path), "digest": manifest.digest(path)})
+    if found:
+        shown = "simulated samples" if commands.simulated(opened) else "samples"
+        click.echo(f"8 bits against 32 on {found.samples} {shown} of {found.blocks} held-out cells [95 % interval]:"
+                   f" accuracy {found.accuracy}; macro-F1 {found.macro_f1}; same class {found.agreement:.2%}")
+    click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 @main.command()
@@ -310,6 +334,58 @@ def functions(as_json: bool) -> None:
     click.echo(f"{counts['done']} done, {counts['partial']} partial, {counts['not']} not")
 
 
+@main.group()
+def bench() -> None:
+    """Repeat published comparisons, on data that you download."""
+
+
+def _transfers(models: str, into: str) -> Callable[[Any], Any]:
+    """The options of commands that repeat transfers: by default of these models, with rows in that folder."""
+    options = (
+        click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True,
+                     help="Folder of the downloaded CropGlobe."),
+        click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=into,
+                     show_default=True, help="Folder of the rows; what is done already is not done again."),
+        click.option("--source", "sources", multiple=True, help="A country, e.g. FRA; more than once for more."),
+        click.option("--target", "targets", multiple=True, help="A country, e.g. BEL; more than once for more."),
+        click.option("--models", default=models, show_default=True, help="Names with commas between them."),
+        click.option("--protocol", type=click.Choice(["honest", "reference"]), default="honest", show_default=True,
+                     help="reference does as the released trainer, whose validation is a leak."),
+        click.option("--augmentation", type=click.Choice(["v1", "v3", "none"]),
+                     help="Of all networks.  [default: each one's own]"),
+        click.option("--seeds", type=click.IntRange(1, 10), default=10, show_default=True, help="Runs, of 10."),
+        click.option("--epochs", type=click.IntRange(1), help="Of networks, instead of 50."),
+        click.option("--samples", type=click.IntRange(1), help="Most samples of a country that are used."),
+        click.option("--backend", type=click.Choice(["tensorflow", "jax"]),
+                     help="What Keras computes with.  [default: KERAS_BACKEND, or what is installed]"))
+
+    def with_options(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+    return with_options
+
+
+@bench.command()
+@_transfers("cropnet,cropnet-v1,cropnet-1d,tempcnn,mlp,forest,hgb", "cropglobe-bench")
+def cropglobe(**chosen: Any) -> None:
+    """Train on one country of CropGlobe, test on others, beside the published figures.
+
+    Without --source and --target the published transfers are repeated whose files are there. See docs/cropnet.md.
+    """
+    _bench(**chosen)
+
+
+@bench.command()
+@_transfers("cropnet", "cropglobe-windows")
+def windows(sources: tuple[str, ...], targets: tuple[str, ...], **chosen: Any) -> None:
+    """Compare steps of 5, 15 and 30 days, and May to November with the whole year.
+
+    Without --source and --target it trains on France and tests on Belgium. See docs/cropnet.md.
+    """
+    _bench(sources=sources or ("FRA",), targets=targets or ("BEL",), views=True, **chosen)
+
+
 def _export(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> dict[str, Any]:
     from exports import collect, manifest
     from gee_scripts import export as graphs
@@ -363,6 +439,23 @@ def _publish(run: Run, config: Config, engine: Engine, tell: Callable[[str], Non
     did = stage.publish(run, config, engine, graphs, tell)
     manifest.record(run.path, "publish", did)
     return did
+
+
+def _bench(*, data: Path, into: Path, sources: tuple[str, ...], targets: tuple[str, ...], models: str, protocol: str,
+           augmentation: str | None, seeds: int, epochs: int | None, samples: int | None, backend: str | None,
+           views: bool = False) -> None:
+    _learning(backend)
+    from agrispec_tf import cropglobe as published
+    from agrispec_tf import transfer, transfer_bench
+    settings = transfer.Settings(reference=protocol == "reference", augmentation=augmentation or "", epochs=epochs,
+                                 limit=samples)
+    pairs = transfer_bench.transfers(published.present(data), sources, targets)
+    made = transfer_bench.Bench(data, into, settings)
+    with _progress("training") as tell:
+        rows = made.rows(pairs, [name.strip() for name in models.split(",")], transfer.SEEDS[:seeds],
+                         transfer_bench.WINDOWS if views else (transfer.View(),), tell)
+    click.echo(transfer_bench.report(made, rows, settings, seeds, views=views))
+    click.echo(f"\n{len(rows)} rows in {into / transfer_bench.ROWS}; confusions in {into / transfer_bench.TABLE}")
 
 
 def _landscape(path: Path) -> Run:
@@ -442,75 +535,6 @@ def _progress(what: str) -> Iterator[Callable[[str], None]]:
     with console.status(what) as status:
         yield lambda done: status.update(f"{what}: {done}")
     console.print(f"[dim]{what}: {time.monotonic() - started:.1f} s[/dim]")
-
-
-@main.group()
-def bench() -> None:
-    """Repeat published comparisons, on data that you download."""
-
-
-def _transfers(models: str, into: str) -> Callable[[Any], Any]:
-    """The options of commands that repeat transfers: by default of these models, with rows in that folder."""
-    options = (
-        click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True,
-                     help="Folder of the downloaded CropGlobe."),
-        click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=into,
-                     show_default=True, help="Folder of the rows; what is done already is not done again."),
-        click.option("--source", "sources", multiple=True, help="A country, e.g. FRA; more than once for more."),
-        click.option("--target", "targets", multiple=True, help="A country, e.g. BEL; more than once for more."),
-        click.option("--models", default=models, show_default=True, help="Names with commas between them."),
-        click.option("--protocol", type=click.Choice(["honest", "reference"]), default="honest", show_default=True,
-                     help="reference does as the released trainer, whose validation is a leak."),
-        click.option("--augmentation", type=click.Choice(["v1", "v3", "none"]),
-                     help="Of all networks.  [default: each one's own]"),
-        click.option("--seeds", type=click.IntRange(1, 10), default=10, show_default=True, help="Runs, of 10."),
-        click.option("--epochs", type=click.IntRange(1), help="Of networks, instead of 50."),
-        click.option("--samples", type=click.IntRange(1), help="Most samples of a country that are used."),
-        click.option("--backend", type=click.Choice(["tensorflow", "jax"]),
-                     help="What Keras computes with.  [default: KERAS_BACKEND, or what is installed]"))
-
-    def with_options(command: Any) -> Any:
-        for option in reversed(options):
-            command = option(command)
-        return command
-    return with_options
-
-
-@bench.command()
-@_transfers("cropnet,cropnet-v1,cropnet-1d,tempcnn,mlp,forest,hgb", "cropglobe-bench")
-def cropglobe(**chosen: Any) -> None:
-    """Train on one country of CropGlobe, test on others, beside the published figures.
-
-    Without --source and --target the published transfers are repeated whose files are there. See docs/cropnet.md.
-    """
-    _bench(**chosen)
-
-
-@bench.command()
-@_transfers("cropnet", "cropglobe-windows")
-def windows(sources: tuple[str, ...], targets: tuple[str, ...], **chosen: Any) -> None:
-    """Compare steps of 5, 15 and 30 days, and May to November with the whole year.
-
-    Without --source and --target it trains on France and tests on Belgium. See docs/cropnet.md.
-    """
-    _bench(sources=sources or ("FRA",), targets=targets or ("BEL",), views=True, **chosen)
-
-
-def _bench(*, data: Path, into: Path, sources: tuple[str, ...], targets: tuple[str, ...], models: str, protocol: str,
-           augmentation: str | None, seeds: int, epochs: int | None, samples: int | None, backend: str | None,
-           views: bool = False) -> None:
-    _learning(backend)
-    from agrispec_tf import cropglobe as published
-    from agrispec_tf import transfer, transfer_bench
-    settings = transfer.Settings(reference=protocol == "reference", augmentation=augmentation or "", epochs=epochs,
-                                 limit=samples)
-    pairs = transfer_bench.transfers(published.present(data), sources, targets)
-    made = transfer_bench.Bench(data, into, settings)
-    with _progress("training") as tell:
-        rows = made.rows(pairs, [name.strip() for name in models.split(",")], transfer.SEEDS[:seeds],
-                         transfer_bench.WINDOWS if views else (transfer.View(),), tell)
-    click.echo(transfer_bench.report(made, rows, settings, seeds, views=views))
-    click.echo(f"\n{len(rows)} rows in {into / transfer_bench.ROWS}; confusions in {into / transfer_bench.TABLE}")
 
 
 if __name__ == "__main__":

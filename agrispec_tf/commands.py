@@ -48,6 +48,7 @@ class Collected:
     """
 
     def __init__(self, run: Run, config: Config) -> None:
+        self._run = run
         self.table = samples.read(run.need(run.samples, "export"))
         self.digest = manifest.digest(run.samples)
         found = shards.sampling_of(run.need(run.shards, "export"))
@@ -81,6 +82,17 @@ class Collected:
         labels = self.table["row"].map(truth.set_index("row")["label"]).fillna(UNLABELLED).to_numpy(np.int64)
         chosen = (self.table["fold"] == fold) & (self.table["season"] == self._target)
         return self._samples(chosen.to_numpy() & (labels != UNLABELLED), labels)
+
+    def check_taught(self, model: str, trained: Classifier) -> None:
+        """Checks that a model of the run was trained on these samples, so that what is held out is new to it.
+
+        Raises:
+            SchemaMismatch: it was not.
+        """
+        if trained.training["samples"] != self.digest:
+            raise SchemaMismatch(f"{model} was trained on other samples than those of {self._run.samples}: what is held"
+                                 " out now may have taught it",
+                                 mend=f"train it again with: agrispec-gee train {self._run.path} --model {model}")
 
     def _samples(self, chosen: NDArray[np.bool_], labels: NDArray[np.int64]) -> Samples:
         return Samples(series=self.series.take(chosen), labels=labels[chosen].astype(np.int64),
@@ -176,10 +188,7 @@ def run_evaluate(run: Run, config: Config, truth: pd.DataFrame) -> dict[str, Con
     found: dict[str, Confusion] = {}
     for folder in models(run):
         trained = load(run, config, folder.name)
-        if trained.training["samples"] != collected.digest:
-            raise SchemaMismatch(f"{folder.name} was trained on other samples than those of {run.samples}: what is held"
-                                 " out now may have taught it",
-                                 mend=f"train it again with: agrispec-gee train {run.path} --model {folder.name}")
+        collected.check_taught(folder.name, trained)
         found[folder.name] = evaluate.score(trained, judged)
         evaluate.report(found[folder.name], config.taxonomy.names,
                         run.report / f"{folder.name}-{config.season.target}",
