@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +20,15 @@ _RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 # A moving variance starts at 1 and keeps 0.9 of itself an update; that of reflectances is about a thousandth. On real
 # fields CropNet was of no use after 48 updates and good after 120.
 _SETTLED = 150
-_MODEL = click.Choice(["cropnet", "cropnet-v1", "bigru", "bigru-grl"])
+# Those of agrispec_tf.models.architectures.MODELS, which does not load with this module.
+_MODEL = click.Choice(["cropnet", "cropnet-v1", "cropnet-1d", "bigru", "bigru-grl", "mlp", "tempcnn", "resnet50",
+                       "efficientnetv2s"])
 
 
 # Packages that a base installation does not have, and the extra that brings each.
 _EXTRAS = {"rasterio": "local", "pyproj": "local", "shapely": "local", "starlette": "local", "uvicorn": "local",
-           "h5netcdf": "local", "keras": "train", "tensorflow": "train", "matplotlib": "train", "jax": "jax"}
+           "h5netcdf": "local", "keras": "train", "tensorflow": "train", "matplotlib": "train", "jax": "jax",
+           "onnx": "deploy", "onnxruntime": "deploy", "openvino": "deploy"}
 
 
 class _Commands(click.Group):
@@ -88,16 +91,30 @@ def export(run: Path) -> None:
 @click.option("--model", type=_MODEL, default="cropnet", show_default=True,
               help="bigru-grl sees the target season's series too, without labels.")
 @click.option("--preset", default="published", show_default=True, help="Recipe: published or demo.")
-def train(run: Path, model: str, preset: str) -> None:
-    """Train a model on RUN's source seasons and score it on held-out cells."""
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the samples, instead of the recipe's.")
+@click.option("--patience", type=click.IntRange(1),
+              help="End when so many epochs bring no higher macro-F1 on the validation cells.")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32",
+              show_default=True, help="What training steps compute in; the model is float32 always.")
+@click.option("--backend", type=click.Choice(["tensorflow", "jax"]),
+              help="What Keras computes with.  [default: KERAS_BACKEND, or what is installed]")
+@click.option("--fresh", is_flag=True, help="Begin anew where an interrupted training would go on.")
+def train(run: Path, model: str, preset: str, backend: str | None, fresh: bool, **changed: Any) -> None:
+    """Train a model on RUN's source seasons and score it on held-out cells.
+
+    The state is kept after each epoch: the same command goes on with a training that was interrupted.
+    """
     from exports import manifest, runs
     opened = runs.open(run)
     with _progress(f"training {model}") as tell:
-        found = _train(opened, opened.config, model, preset, tell)
-    updates = manifest.read(run)["stages"][f"train {model}"]["training"]["updates"]
-    if updates < _SETTLED:
-        click.echo(f"agrispec-gee: {updates} updates are few for batch normalisation to settle; the map may be useless;"
-                   f" draw more samples ([samples] per_class) or take a preset of more epochs", err=True)
+        found = _train(opened, opened.config, model, preset, tell, backend=backend, fresh=fresh, **changed)
+    training = manifest.read(run)["stages"][f"train {model}"]["training"]
+    if training["validation_lacks"]:
+        click.echo(f"agrispec-gee: no validation sample is of class {', '.join(training['validation_lacks'])}; the"
+                   " epoch was chosen without looking at it", err=True)
+    if training["updates"] < _SETTLED:
+        click.echo(f"agrispec-gee: {training['updates']} updates are few for batch normalisation to settle; the map may"
+                   " be useless; draw more samples ([samples] per_class) or take more --epochs", err=True)
     said = (f"{model} on held-out cells: accuracy {found.accuracy:.3f}, macro-F1 {found.macro_f1:.3f};"
             f" report in {opened.report / model}" if found else
             f"{model} in {opened.models / model}; no labelled sample is held out by [split] test, so none scores it")
@@ -124,6 +141,29 @@ def predict(run: Path, model: str, season: int | None) -> None:
     with _opened(run) as (opened, config, engine), _progress("predicting") as tell:
         _predict(opened, config, engine, model, tell, season)
     click.echo(f"Map in {opened.predictions / 'map.png'}; next: agrispec-gee publish {run}")
+
+
+@main.command("export-model")
+@_RUN
+@click.option("--model", type=_MODEL, default="cropnet", show_default=True, help="Which of RUN's models.")
+@click.option("--int8", is_flag=True, help="In integers of 8 bits; what they cost in accuracy is measured.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False),
+              help="The file.  [default: RUN/model/MODEL.onnx, MODEL-int8.onnx]")
+def export_model(run: Path, model: str, int8: bool, output: Path | None) -> None:
+    """Write a trained model of RUN as an ONNX file, which says what it reads and answers."""
+    from exports import manifest, runs
+    opened = runs.open(run)
+    path = output or opened.models / f"{model}{'-int8' if int8 else ''}.onnx"
+    with _progress(f"exporting {model}"):
+        commands = _learning()
+        from agrispec_tf.deployment import export as deployment
+        found = deployment.run_export(opened, opened.config, model, path, eight_bits=int8)
+    manifest.record(run, f"export-model {path.stem}", {"file": str(path), "digest": manifest.digest(path)})
+    if found:
+        shown = "simulated samples" if commands.simulated(opened) else "samples"
+        click.echo(f"8 bits against 32 on {found.samples} {shown} of {found.blocks} held-out cells [95 % interval]:"
+                   f" accuracy {found.accuracy}; macro-F1 {found.macro_f1}; same class {found.agreement:.2%}")
+    click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 @main.command()
@@ -295,6 +335,58 @@ def functions(as_json: bool) -> None:
     click.echo(f"{counts['done']} done, {counts['partial']} partial, {counts['not']} not")
 
 
+@main.group()
+def bench() -> None:
+    """Repeat published comparisons, on data that you download."""
+
+
+def _transfers(models: str, into: str) -> Callable[[Any], Any]:
+    """The options of commands that repeat transfers: by default of these models, with rows in that folder."""
+    options = (
+        click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True,
+                     help="Folder of the downloaded CropGlobe."),
+        click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=into,
+                     show_default=True, help="Folder of the rows; what is done already is not done again."),
+        click.option("--source", "sources", multiple=True, help="A country, e.g. FRA; more than once for more."),
+        click.option("--target", "targets", multiple=True, help="A country, e.g. BEL; more than once for more."),
+        click.option("--models", default=models, show_default=True, help="Names with commas between them."),
+        click.option("--protocol", type=click.Choice(["honest", "reference"]), default="honest", show_default=True,
+                     help="reference does as the released trainer, whose validation is a leak."),
+        click.option("--augmentation", type=click.Choice(["v1", "v3", "none"]),
+                     help="Of all networks.  [default: each one's own]"),
+        click.option("--seeds", type=click.IntRange(1, 10), default=10, show_default=True, help="Runs, of 10."),
+        click.option("--epochs", type=click.IntRange(1), help="Of networks, instead of 50."),
+        click.option("--samples", type=click.IntRange(1), help="Most samples of a country that are used."),
+        click.option("--backend", type=click.Choice(["tensorflow", "jax"]),
+                     help="What Keras computes with.  [default: KERAS_BACKEND, or what is installed]"))
+
+    def with_options(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+    return with_options
+
+
+@bench.command()
+@_transfers("cropnet,cropnet-v1,cropnet-1d,tempcnn,mlp,forest,hgb", "cropglobe-bench")
+def cropglobe(**chosen: Any) -> None:
+    """Train on one country of CropGlobe, test on others, beside the published figures.
+
+    Without --source and --target the published transfers are repeated whose files are there. See docs/cropnet.md.
+    """
+    _bench(**chosen)
+
+
+@bench.command()
+@_transfers("cropnet", "cropglobe-windows")
+def windows(sources: tuple[str, ...], targets: tuple[str, ...], **chosen: Any) -> None:
+    """Compare steps of 5, 15 and 30 days, and May to November with the whole year.
+
+    Without --source and --target it trains on France and tests on Belgium. See docs/cropnet.md.
+    """
+    _bench(sources=sources or ("FRA",), targets=targets or ("BEL",), views=True, **chosen)
+
+
 def _export(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> dict[str, Any]:
     from exports import collect, manifest
     from gee_scripts import export as graphs
@@ -305,9 +397,17 @@ def _export(run: Run, config: Config, engine: Engine, tell: Callable[[str], None
     return did
 
 
-def _train(run: Run, config: Config, model: str, preset: str, tell: Callable[[str], None]) -> Any:
-    return _learning().run_train(run, config, model, preset, lambda row: tell(
-        f"epoch {row['epoch']}: loss {row['loss']:.3f}, validation macro-F1 {row['val_macro_f1']:.3f}"))
+def _train(run: Run, config: Config, model: str, preset: str, tell: Callable[[str], None],
+           backend: str | None = None, fresh: bool = False, **changed: Any) -> Any:
+    commands = _learning(backend)
+    how = commands.recipe_of(config, model, preset, **changed)
+
+    def told(row: Mapping[str, float]) -> None:
+        minutes, seconds = divmod(round((how.epochs - row["epoch"]) * row["seconds"]), 60)
+        left = f"{minutes} min" if minutes else f"{seconds} s"
+        tell(f"epoch {row['epoch']} of {how.epochs}: loss {row['loss']:.3f}, validation macro-F1"
+             f" {row['val_macro_f1']:.3f}, {'at most ' if how.patience else 'about '}{left} left")
+    return commands.run_train(run, config, model, how, told, fresh=fresh)
 
 
 def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> Any:
@@ -340,6 +440,23 @@ def _publish(run: Run, config: Config, engine: Engine, tell: Callable[[str], Non
     did = stage.publish(run, config, engine, graphs, tell)
     manifest.record(run.path, "publish", did)
     return did
+
+
+def _bench(*, data: Path, into: Path, sources: tuple[str, ...], targets: tuple[str, ...], models: str, protocol: str,
+           augmentation: str | None, seeds: int, epochs: int | None, samples: int | None, backend: str | None,
+           views: bool = False) -> None:
+    _learning(backend)
+    from agrispec_tf import cropglobe as published
+    from agrispec_tf import transfer, transfer_bench
+    settings = transfer.Settings(reference=protocol == "reference", augmentation=augmentation or "", epochs=epochs,
+                                 limit=samples)
+    pairs = transfer_bench.transfers(published.present(data), sources, targets)
+    made = transfer_bench.Bench(data, into, settings)
+    with _progress("training") as tell:
+        rows = made.rows(pairs, [name.strip() for name in models.split(",")], transfer.SEEDS[:seeds],
+                         transfer_bench.WINDOWS if views else (transfer.View(),), tell)
+    click.echo(transfer_bench.report(made, rows, settings, seeds, views=views))
+    click.echo(f"\n{len(rows)} rows in {into / transfer_bench.ROWS}; confusions in {into / transfer_bench.TABLE}")
 
 
 def _landscape(path: Path) -> Run:
@@ -377,10 +494,24 @@ def _opened(path: Path) -> Iterator[tuple[Run, Config, Engine]]:
         computing.close()
 
 
-def _learning() -> Any:
-    """`agrispec_tf.commands`, loaded without TensorFlow's start-up messages."""
+def _learning(backend: str | None = None) -> Any:
+    """`agrispec_tf.commands`, on a backend of Keras, loaded without TensorFlow's start-up messages."""
     import logging
     import os
+    import sys
+    from importlib.util import find_spec
+
+    from agrispec.errors import ConfigError
+    if backend is None and "KERAS_BACKEND" not in os.environ and not find_spec("tensorflow") and find_spec("jax"):
+        backend = "jax"
+    if backend:
+        if not find_spec(backend):
+            raise MissingExtra(f"{backend}, which --backend names,", _EXTRAS[backend])
+        loaded = sys.modules.get("keras")
+        if loaded and loaded.backend.backend() != backend:
+            raise ConfigError(f"Keras computes with {loaded.backend.backend()} in this process already",
+                              mend=f"start a new one with KERAS_BACKEND={backend}")
+        os.environ["KERAS_BACKEND"] = backend
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # What TensorFlow says of its build while it loads heeds no setting, and goes to the file descriptor.

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from agrispec.bands import SENTINEL2_IDS
-from agrispec.errors import ConfigError
+from agrispec.errors import ConfigError, SchemaMismatch
 from agrispec.indices import FORMULAS
 from agrispec.season import Window, steps_per_year
 
@@ -117,6 +117,18 @@ class CubeSpec:
     def is_view_of(self, other: CubeSpec) -> bool:
         """Whether a record of `other` holds all that a record of this cube holds, with the same meaning."""
         return self.exported in other.exported and replace(self, exported=other.exported) == other
+
+    def check_read(self, other: CubeSpec) -> None:
+        """Checks that series of `other` mean what a model trained on this cube saw.
+
+        Raises:
+            SchemaMismatch: they do not; how many of the year's steps they carry may differ, nothing else.
+        """
+        ours, theirs = self.view().to_table(), other.view().to_table()
+        differing = [f"{key} {theirs[key]} instead of {ours[key]}" for key in ours if ours[key] != theirs[key]]
+        if differing:
+            raise SchemaMismatch(f"the model was trained on another cube than {other.digest}: {'; '.join(differing)}",
+                                 mend="export with the cube of the model's run, or train a model on this cube")
 
     @property
     def digest(self) -> str:

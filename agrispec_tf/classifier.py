@@ -15,18 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.cube import CubeSpec
-from agrispec.errors import ConfigError, CorruptRecord, RunError, SchemaMismatch
+from agrispec.errors import ConfigError, CorruptRecord, RunError
 from agrispec.formats.atomic import whole_folder
 from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
-from agrispec_tf.models.bigru import BiGRUOptions
-from agrispec_tf.models.cropnet import CropNetOptions
+from agrispec_tf.models import architectures
+from agrispec_tf.models.architectures import NetworkOptions
 from exports.runs import MODEL_CARD
-
-Options = CropNetOptions | BiGRUOptions
-_OPTIONS: dict[str, type[CropNetOptions] | type[BiGRUOptions]] = {
-    options.architecture: options for options in (CropNetOptions, BiGRUOptions)}
 
 MODEL, CARD, HISTORY = "model.keras", MODEL_CARD, "history.csv"
 """The files of a model's folder."""
@@ -47,25 +43,12 @@ class Classifier:
     """
 
     model: keras.Model
-    options: Options
+    options: NetworkOptions
     cube: CubeSpec
     class_names: tuple[str, ...]
     preparation: Preparation
     training: Mapping[str, Any]
     history: tuple[Mapping[str, float], ...] = ()
-
-    def check(self, cube: CubeSpec) -> None:
-        """Checks that series of `cube` mean what the network was trained on.
-
-        Raises:
-            SchemaMismatch: they do not; how many of the year's steps they carry may differ, nothing else.
-        """
-        if cube.is_view_of(self.cube) or self.cube.is_view_of(cube):
-            return
-        ours, theirs = self.cube.view().to_table(), cube.view().to_table()
-        differing = [f"{key} {theirs[key]} instead of {ours[key]}" for key in ours if ours[key] != theirs[key]]
-        raise SchemaMismatch(f"the model was trained on another cube than {cube.digest}: {'; '.join(differing)}",
-                             mend="export with the cube of the model's run, or train a model on this cube")
 
     def probabilities(self, series: Series, batch: int = 512) -> NDArray[np.float32]:
         """Class probabilities (N, C) of N series, `batch` of them prepared and classified at a time.
@@ -73,7 +56,7 @@ class Classifier:
         Raises:
             SchemaMismatch: the series are of another cube.
         """
-        self.check(series.cube)
+        self.cube.check_read(series.cube)
         found = np.empty((len(series), len(self.class_names)), np.float32)
         for first in range(0, len(series), batch):
             rows = np.arange(first, min(first + batch, len(series)))
@@ -121,19 +104,23 @@ def load(folder: Path) -> Classifier:
         cube = CubeSpec.from_table(card["cube"])
         if cube.digest != card["cube_digest"]:
             raise ValueError(f"the cube's digest is {cube.digest}, not {card['cube_digest']}")
-        options = _OPTIONS[card["architecture"]](**_tuples(card["options"]))
+        options = architectures.from_card(card["architecture"], card["options"])
         statistics = card["preparation"]["normalisation"]
         preparation = Preparation(smoothing=card["preparation"]["smoothing"],
                                   normalisation=Normalisation(**_tuples(statistics)) if statistics else None)
         with open(folder / HISTORY, newline="", encoding="utf-8") as file:
             history = tuple({key: float(value) for key, value in row.items()} for row in csv.DictReader(file))
-        model = keras.saving.load_model(folder / MODEL, compile=False)
-    except (ValueError, KeyError, TypeError, ConfigError, OSError, BadZipFile) as error:
+        model, names = keras.saving.load_model(folder / MODEL, compile=False), tuple(card["classes"])
+        read = options.inputs(np.zeros((1, *options.series_shape), np.float32)).shape[1:]
+        if (model.input_shape[1:], model.output_shape[1:]) != (read, (len(names),)):
+            raise ValueError(f"the network makes {model.output_shape[1:]} of {model.input_shape[1:]}, by its card"
+                             f" {(len(names),)} of {read}")
+    except (ValueError, KeyError, TypeError, AttributeError, ConfigError, OSError, BadZipFile) as error:
         reason = str(error).strip().splitlines()
         raise CorruptRecord(f"the model in {folder} cannot be read ({reason[0] if reason else error!r})",
                             mend="train it again, or restore the folder from a copy") from error
     return Classifier(model=compiled_for_inference(model), options=options, cube=cube, preparation=preparation,
-                      class_names=tuple(card["classes"]), training=card["training"], history=history)
+                      class_names=names, training=card["training"], history=history)
 
 
 def compiled_for_inference(model: keras.Model) -> keras.Model:

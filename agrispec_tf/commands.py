@@ -13,24 +13,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agrispec.config import Config
-from agrispec.errors import ConfigError, DataError, SchemaMismatch
-from agrispec.formats.atomic import whole_folder
+from agrispec.errors import DataError, SchemaMismatch
+from agrispec.formats.atomic import whole_folder, write_files
 from agrispec.grid import Grid
 from agrispec.sample import UNLABELLED
 from agrispec.taxonomy import NO_CLASS
+from agrispec_tf import card, checkpoint, evaluate, picture, predict, recipes, train
 from agrispec_tf import classifier as classifiers
-from agrispec_tf import evaluate, picture, predict, train
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.samples import Samples, Series
 from agrispec_tf.metrics import Confusion
+from agrispec_tf.models import architectures
+from agrispec_tf.models.architectures import NetworkOptions
 from agrispec_tf.models.bigru import BiGRUOptions
-from agrispec_tf.models.cropnet import CropNetOptions
+from agrispec_tf.recipes import Recipe
 from exports import manifest, parcels, samples, shards, tiles
 from exports.runs import MODEL_CARD, PREDICTION_CARD, Run
-
-MODELS = ("cropnet", "cropnet-v1", "bigru", "bigru-grl")
-"""What `train` can be asked for: CropNet as released and as in the paper, the Bi-GRU on the source alone, and with
-gradient reversal."""
 
 _PIXELS = 16384
 """Pixels whose cubes and probabilities are held at a time."""
@@ -50,6 +48,7 @@ class Collected:
     """
 
     def __init__(self, run: Run, config: Config) -> None:
+        self._run = run
         self.table = samples.read(run.need(run.samples, "export"))
         self.digest = manifest.digest(run.samples)
         found = shards.sampling_of(run.need(run.shards, "export"))
@@ -84,54 +83,91 @@ class Collected:
         chosen = (self.table["fold"] == fold) & (self.table["season"] == self._target)
         return self._samples(chosen.to_numpy() & (labels != UNLABELLED), labels)
 
+    def check_taught(self, model: str, trained: Classifier) -> None:
+        """Checks that a model of the run was trained on these samples, so that what is held out is new to it.
+
+        Raises:
+            SchemaMismatch: it was not.
+        """
+        if trained.training["samples"] != self.digest:
+            raise SchemaMismatch(f"{model} was trained on other samples than those of {self._run.samples}: what is held"
+                                 " out now may have taught it",
+                                 mend=f"train it again with: agrispec-gee train {self._run.path} --model {model}")
+
     def _samples(self, chosen: NDArray[np.bool_], labels: NDArray[np.int64]) -> Samples:
         return Samples(series=self.series.take(chosen), labels=labels[chosen].astype(np.int64),
                        cells=self.table["cell"].to_numpy(str)[chosen], ids=self.table["row"].to_numpy()[chosen])
 
 
-def fitted(collected: Collected, config: Config, model: str, preset: str,
-           on_epoch: Callable[[Mapping[str, float]], None] | None = None) -> Classifier:
-    """One of `MODELS`, trained on the training cells, its epoch chosen by the validation cells.
+def recipe_of(config: Config, model: str, preset: str, *, epochs: int | None = None, patience: int | None = None,
+              precision: str | None = None) -> Recipe:
+    """The recipe of a network by name, one of `architectures.MODELS`, with what is not None in its place.
+
+    Raises:
+        ConfigError: no such model or preset, or the recipe cannot be.
+    """
+    how = recipes.recipe(preset, _options(config, model).architecture)
+    return replace(how, epochs=epochs or how.epochs, patience=patience or how.patience,
+                   precision=precision or how.precision)
+
+
+def fitted(collected: Collected, config: Config, model: str, how: Recipe,
+           on_epoch: Callable[[Mapping[str, float]], None] | None = None, folder: Path | None = None,
+           fresh: bool = False) -> Classifier:
+    """A network by name, trained on the training cells, its epoch chosen by the validation cells.
 
     The gradient reversal sees the target season's series of the training cells, never a label of them.
 
+    Args:
+        folder: of the logs and the checkpoint, as `train.fit` says; `fresh` likewise.
+
     Raises:
-        ConfigError: no such model or preset.
-        DataError: a fold or a class is empty.
+        as `train.fit`.
     """
-    if model not in MODELS:
-        raise ConfigError(f"there is no model {model!r}", mend=f"use one of {', '.join(MODELS)}")
-    names, architecture = config.taxonomy.names, model.split("-")[0]
-    options = (BiGRUOptions.for_cube(config.spec, len(names)) if architecture == "bigru" else
-               CropNetOptions.for_cube(config.spec, len(names), "v1" if model.endswith("-v1") else "v3"))
+    options = _options(config, model)
     trained = train.fit(
-        options, collected.labelled("train"), collected.labelled("validation"),
-        class_names=names, how=train.recipe(preset, architecture), seed=config.training.seed,
-        smoothing=config.training.smoothing if architecture == "bigru" else 0.0,
-        target=collected.target("train") if model.endswith("-grl") else None, on_epoch=on_epoch)
+        options, collected.labelled("train"), collected.labelled("validation"), class_names=config.taxonomy.names,
+        how=how, seed=config.training.seed,
+        smoothing=config.training.smoothing if options.architecture == BiGRUOptions.architecture else 0.0,
+        target=collected.target("train") if model.endswith("-grl") else None, on_epoch=on_epoch, folder=folder,
+        fresh=fresh)
     return replace(trained, training={**trained.training, "samples": collected.digest})
 
 
-def run_train(run: Run, config: Config, model: str, preset: str,
-              on_epoch: Callable[[Mapping[str, float]], None]) -> Confusion | None:
-    """Train one of `MODELS` into `model/`, and report on the held-out cells of the source seasons.
+def _options(config: Config, model: str) -> NetworkOptions:
+    return architectures.for_cube(model, config.spec, len(config.taxonomy.names))
+
+
+def run_train(run: Run, config: Config, model: str, how: Recipe,
+              on_epoch: Callable[[Mapping[str, float]], None], *, fresh: bool = False) -> Confusion | None:
+    """Train a network into `model/`, write its card, and report on the held-out cells of the source seasons.
+
+    While training lasts, its checkpoint and its logs are in `model/MODEL.training/`; the logs stay. A training that
+    was interrupted goes on, unless `fresh`.
 
     Returns:
         what the report shows; None, and no report, where the split holds no labelled sample out.
 
     Raises:
-        as `fitted`, and RunError where the run is not exported yet.
+        as `train.fit`, and RunError where the run is not exported yet.
     """
     collected = Collected(run, config)
-    trained = fitted(collected, config, model, preset, on_epoch)
-    trained.save(run.models / model)
+    ongoing = run.models / f"{model}.training"
+    trained = fitted(collected, config, model, how, on_epoch, ongoing, fresh)
     held_out = collected.labelled("test")
     found = evaluate.score(trained, held_out) if len(held_out) else None
+    trained.save(run.models / model)
+    folds = {name: collected.labelled(fold) for name, fold in
+             (("training", "train"), ("validation", "validation"), ("held out", "test"))}
+    written = card.text(model, trained, folds, found, seasons=config.season.source, target=config.season.target,
+                        simulated=simulated(run))
+    write_files({run.models / model / card.FILE: written.encode()})
+    checkpoint.remove(ongoing / checkpoint.FILE)
     if found:
         evaluate.report(found, config.taxonomy.names, run.report / model,
                         title=_title(run, f"{model}, held-out cells"))
     manifest.record(run.path, f"train {model}", {
-        "preset": preset, "training": dict(trained.training), "cube": config.spec.digest,
+        "training": dict(trained.training), "cube": config.spec.digest,
         "held_out": {"samples": len(held_out), **_scores(found)} if found else None})
     return found
 
@@ -152,10 +188,7 @@ def run_evaluate(run: Run, config: Config, truth: pd.DataFrame) -> dict[str, Con
     found: dict[str, Confusion] = {}
     for folder in models(run):
         trained = load(run, config, folder.name)
-        if trained.training["samples"] != collected.digest:
-            raise SchemaMismatch(f"{folder.name} was trained on other samples than those of {run.samples}: what is held"
-                                 " out now may have taught it",
-                                 mend=f"train it again with: agrispec-gee train {run.path} --model {folder.name}")
+        collected.check_taught(folder.name, trained)
         found[folder.name] = evaluate.score(trained, judged)
         evaluate.report(found[folder.name], config.taxonomy.names,
                         run.report / f"{folder.name}-{config.season.target}",
@@ -174,7 +207,7 @@ def load(run: Run, config: Config, model: str) -> Classifier:
         SchemaMismatch: it is of another cube or of other classes.
     """
     trained = classifiers.load(run.need(run.models / model, f"train --model {model}"))
-    trained.check(config.spec)
+    trained.cube.check_read(config.spec)
     if trained.class_names != config.taxonomy.names:
         raise SchemaMismatch(f"{model} knows the classes {', '.join(trained.class_names)}, the configuration has"
                              f" {', '.join(config.taxonomy.names)}",
@@ -200,7 +233,7 @@ def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[s
     """
     trained = load(run, config, model)
     spec, layout = shards.cube_of(run.need(run.patches, "predict")), shards.layout_of(run.patches)
-    trained.check(spec)
+    trained.cube.check_read(spec)
     mixer, side = shards.mixer_of(run.patches), layout.patch
     parcel = tiles.parcel_pixels(fields, layout.grid.padded(side))
     classes: list[NDArray[np.uint8]] = []

@@ -69,6 +69,12 @@ class Confusion:
         present = self.support > 0
         return float(self.f1[present].mean()) if present.any() else 0.0
 
+    @property
+    def weighted_f1(self) -> float:
+        """Mean F1 of the classes, each weighing as many samples as the truth holds of it; 0 without samples."""
+        samples = self.counts.sum()
+        return float(self.f1 @ self.support / samples) if samples else 0.0
+
 
 def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.asarray(whole) > 0)

@@ -1,95 +1,53 @@
-"""Training: recipes, checks against leaks, and the one `fit` behind every model."""
+"""Training: the one `fit` behind every network."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from agrispec.errors import ConfigError, DataError
-from agrispec.season import Window, steps_per_year
-from agrispec_tf.classifier import Classifier, Options, compiled_for_inference, jit
-from agrispec_tf.data.augmentation import Augmentation
+from agrispec_tf import checkpoint, devices
+from agrispec_tf.checkpoint import Checkpoint
+from agrispec_tf.checks import absent, check
+from agrispec_tf.classifier import Classifier, compiled_for_inference, jit
 from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.pipeline import Batches
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Samples, Series
+from agrispec_tf.logs import Logs
 from agrispec_tf.metrics import Confusion
-from agrispec_tf.models import bigru, cropnet
-from agrispec_tf.models.cropnet import CropNetOptions
+from agrispec_tf.models import bigru
+from agrispec_tf.models.architectures import NetworkOptions
+from agrispec_tf.models.bigru import BiGRUOptions
+from agrispec_tf.recipes import Recipe
 from exports import manifest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """How a network is trained.
-
-    Attributes:
-        epochs: passes over the training samples.
-        batch: labelled samples in a batch; a target season adds as many unlabelled ones.
-        learning_rate: Adam's, constant.
-        augmentation: None for none.
-        standardised: whether features are standardised by statistics of the training fold.
-        limit: training samples, and series of the target, that are used at most; None uses all.
-    """
-
-    epochs: int
-    batch: int
-    learning_rate: float
-    augmentation: Augmentation | None = None
-    standardised: bool = False
-    limit: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2 or self.learning_rate <= 0:
-            raise ConfigError(f"{self.epochs} epochs of batches of {self.batch} at a learning rate of"
-                              f" {self.learning_rate} teach nothing",
-                              mend="give at least 1 epoch, 2 samples a batch and a positive learning rate")
-
-
-# CropNet's is the released trainer's, https://github.com/x-ytong/CropNet. No protocol is published for the Bi-GRU:
-# its recipe is this project's.
-PRESETS: Mapping[str, Mapping[str, Recipe]] = {
-    "published": {
-        "cropnet": Recipe(epochs=50, batch=256, learning_rate=1e-4, augmentation=Augmentation()),
-        "bigru": Recipe(epochs=50, batch=128, learning_rate=1e-3, standardised=True),
-    },
-    "demo": {
-        "cropnet": Recipe(epochs=15, batch=64, learning_rate=1e-3, limit=1200,
-                          augmentation=Augmentation(redrawn=True)),
-        "bigru": Recipe(epochs=15, batch=64, learning_rate=1e-3, limit=1200, standardised=True),
-    },
-}
-"""Recipes by preset and architecture."""
-
-
-def recipe(preset: str, architecture: str) -> Recipe:
-    """A named recipe.
-
-    Raises:
-        ConfigError: there is no such preset or architecture.
-    """
-    for name, known in ((preset, PRESETS), (architecture, PRESETS["published"])):
-        if name not in known:
-            raise ConfigError(f"there is no recipe {preset!r} for {architecture!r}",
-                              mend=f"instead of {name!r} use one of {', '.join(known)}")
-    return PRESETS[preset][architecture]
-
-
-def fit(options: Options, training: Samples, validation: Samples, *, class_names: tuple[str, ...], how: Recipe,
+def fit(options: NetworkOptions, training: Samples, validation: Samples, *, class_names: tuple[str, ...], how: Recipe,
         seed: int, smoothing: float = 0.0, target: Series | None = None,
-        on_epoch: Callable[[Mapping[str, float]], None] | None = None) -> Classifier:
+        on_epoch: Callable[[Mapping[str, float]], None] | None = None, folder: Path | None = None,
+        fresh: bool = False) -> Classifier:
     """Trains a network and keeps the epoch of the highest macro-F1 on the validation fold.
 
     Labels of a target season cannot be given. With `target` the Bi-GRU is trained against a domain head:
     source and target halves share each batch. Without, the same network sees the same source batches, so both
     make the same number of updates from labels.
+
+    With `folder` a process that ends at any moment, by whatever cause, loses the epoch it was in and no more: called
+    with the same arguments again, `fit` goes on after the last whole epoch, and comes to the same history and the
+    same weights, bit for bit, as if it had never stopped. The checkpoint stays when training ends: whoever has saved
+    the network removes it, with `checkpoint.remove`.
+
+    The same seed gives the same bits on one machine's CPU with the same versions and backend. On a GPU, between
+    machines, backends or numbers of devices, sums are taken in another order, and only the order of samples, their
+    augmentation and the division of the work repeat.
 
     Args:
         options: what to build.
@@ -100,14 +58,25 @@ def fit(options: Options, training: Samples, validation: Samples, *, class_names
         seed: of weights, order, dropout and augmentation. Sets Keras's global seed.
         smoothing: lambda of the Whittaker smoother, 0 for none.
         target: unlabelled series of the target season, for the Bi-GRU only.
-        on_epoch: called with the scores of each epoch.
+        on_epoch: called with the scores of each epoch; where a training goes on, of those before it first.
+        folder: where the logs grow and the checkpoint is; None keeps neither.
+        fresh: whether to begin anew where a checkpoint is in `folder`, which is discarded then.
 
     Raises:
-        DataError: a fold is empty, a class has no training sample, a label is no class, or a sample or a cell
-            is in both folds.
+        DataError: a fold is empty, a class has no training sample, a label is no class, a clear look is no number,
+            or a sample or a cell is in both folds.
         ConfigError: the network, the classes and the cube do not belong together.
+        SchemaMismatch: the checkpoint is of another training.
+        CorruptRecord: the checkpoint cannot be read.
+        StorageError: a checkpoint or a log cannot be written; the last whole checkpoint stays.
     """
-    _check(options, training, validation, class_names, target, how)
+    check(options, training, validation, class_names, target, how)
+    several = devices.count()
+    identity = _identity(options, training, validation, class_names, how, seed, smoothing, target,
+                         several) if folder else {}
+    if folder and fresh:
+        checkpoint.remove(folder / checkpoint.FILE)
+    begun = Checkpoint.read(folder / checkpoint.FILE, identity) if folder else None
     generator = np.random.default_rng(seed)
     used = training.thinned(how.limit, generator) if how.limit else training
     if target is not None and how.limit and len(target) > how.limit:
@@ -117,32 +86,38 @@ def fit(options: Options, training: Samples, validation: Samples, *, class_names
         statistics = Normalisation.fitted(preparation.apply(used.series))
         preparation = Preparation(smoothing=smoothing, normalisation=statistics)
 
+    # What comes out of training computes in float32 on one device: where training does not, it is a network of its own.
+    outcome = options.build() if several > 1 or how.precision != "float32" else None
     keras.utils.set_random_seed(seed)
     batches = Batches(samples=used, class_weights=class_weights(used.labels, len(class_names)), inputs=options.inputs,
-                      preparation=preparation, batch=how.batch, seed=seed, varied=how.augmentation, target=target)
-    if isinstance(options, CropNetOptions):
-        model = trained = cropnet.build(options)
-    else:
-        model = trained = bigru.build(options)
-        if target is not None:
+                      preparation=preparation, batch=how.batch, seed=seed, varied=how.augmentation, target=target,
+                      multiple=several, first_epoch=len(begun.history) if begun else 0)
+    with devices.training_on(several, how.precision):
+        model = trained = options.build()
+        if isinstance(options, BiGRUOptions) and target is not None:
             trained = bigru.with_domain_head(model, options, how.epochs * len(batches))
-    loss, scores = _objective(adversarial=target is not None)
-    optimizer = keras.optimizers.Adam(how.learning_rate, epsilon=1e-8)
-    if trained is not model:
-        compiled_for_inference(model)
-    trained.compile(optimizer=optimizer, loss=loss, metrics=scores, jit_compile=jit())
-    classifier = Classifier(model=model, options=options, cube=training.series.cube, class_names=class_names,
-                            preparation=preparation, training={})
-    best = _BestEpoch(classifier, validation, on_epoch)
-    trained.fit(batches, epochs=how.epochs, verbose=0, callbacks=[best], shuffle=False)
-    model.set_weights(best.weights)
-    return Classifier(model=compiled_for_inference(model), options=options, cube=classifier.cube,
-                      class_names=class_names, preparation=preparation, history=tuple(best.history),
-                      training={"recipe": asdict(how), "seed": seed, "best_epoch": best.epoch,
-                                "updates": how.epochs * len(batches), "training_samples": len(used),
-                                "validation_samples": len(validation),
-                                "target_series": 0 if target is None else len(target),
-                                "versions": {**manifest.versions(), "backend": keras.backend.backend()}})
+        loss, scores = _objective(adversarial=target is not None)
+        if trained is not model:
+            compiled_for_inference(model)
+        devices.with_exact_logits(trained).compile(optimizer=keras.optimizers.Adam(how.learning_rate, epsilon=1e-8),
+                                                   loss=loss, metrics=scores, jit_compile=jit())
+        classifier = Classifier(model=compiled_for_inference(outcome) if outcome else model, options=options,
+                                cube=training.series.cube, class_names=class_names, preparation=preparation,
+                                training={})
+        if begun:
+            checkpoint.restore(trained, begun.state)
+        epochs = _Epochs(model, classifier, validation, how, on_epoch, folder, identity, begun)
+        if not epochs.done:
+            trained.fit(batches, epochs=how.epochs, initial_epoch=len(epochs.history), verbose=0, callbacks=[epochs],
+                        shuffle=False)
+    classifier.model.set_weights(epochs.best)
+    return replace(classifier, model=compiled_for_inference(classifier.model), history=tuple(epochs.history),
+                   training={"recipe": asdict(how), "seed": seed, "best_epoch": epochs.best_epoch,
+                             "updates": len(epochs.history) * len(batches), "training_samples": len(used),
+                             "validation_samples": len(validation),
+                             "validation_lacks": list(absent(validation, class_names)),
+                             "target_series": 0 if target is None else len(target), "devices": several,
+                             "versions": {**manifest.versions(), "backend": keras.backend.backend()}})
 
 
 def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
@@ -163,23 +138,60 @@ def _objective(*, adversarial: bool) -> tuple[Any, Any]:
             {"domain": keras.metrics.SparseCategoricalAccuracy(name="accuracy")})
 
 
-class _BestEpoch(keras.callbacks.Callback):
-    """Scores the validation fold after each epoch and holds the weights of the first best one."""
+def _identity(options: NetworkOptions, training: Samples, validation: Samples, class_names: tuple[str, ...],
+              how: Recipe, seed: int, smoothing: float, target: Series | None, several: int) -> dict[str, Any]:
+    """What a training's outcome follows from."""
+    versions = manifest.versions()
+    backend = keras.backend.backend()
+    return {"network": {"architecture": options.architecture, **asdict(options)}, "cube": training.series.cube.digest,
+            "classes": list(class_names), "recipe": asdict(how), "seed": seed, "smoothing": smoothing,
+            "training samples": checkpoint.digest_of(training), "devices": several,
+            "validation samples": checkpoint.digest_of(validation), "target series": checkpoint.digest_of(target),
+            "backend": backend, "versions": {name: versions.get(name) for name in ("keras", backend, "numpy")}}
 
-    def __init__(self, classifier: Classifier, validation: Samples,
-                 on_epoch: Callable[[Mapping[str, float]], None] | None) -> None:
+
+class _Epochs(keras.callbacks.Callback):
+    """Scores the validation fold after each epoch, holds the weights of the first best one, and keeps the state.
+
+    Args:
+        network: what is trained, without a domain head.
+        classifier: what scores; its model is `network`, or one that is given the network's weights.
+        begun: what an earlier process came to, None at the beginning.
+    """
+
+    def __init__(self, network: keras.Model, classifier: Classifier, validation: Samples, how: Recipe,
+                 on_epoch: Callable[[Mapping[str, float]], None] | None, folder: Path | None,
+                 identity: Mapping[str, Any], begun: Checkpoint | None) -> None:
         super().__init__()
-        self._classifier, self._validation, self._on_epoch = classifier, validation, on_epoch
-        self._best, self._started = -math.inf, 0.0
-        self.epoch, self.weights = 0, classifier.model.get_weights()
-        self.history: list[Mapping[str, float]] = []
+        self._network, self._classifier, self._validation, self._how = network, classifier, validation, how
+        self._on_epoch, self._folder, self._identity = on_epoch, folder, identity
+        self._started = 0.0
+        self.history = list(begun.history) if begun else []
+        self._times = list(begun.times) if begun else []
+        self._highest = begun.best_score if begun else -math.inf
+        self.best_epoch = begun.best_epoch if begun else 0
+        self.best: Sequence[NDArray[Any]] = begun.best if begun else network.get_weights()
+        self._logs = Logs(folder, self.history, self._times) if folder else None
+        if on_epoch:
+            for row in self.history:
+                on_epoch(row)
+
+    @property
+    def done(self) -> bool:
+        """Whether no epoch is left, or the patience is at its end."""
+        epochs, patience = len(self.history), self._how.patience
+        return epochs >= self._how.epochs or (patience is not None and epochs - self.best_epoch >= patience)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        self.model  # noqa: B018 - on JAX the property writes the trained state back into the variables
-        found = self._classifier.probabilities(self._validation.series)
+        trained = self.model  # on JAX the property writes the trained state back into the variables
+        weights = self._network.get_weights()
+        if self._classifier.model is not self._network:
+            self._classifier.model.set_weights(weights)
+        with devices.alone():
+            found = self._classifier.probabilities(self._validation.series)
         labels = self._validation.labels
         score = Confusion.of(labels, found.argmax(axis=1), found.shape[1])
         likelihood = np.maximum(found[np.arange(len(labels)), labels], np.finfo(np.float32).tiny)
@@ -187,51 +199,15 @@ class _BestEpoch(keras.callbacks.Callback):
                "val_loss": float(-np.log(likelihood).mean()), "val_accuracy": score.accuracy,
                "val_macro_f1": score.macro_f1, "seconds": round(time.perf_counter() - self._started, 3)}
         self.history.append(row)
-        if score.macro_f1 > self._best:
-            self._best, self.epoch, self.weights = score.macro_f1, epoch + 1, self._classifier.model.get_weights()
+        self._times.append(time.time())
+        if score.macro_f1 > self._highest:
+            self._highest, self.best_epoch, self.best = score.macro_f1, epoch + 1, weights
+        if self._folder:
+            Checkpoint(history=tuple(self.history), times=tuple(self._times), best_epoch=self.best_epoch,
+                       best_score=self._highest, best=self.best, state=checkpoint.state_of(trained),
+                       ).write(self._folder / checkpoint.FILE, self._identity)
+        if self._logs:
+            self._logs.add(row, self._times[-1])
         if self._on_epoch:
             self._on_epoch(row)
-
-
-def _check(options: Options, training: Samples, validation: Samples, class_names: tuple[str, ...],
-           target: Series | None, how: Recipe) -> None:
-    cube = training.series.cube
-    shape = (cube.window.steps, len(cube.features))
-    if options.series_shape != shape or options.classes != len(class_names):
-        raise ConfigError(f"a network for {options.series_shape} steps and features and {options.classes} classes"
-                          f" does not read cubes of {shape} with {len(class_names)} classes",
-                          mend="build its options with for_cube(cube, classes)")
-    if target is not None and isinstance(options, CropNetOptions):
-        raise ConfigError("CropNet has no domain head for a target season", mend="train the Bi-GRU, or leave it out")
-    if target is not None and not len(target):
-        raise DataError("the target season has no series", mend="export the target season, or train without it")
-    for name, other in (("validation", validation.series), ("target", target)):
-        if other is not None and other.cube.view() != cube.view():
-            raise ConfigError(f"the {name} series are of another cube than the training samples",
-                              mend="export all of them with one cube.toml")
-    whole = Window(0, steps_per_year(cube.step_days))
-    if how.augmentation and any(series is not None and series.cube.exported != whole
-                                for series in (training.series, target)):
-        raise DataError("the series do not carry the whole season year, out of which augmentation draws",
-                        mend="export the whole year, or train without augmentation")
-    _check_folds(training, validation, class_names)
-
-
-def _check_folds(training: Samples, validation: Samples, class_names: tuple[str, ...]) -> None:
-    for name, fold in (("training", training), ("validation", validation)):
-        if not len(fold):
-            raise DataError(f"the {name} fold has no samples", mend="add cells, or choose another split")
-        if fold.labels.min() < 0 or fold.labels.max() >= len(class_names):
-            raise DataError(f"the {name} fold has labels {fold.labels.min()} ... {fold.labels.max()},"
-                            f" the classes are 0 ... {len(class_names) - 1}",
-                            mend="give labelled samples of these classes only")
-    counts = np.bincount(training.labels, minlength=len(class_names))
-    absent = [name for name, count in zip(class_names, counts, strict=True) if not count]
-    if absent:
-        raise DataError(f"no training sample is of class {', '.join(absent)}",
-                        mend="add cells where it grows, sample more, or take the class out of the taxonomy")
-    for what, ours, theirs in (("cell", training.cells, validation.cells), ("sample", training.ids, validation.ids)):
-        shared = np.intersect1d(ours, theirs)
-        if len(shared):
-            raise DataError(f"{what} {shared[0]} and {len(shared) - 1} more are in both training and validation",
-                            mend="split by cells, so that validation sees places that training never saw")
+        trained.stop_training = self.done

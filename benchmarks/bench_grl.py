@@ -50,7 +50,8 @@ def main() -> None:
                 seeded = replace(config, training=replace(config.training, seed=seed))
                 for model in MODELS:
                     started = time.perf_counter()
-                    trained[model, seed] = commands.fitted(collected, seeded, model, "demo")
+                    trained[model, seed] = commands.fitted(collected, seeded, model,
+                                                             commands.recipe_of(seeded, model, "demo"))
                     print(f"  trained {model} with seed {seed} in {time.perf_counter() - started:.0f} s", flush=True)
             truth = collect.truth(run, config, engine, graphs)
         finally:

@@ -24,3 +24,11 @@ SIMULATED = "agrispec:simulated"
 
 DERIVED = "agrispec:derived_from"
 """Property of a Cloud Score+ image that was derived locally; says from what."""
+
+# https://developers.google.com/earth-engine/datasets/catalog/GOOGLE_SATELLITE_EMBEDDING_V1_ANNUAL
+# AlphaEarth Foundations: one image a year and tile since 2017, 10 m, CC BY 4.0. The 64 numbers of a pixel have no
+# unit; together they are a vector of length 1. A calendar year is embedded, whenever the season begins.
+EMBEDDING = "GOOGLE/SATELLITE_EMBEDDING/V1/ANNUAL"
+EMBEDDING_BANDS = tuple(f"A{number:02d}" for number in range(64))
+EMBEDDING_SINCE = 2017
+"""The first embedded year."""

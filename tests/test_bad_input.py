@@ -178,7 +178,7 @@ def modelled(damaged, tiny):
     config = read(damaged / "agrispec.toml")
     options = bigru.BiGRUOptions.for_cube(config.spec, 2)
     classifier.Classifier(
-        model=classifier.compiled_for_inference(bigru.build(options)), options=options, cube=config.spec,
+        model=classifier.compiled_for_inference(options.build()), options=options, cube=config.spec,
         class_names=config.taxonomy.names, preparation=Preparation(), history=({"epoch": 1},),
         training={"seed": 0, "best_epoch": 1, "training_samples": 1, "validation_samples": 1, "samples": "other"},
     ).save(damaged / "model" / "bigru")

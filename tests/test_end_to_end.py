@@ -2,14 +2,17 @@
 
 import csv
 import json
+import shutil
 
 import ee
 import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+from click.testing import CliRunner
 from google.auth.credentials import AnonymousCredentials
 
+import cli
 from exports import manifest, runs, samples
 from gee_scripts.engine.local.server import LocalServer
 
@@ -95,3 +98,22 @@ def test_the_manifest_says_what_went_in(demo, stages):
     training = stages["train cropnet"]["training"]
     assert training["training_samples"] <= 1200
     assert training["recipe"]["epochs"] <= 15
+
+
+def test_a_trained_model_leaves_as_a_file_whose_classes_are_its_own(demo, tmp_path):
+    run = runs.open(shutil.copytree(demo.path, tmp_path / "run", ignore=shutil.ignore_patterns("landscape")))
+    for more in ([], ["--int8"]):
+        done = CliRunner().invoke(cli.main, ["export-model", str(run.path), *more])
+        assert done.exit_code == 0, done.output
+    assert "8 bits against 32 on" in done.output
+    assert {"export-model cropnet", "export-model cropnet-int8"} <= manifest.read(run.path)["stages"].keys()
+
+    from agrispec_tf import commands
+    from agrispec_tf.deployment import network
+    held_out = commands.Collected(run, run.config).labelled("test").series
+    ours = commands.load(run, run.config, "cropnet").probabilities(held_out)
+    whole, small = (network.OnnxClassifier.of(network.read(run.models / f"{name}.onnx")).probabilities(held_out)
+                    for name in ("cropnet", "cropnet-int8"))
+    np.testing.assert_allclose(whole, ours, atol=1e-5)
+    assert (small.argmax(axis=1) == ours.argmax(axis=1)).mean() > 0.9
+    assert not np.allclose(small, ours, atol=1e-5)

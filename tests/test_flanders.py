@@ -252,6 +252,7 @@ def held_out(squares, exported) -> HeldOut:
     from agrispec_tf.data.preparation import Preparation
     from agrispec_tf.data.samples import Samples
     from agrispec_tf.models.cropnet import CropNetOptions
+    from agrispec_tf.recipes import Recipe
     spec = exported.config.spec
     collected = Collected(exported, exported.config)
     table, known = collected.table, (collected.table["season"] != 2020).to_numpy()
@@ -273,7 +274,7 @@ def held_out(squares, exported) -> HeldOut:
         folds.append((teaching, choosing, testing))
         forest = RandomForestClassifier(500, class_weight="balanced", random_state=0, n_jobs=2)
         network = train.fit(CropNetOptions.for_cube(spec, len(NAMES)), places.take(teaching), places.take(choosing),
-                            class_names=NAMES, how=train.Recipe(epochs=10, batch=16, learning_rate=1e-3), seed=0)
+                            class_names=NAMES, how=Recipe(epochs=10, batch=16, learning_rate=1e-3), seed=0)
         called["majority"][testing] = np.bincount(places.labels[teaching]).argmax()
         called["forest"][testing] = forest.fit(features[teaching], places.labels[teaching]).predict(features[testing])
         called["cropnet"][testing] = network.probabilities(places.take(testing).series).argmax(axis=1)

@@ -52,14 +52,23 @@ def resize_numpy(values: NDArray[np.float32], start: NDArray[np.int64], stop: ND
 def _resize(values, start, stop, steps):  # type: ignore[no-untyped-def]
     series, _, features = values.shape
     resized = np.empty((series, steps, features), np.float32)
-    for n in range(series):
+    # Unsigned indices need no check for counting from the end; with them the inner loops are vectorised.
+    width = np.uint64(features)
+    for n in range(np.uint64(series)):
         length = stop[n] - start[n]
+        if length == steps:
+            first = np.uint64(start[n])
+            for offset in range(np.uint64(steps)):
+                for feature in range(width):
+                    resized[n, offset, feature] = values[n, first + offset, feature]
+            continue
         for step in range(steps):
             position = min(max((step + 0.5) * length / steps - 0.5, 0.0), length - 1.0)
             left = np.int64(position)
-            right = min(left + 1, length - 1)
             share = np.float32(position - left)
-            for feature in range(features):
-                a = values[n, start[n] + left, feature]
-                resized[n, step, feature] = a + (values[n, start[n] + right, feature] - a) * share
+            row = np.uint64(step)
+            before, after = np.uint64(start[n] + left), np.uint64(start[n] + min(left + 1, length - 1))
+            for feature in range(width):
+                a = values[n, before, feature]
+                resized[n, row, feature] = a + (values[n, after, feature] - a) * share
     return resized

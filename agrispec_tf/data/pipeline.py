@@ -34,38 +34,45 @@ class Batches(keras.utils.PyDataset):
         seed: of everything random here.
         varied: how series are augmented, None for not at all.
         target: series of the target season; in each epoch they come in another order, cycled through.
+        multiple: each batch is filled up to a multiple of it, for devices to share, by its own first samples with
+            weight 0.
+        first_epoch: number of the epoch to begin with, where a training goes on.
     """
 
     def __init__(self, *, samples: Samples, class_weights: NDArray[np.float32],
                  inputs: Callable[[NDArray[np.float32]], NDArray[np.float32]], preparation: Preparation,
-                 batch: int, seed: int, varied: Augmentation | None = None, target: Series | None = None) -> None:
+                 batch: int, seed: int, varied: Augmentation | None = None, target: Series | None = None,
+                 multiple: int = 1, first_epoch: int = 0) -> None:
         super().__init__()
         self._samples, self._target = samples, target
         self._class_weights, self._inputs, self._preparation = class_weights, inputs, preparation
-        self._batch, self._seed, self._varied = batch, seed, varied
+        self._batch, self._seed, self._varied, self._multiple = batch, seed, varied, multiple
         self._fixed = self._fixed_draw()
-        self._epoch = -1
+        self._epoch = first_epoch - 1
         self.on_epoch_end()
 
     def __len__(self) -> int:
         return -(-len(self._order) // self._batch)
 
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
-        places = self._order[index * self._batch:(index + 1) * self._batch]
+        numbers = np.arange(len(self._order))[index * self._batch:(index + 1) * self._batch]
+        filled = -(-len(numbers) // self._multiple) * self._multiple
+        counted = (np.arange(filled) < len(numbers)).astype(np.float32)
+        numbers = np.resize(numbers, filled)
+        places = self._order[numbers]
         rows = places % len(self._samples)
         series = self._preparation.apply(self._samples.series.take(rows), self._draw.take(places))
         labels = self._samples.labels[rows].astype(np.int32)
-        weights = self._class_weights[labels]
+        weights = self._class_weights[labels] * counted
         if self._target is None:
             return self._inputs(series), labels, weights
-        there = slice(index * self._batch, index * self._batch + len(rows))
-        unlabelled = self._preparation.apply(self._target.take(self._target_order[there]),
-                                             self._target_draw.take(np.arange(len(self._order))[there]))
-        nothing = np.zeros(len(rows), np.int32)
+        unlabelled = self._preparation.apply(self._target.take(self._target_order[numbers]),
+                                             self._target_draw.take(numbers))
+        nothing = np.zeros(filled, np.int32)
         return (self._inputs(np.concatenate([series, unlabelled])),
-                {"crop": np.concatenate([labels, nothing]), "domain": np.repeat([SOURCE, TARGET], len(rows))},
+                {"crop": np.concatenate([labels, nothing]), "domain": np.repeat([SOURCE, TARGET], filled)},
                 {"crop": np.concatenate([weights, nothing.astype(np.float32)]),
-                 "domain": np.ones(2 * len(rows), np.float32)})
+                 "domain": np.tile(counted, 2)})
 
     def on_epoch_end(self) -> None:
         """Orders and draws the next epoch."""

@@ -36,7 +36,8 @@ class Preparation:
 
         Args:
             series: of any cube that carries the steps asked for.
-            draw: which steps of the year each series shows, and its warp; None shows the model's window.
+            draw: which steps of the year each series shows, which it loses and its warp; None shows the model's
+                window.
 
         Returns:
             (N, steps of the model's window, F) float32. A series without one clear look in its window is 0
@@ -45,37 +46,57 @@ class Preparation:
         Raises:
             DataError: the series do not carry the steps that were drawn.
         """
-        draw = draw or augmentation.plain(series.cube.window, len(series))
-        values, counts, length = _cut(series, draw)
+        exported, steps = series.cube.exported, series.cube.window.steps
+        shown = draw or augmentation.plain(series.cube.window, len(series))
+        if len(series) and (shown.start.min() < exported.start or shown.stop.max() > exported.stop):
+            raise DataError(f"steps {shown.start.min()} to {shown.stop.max() - 1} are asked of series that carry"
+                            f" steps {exported.start} to {exported.stop - 1}",
+                            mend="train on exports of the whole season year, or without augmentation")
+        start, stop = shown.start - exported.start, shown.stop - exported.start
+        counts = series.counts
+        if shown.dropped is not None:
+            counts = _dimmed(counts, shown.dropped[:, exported.start:exported.stop], start, stop)
         if self.smoothing:
+            values, weights = _cut(series.values, counts, start, stop)
             # Beyond the first and the last look the smoother goes on as a straight line; the last value is held
             # instead, as where gaps are filled.
-            looked = counts > 0
+            looked = weights > 0
             between = np.maximum.accumulate(looked, axis=1) & np.maximum.accumulate(looked[:, ::-1], axis=1)[:, ::-1]
-            prepared = gap_filling.linear(whittaker.smooth(values, counts, self.smoothing), between, 0, length)
+            stop, start = stop - start, np.zeros_like(start)
+            filled = gap_filling.linear(whittaker.smooth(values, weights, self.smoothing), between, start, stop)
         else:
-            prepared = gap_filling.linear(values, counts > 0, 0, length)
-        prepared = resampling.resize(prepared, 0, length, series.cube.window.steps)
-        prepared = augmentation.warped(prepared, draw.knots)
+            filled = gap_filling.linear(series.values, counts > 0, start, stop)
+        prepared = resampling.resize(filled, start, stop, steps)
+        if draw is not None:
+            prepared = augmentation.warped(prepared, draw.knots)
         return self.normalisation.apply(prepared) if self.normalisation else prepared
 
 
-def _cut(series: Series, draw: Draw) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-    """Values and counts of each drawn window, moved to step 0, and the windows' lengths.
+def _dimmed(counts: NDArray[np.float32], dropped: NDArray[np.bool_], start: NDArray[np.int64],
+            stop: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Counts (N, T) without the dropped looks; those of a window that would lose its last look stay."""
+    step = np.arange(counts.shape[1])
+    inside = (step >= start[:, None]) & (step < stop[:, None])
+    outlives = (inside & ~dropped & (counts > 0)).any(axis=1, keepdims=True)
+    return np.where(dropped & outlives, np.float32(0), counts)
+
+
+def _cut(values: NDArray[np.float32], counts: NDArray[np.float32], start: NDArray[np.int64],
+         stop: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Values and counts of each window [start, stop), moved to step 0.
 
     Beyond a window's end its last step is repeated with count 0.
     """
-    exported = series.cube.exported
-    length = draw.stop - draw.start
-    if len(draw.start) and (draw.start.min() < exported.start or draw.stop.max() > exported.stop):
-        raise DataError(f"steps {draw.start.min()} to {draw.stop.max() - 1} are asked of series that carry"
-                        f" steps {exported.start} to {exported.stop - 1}",
-                        mend="train on exports of the whole season year, or without augmentation")
+    length = stop - start
+    if len(values) and (start == start[0]).all() and (stop == stop[0]).all():
+        window = slice(start[0], stop[0])
+        return values[:, window], counts[:, window].astype(np.float32)
     offset = np.arange(length.max(initial=1))
-    step = np.minimum(draw.start[:, None] + offset, draw.stop[:, None] - 1) - exported.start
-    row = np.arange(len(series))[:, None]
-    counts = np.where(offset < length[:, None], series.counts[row, step], 0).astype(np.float32)
-    return series.values[row, step], counts, length
+    series, steps, features = values.shape
+    place = np.arange(series)[:, None] * steps + np.minimum(start[:, None] + offset, stop[:, None] - 1)
+    taken = np.where(offset < length[:, None], counts.reshape(-1).take(place), 0)
+    # Twice as fast as to index by row and step.
+    return values.reshape(-1, features).take(place, axis=0), taken.astype(np.float32)
 
 
 def seen(series: Series) -> NDArray[np.bool_]:

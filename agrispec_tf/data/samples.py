@@ -36,6 +36,21 @@ class Series:
     def __len__(self) -> int:
         return len(self.values)
 
+    def check_finite(self) -> None:
+        """Checks that every clear look is a finite number.
+
+        Raises:
+            DataError: one is not; the first of them is named.
+        """
+        broken = (self.counts > 0) & ~np.isfinite(self.values).all(axis=2)
+        if broken.any():
+            row, step = np.argwhere(broken)[0]
+            column = int(np.flatnonzero(~np.isfinite(self.values[row, step]))[0])
+            raise DataError(f"{int(broken.any(axis=1).sum())} of {len(self)} series have a clear look that is no finite"
+                            f" number; the first is {self.cube.features[column]} of step"
+                            f" {self.cube.exported.start + step} in series {row}: {self.values[row, step, column]}",
+                            mend="mark steps without a clear look by a count of 0, and export again what is broken")
+
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Series:
         """The series of some row numbers, in their order, or of a mask (N,)."""
         return replace(self, values=self.values[rows], counts=self.counts[rows])

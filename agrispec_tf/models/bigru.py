@@ -58,27 +58,26 @@ class BiGRUOptions:
         """Series (N, steps, features) as the network's input: as they are."""
         return np.ascontiguousarray(series)
 
+    def build(self) -> keras.Model:
+        """The classifier with fresh weights and without a domain head.
 
-def build(options: BiGRUOptions) -> keras.Model:
-    """The classifier with fresh weights and without a domain head.
-
-    Input float (batch, steps, features), output logits (batch, classes).
-    """
-    inputs = keras.Input((options.steps, options.features), name="series")
-    features = inputs
-    for block, width in enumerate((64, 128, 128), start=1):
-        features = keras.layers.Conv1D(width, 7, padding="same", name=f"conv{block}")(features)
-        features = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm{block}")(features)
-        features = keras.layers.ReLU(name=f"relu{block}")(features)
-    features = keras.layers.Dropout(options.dropout, name="dropout1")(features)
-    features = _bidirectional_gru("gru1")(features)
-    features = keras.layers.Dropout(options.dropout, name="dropout2")(features)
-    features = _bidirectional_gru("gru2")(features)
-    pooled = TemporalAttention(128, name="attention")(features)
-    latent = keras.layers.Dense(128, activation="relu", name="latent")(pooled)
-    hidden = keras.layers.Dense(64, activation="relu", name="crop_hidden")(latent)
-    logits = keras.layers.Dense(options.classes, name="crop")(hidden)
-    return keras.Model(inputs, logits, name="bigru")
+        Input float (batch, steps, features), output logits (batch, classes).
+        """
+        inputs = keras.Input((self.steps, self.features), name="series")
+        features = inputs
+        for block, width in enumerate((64, 128, 128), start=1):
+            features = keras.layers.Conv1D(width, 7, padding="same", name=f"conv{block}")(features)
+            features = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm{block}")(features)
+            features = keras.layers.ReLU(name=f"relu{block}")(features)
+        features = keras.layers.Dropout(self.dropout, name="dropout1")(features)
+        features = _bidirectional_gru("gru1")(features)
+        features = keras.layers.Dropout(self.dropout, name="dropout2")(features)
+        features = _bidirectional_gru("gru2")(features)
+        pooled = TemporalAttention(128, name="attention")(features)
+        latent = keras.layers.Dense(128, activation="relu", name="latent")(pooled)
+        hidden = keras.layers.Dense(64, activation="relu", name="crop_hidden")(latent)
+        logits = keras.layers.Dense(self.classes, name="crop")(hidden)
+        return keras.Model(inputs, logits, name="bigru")
 
 
 def with_domain_head(model: keras.Model, options: BiGRUOptions, total_steps: int) -> keras.Model:
@@ -87,7 +86,7 @@ def with_domain_head(model: keras.Model, options: BiGRUOptions, total_steps: int
     The weights are shared with `model`: training this model trains that one.
 
     Args:
-        model: from `build`.
+        model: from `options.build()`.
         options: those `model` was built from.
         total_steps: training batches until λ has grown to `options.reversal`.
 

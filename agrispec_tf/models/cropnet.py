@@ -10,6 +10,7 @@ import numpy as np
 
 from agrispec.cube import CubeSpec
 from agrispec.errors import ConfigError
+from agrispec_tf.models.initialisation import he_normal
 
 # Channels of the four blocks and the blocks whose first convolution has stride 2 on both axes.
 # v1: https://arxiv.org/abs/2509.03497v1; v3: https://github.com/x-ytong/CropNet
@@ -62,35 +63,29 @@ class CropNetOptions:
         """Series (N, steps, bands) as the network's input (N, bands, steps, 1)."""
         return np.ascontiguousarray(series.transpose(0, 2, 1)[..., None])
 
+    def build(self) -> keras.Model:
+        """A CropNet with fresh weights.
 
-def build(options: CropNetOptions) -> keras.Model:
-    """A CropNet with fresh weights.
-
-    Input float (batch, bands, steps, 1): the kernels slide over neighbouring bands and steps at once, so
-    bands come in order of wavelength. Output: logits (batch, classes).
-    """
-    channels, halved = _VARIANTS[options.variant]
-    inputs = keras.Input((options.bands, options.steps, 1), name="series")
-    features = inputs
-    for block, width in enumerate(channels):
-        name = f"block{block + 1}"
-        features = _convolution(features, width, stride=2 if block in halved else 1, name=f"{name}_first")
-        features = _convolution(features, width, stride=1, name=f"{name}_second")
-        features = keras.layers.SpatialDropout2D(options.dropout[block], name=name)(features)
-    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(features)
-    logits = keras.layers.Dense(options.classes, kernel_initializer=_he("fan_in"), name="crop")(pooled)
-    return keras.Model(inputs, logits, name=f"cropnet_{options.variant}")
+        Input float (batch, bands, steps, 1): the kernels slide over neighbouring bands and steps at once, so
+        bands come in order of wavelength. Output: logits (batch, classes).
+        """
+        channels, halved = _VARIANTS[self.variant]
+        inputs = keras.Input((self.bands, self.steps, 1), name="series")
+        features = inputs
+        for block, width in enumerate(channels):
+            name = f"block{block + 1}"
+            features = _convolution(features, width, stride=2 if block in halved else 1, name=f"{name}_first")
+            features = _convolution(features, width, stride=1, name=f"{name}_second")
+            features = keras.layers.SpatialDropout2D(self.dropout[block], name=name)(features)
+        pooled = keras.layers.GlobalAveragePooling2D(name="pool")(features)
+        logits = keras.layers.Dense(self.classes, kernel_initializer=he_normal("fan_in"), name="crop")(pooled)
+        return keras.Model(inputs, logits, name=f"cropnet_{self.variant}")
 
 
 def _convolution(features: Any, width: int, *, stride: int, name: str) -> Any:
     # Padded by hand: with stride 2, `same` pads an even axis at its end only and so moves the features.
     padded = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(features)
-    mixed = keras.layers.Conv2D(width, 3, strides=stride, use_bias=False, kernel_initializer=_he("fan_out"),
+    mixed = keras.layers.Conv2D(width, 3, strides=stride, use_bias=False, kernel_initializer=he_normal("fan_out"),
                                 name=f"{name}_conv")(padded)
     scaled = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(mixed)
     return keras.layers.ReLU(name=f"{name}_relu")(scaled)
-
-
-def _he(mode: str) -> keras.initializers.Initializer:
-    """He's normal initialisation, https://arxiv.org/abs/1502.01852, not truncated."""
-    return keras.initializers.VarianceScaling(2.0, mode, "untruncated_normal")

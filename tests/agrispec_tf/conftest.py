@@ -1,6 +1,7 @@
 """A small season of crops that differ in when they peak, for tests of learning."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,3 +48,31 @@ def _small_cube() -> CubeSpec:
 @pytest.fixture(scope="session")
 def class_names() -> tuple[str, ...]:
     return NAMES
+
+
+def simulated_globe(folder: Path, country: str, count: int, *, delay_days: float = 0.0, seed: int = 0,
+                    codes: tuple[int, ...] = (0, 1, 3, 6)) -> Path:
+    """A file of CropGlobe's layout, simulated: crops whose series peak at different days, later by `delay_days`."""
+    generator = np.random.default_rng(seed)
+    labels = np.array(codes)[np.arange(count) % len(codes)]
+    peak = 150 + 25 * labels + generator.normal(0, 8, count) + delay_days
+    curve = np.exp(-(((np.arange(73) * 5 + 2.5) - peak[:, None]) / 35) ** 2)
+    values = 0.15 + np.linspace(-0.1, 0.4, 10)[:, None] * curve[:, None] + generator.normal(0, 0.03, (count, 10, 73))
+    path = folder / "for_CropNet" / f"median_S2_{country}_month1-12_day5.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, fea=values.astype(np.float32), lbl=labels)
+    return path
+
+
+@pytest.fixture(name="simulated_globe", scope="session")
+def _simulated_globe() -> Callable[..., Path]:
+    return simulated_globe
+
+
+@pytest.fixture(scope="session")
+def globe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three simulated countries, the second with an earlier season, the third with a later one."""
+    folder = tmp_path_factory.mktemp("globe")
+    for seed, (country, delay) in enumerate((("FRA", 0), ("BEL", -8), ("ARG", 25))):
+        simulated_globe(folder, country, 240, delay_days=delay, seed=seed)
+    return folder

@@ -3,9 +3,11 @@
 A process of its own for each backend: Keras chooses one when it is imported.
 """
 
+import importlib
 import json
 import sys
 import warnings
+from dataclasses import replace
 
 warnings.filterwarnings("ignore")
 
@@ -16,12 +18,15 @@ from keras import ops  # noqa: E402
 from agrispec.cube import CubeSpec  # noqa: E402
 from agrispec.season import Window  # noqa: E402
 from agrispec_tf import train  # noqa: E402
+from agrispec_tf.data import augmentation  # noqa: E402
 from agrispec_tf.data.pipeline import Batches  # noqa: E402
 from agrispec_tf.data.preparation import Preparation  # noqa: E402
 from agrispec_tf.data.samples import Samples, Series  # noqa: E402
 from agrispec_tf.layers.gradient_reversal import GradientReversal  # noqa: E402
+from agrispec_tf.layers.season_view import SeasonView  # noqa: E402
 from agrispec_tf.layers.temporal_attention import TemporalAttention  # noqa: E402
-from agrispec_tf.models import bigru, cropnet  # noqa: E402
+from agrispec_tf.models import architectures, bigru, cropnet  # noqa: E402
+from agrispec_tf.recipes import Recipe  # noqa: E402
 
 CUBE = CubeSpec(features=("B4", "B8", "B11"), step_days=16, exported=Window(0, 23), window=Window(6, 20))
 
@@ -71,7 +76,7 @@ def at_step(step: int, maximum: float = 0.5, total: int = 10) -> GradientReversa
 def cropnet_losses() -> dict[str, list[float]]:
     """Losses of three epochs of SGD, dropout off, from the same weights."""
     options = cropnet.CropNetOptions(classes=3, bands=3, steps=14, dropout=(0.0, 0.0, 0.0, 0.0))
-    model = cropnet.build(options)
+    model = options.build()
     seed_weights(model)
     batches = Batches(samples=sampled(24), class_weights=np.array([1, 2, 0.5], np.float32), inputs=options.inputs,
                       preparation=Preparation(), batch=8, seed=1)
@@ -82,7 +87,7 @@ def cropnet_losses() -> dict[str, list[float]]:
 def adversarial() -> dict[str, object]:
     """The same of the Bi-GRU against a target, and by λ what its domain head changes elsewhere in one step."""
     options = bigru.BiGRUOptions(classes=3, features=3, steps=14, dropout=0.0)
-    crop = bigru.build(options)
+    crop = options.build()
     both = bigru.with_domain_head(crop, options, 9)
     seed_weights(both)
     fresh = crop.get_weights()
@@ -112,7 +117,7 @@ def adversarial() -> dict[str, object]:
 def fitted() -> list[dict[str, float]]:
     """The whole of `train.fit` with a target season."""
     options = bigru.BiGRUOptions.for_cube(CUBE, 3)
-    how = train.Recipe(epochs=2, batch=8, learning_rate=1e-3, standardised=True)
+    how = Recipe(epochs=2, batch=8, learning_rate=1e-3, standardised=True)
     classifier = train.fit(options, sampled(24), sampled(12, "V"), class_names=("a", "b", "c"), how=how, seed=0,
                            target=sampled(10, "T").series)
     found = classifier.probabilities(sampled(12, "V").series)
@@ -122,6 +127,38 @@ def fitted() -> list[dict[str, float]]:
         {"kept": best["val_loss"], "again": float(-np.log(found[np.arange(12), labels]).mean())}]
 
 
+def compared() -> dict[str, dict[str, object]]:
+    """Of each network that is not trained above: its parameters with 7 classes, and logits from the same weights."""
+    if keras.backend.backend() == "jax":
+        # To compile the draws of initial weights takes most of the time here.
+        importlib.import_module("jax").config.update("jax_disable_most_optimizations", True)
+    series = np.random.default_rng(0).normal(0, 1, (2, 14, 3)).astype(np.float32)
+    found = {}
+    for name in ("cropnet-1d", "mlp", "tempcnn", "resnet50", "efficientnetv2s"):
+        options = architectures.for_cube(name, CUBE, 7)
+        model = options.build()
+        seed_weights(model)
+        # Tracing a large network takes TensorFlow longer than running it once.
+        call = model if keras.backend.backend() == "tensorflow" else model.predict_on_batch
+        logits = ops.convert_to_numpy(call(options.inputs(series)))
+        found[name] = {"trainable": trainable(model), "logits": logits.tolist()}
+    return found
+
+
+def view_error() -> float:
+    """How far the view of a compiled network is from what the host prepares, values being up to about 1."""
+    generator = np.random.default_rng(0)
+    looks = generator.integers(0, 2, (64, 23)) * generator.integers(0, 2, (64, 23))
+    series = replace(sampled(64).series, counts=looks.astype(np.float32))
+    series.values[looks == 0] = np.nan
+    drawn = augmentation.draw(augmentation.Augmentation(dropped_share=0.5), CUBE.window, CUBE.step_days, 64, generator)
+    given = {"series": series.values, "looks": series.counts, "start": drawn.start.astype(np.int32),
+             "stop": drawn.stop.astype(np.int32), "knots": drawn.knots.astype(np.float32), "dropped": drawn.dropped}
+    inputs = {name: keras.Input(value.shape[1:], dtype=str(value.dtype), name=name) for name, value in given.items()}
+    model = keras.Model(inputs, SeasonView(CUBE.window.steps)(**inputs))
+    return float(np.abs(model.predict_on_batch(given) - Preparation().apply(series, drawn)).max())
+
+
 def main() -> None:
     large = np.array([1e-30, -0.0, 1.1, -3.3e7, 12345.678], np.float32)
     reversed_ = at_step(10)
@@ -129,8 +166,8 @@ def main() -> None:
     features = np.random.default_rng(0).normal(0, 3, (5, 23, 7)).astype(np.float32)
     attention(features)
     weights = ops.convert_to_numpy(attention.weights_over_time(features))
-    networks = {v: cropnet.build(cropnet.CropNetOptions(classes=7, variant=v)) for v in ("v3", "v1")}
-    gru = bigru.build(bigru.BiGRUOptions(classes=17))
+    networks = {v: cropnet.CropNetOptions(classes=7, variant=v).build() for v in ("v3", "v1")}
+    gru = bigru.BiGRUOptions(classes=17).build()
     json.dump({
         "backend": keras.backend.backend(),
         "trainable": {**{name: trainable(model) for name, model in networks.items()}, "bigru": trainable(gru),
@@ -144,6 +181,7 @@ def main() -> None:
         "attention": {"sums": weights.sum(axis=1).ravel().tolist(), "least": float(weights.min())},
         "pooled": ops.convert_to_numpy(attention(features) - (features * weights).sum(axis=1)).ravel().tolist(),
         "cropnet": {"history": cropnet_losses()}, "bigru": adversarial(), "fit": fitted(),
+        "view_error": view_error(), "compared": compared(),
     }, sys.stdout)
 
 

@@ -14,7 +14,7 @@ from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
-from agrispec_tf.models import cropnet
+from agrispec_tf.models import architectures
 from agrispec_tf.models.cropnet import CropNetOptions
 
 
@@ -23,7 +23,7 @@ def classifier(small_cube, class_names) -> Classifier:
     keras.utils.set_random_seed(0)
     options = CropNetOptions.for_cube(small_cube, 3)
     statistics = Normalisation(mean=(0.1, 0.2, 0.3), deviation=(1.0, 2.0, 3.0))
-    return Classifier(model=classifiers.compiled_for_inference(cropnet.build(options)), options=options,
+    return Classifier(model=classifiers.compiled_for_inference(options.build()), options=options,
                       cube=small_cube, class_names=class_names, preparation=Preparation(normalisation=statistics),
                       training={"seed": 0, "best_epoch": 2}, history=({"epoch": 1.0, "val_macro_f1": 0.25},))
 
@@ -94,6 +94,28 @@ def test_a_truncated_file_is_refused(folder, name):
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[:len(content) // 2])
     with pytest.raises(CorruptRecord, match="cannot be read"):
+        classifiers.load(folder)
+
+
+@pytest.mark.parametrize("model", ["cropnet-1d", "bigru", "mlp", "tempcnn"])
+def test_a_network_of_each_architecture_comes_back(model, classifier, grown, small_cube, tmp_path):
+    options = architectures.for_cube(model, small_cube, 3)
+    made = replace(classifier, options=options, model=classifiers.compiled_for_inference(options.build()))
+    made.save(tmp_path / "model")
+    again, series = classifiers.load(tmp_path / "model"), grown(4).series
+    assert again.options == options
+    np.testing.assert_array_equal(again.probabilities(series), made.probabilities(series))
+
+
+@pytest.mark.parametrize(("edit", "words"), [
+    ({"classes": ["wheat", "maize"]}, r"makes \(3,\) of \(3, 14, 1\), by its card \(2,\) of \(3, 14, 1\)"),
+    ({"architecture": "mlp", "options": {"classes": 3, "features": 3, "steps": 14}}, r"by its card \(3,\) of \(42,\)"),
+    ({"architecture": "transformer"}, "no architecture 'transformer'"), ({"options": [3]}, "cannot be read"),
+    ({"options": {"classes": 3, "width": 8}}, "not built from classes, width")])
+def test_a_network_that_is_not_the_cards_is_refused(folder, edit, words):
+    card = json.loads((folder / classifiers.CARD).read_text())
+    (folder / classifiers.CARD).write_text(json.dumps({**card, **edit}))
+    with pytest.raises(CorruptRecord, match=words):
         classifiers.load(folder)
 
 

@@ -32,6 +32,8 @@ def test_scores_equal_scikit_learns(found):
     present = np.unique(truth)
     assert score.macro_f1 == pytest.approx(
         sklearn.f1_score(truth, predicted, labels=present, average="macro", zero_division=0))
+    assert score.weighted_f1 == pytest.approx(
+        sklearn.f1_score(truth, predicted, labels=labels, average="weighted", zero_division=0))
 
 
 @given(one=pairs, other=pairs)
@@ -47,7 +49,7 @@ def test_a_class_absent_from_the_truth_does_not_enter_the_macro_f1():
 
 def test_no_samples_score_nothing():
     score = Confusion.of(np.array([], int), np.array([], int), C)
-    assert (score.accuracy, score.macro_f1) == (0, 0)
+    assert (score.accuracy, score.macro_f1, score.weighted_f1) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("number", [-1, C])

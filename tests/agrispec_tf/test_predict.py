@@ -12,7 +12,6 @@ from agrispec_tf import classifier as classifiers
 from agrispec_tf import predict
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.preparation import Preparation
-from agrispec_tf.models import cropnet
 from agrispec_tf.models.cropnet import CropNetOptions
 from agrispec_tf.predict import ParcelSums, Prediction
 
@@ -71,7 +70,7 @@ def test_predictions_have_their_types_and_unseen_places_have_no_class():
 @pytest.fixture(scope="module")
 def classifier(small_cube, class_names) -> Classifier:
     options = CropNetOptions.for_cube(small_cube, 3)
-    return Classifier(model=classifiers.compiled_for_inference(cropnet.build(options)), options=options,
+    return Classifier(model=classifiers.compiled_for_inference(options.build()), options=options,
                       cube=small_cube, class_names=class_names, preparation=Preparation(), training={})
 
 

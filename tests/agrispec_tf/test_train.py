@@ -1,5 +1,6 @@
 """Training: it learns, it repeats itself, and it refuses leaks."""
 
+import sys
 from dataclasses import replace
 from inspect import signature
 
@@ -7,17 +8,20 @@ import keras
 import numpy as np
 import pytest
 
+import cli
 from agrispec.cube import preset
-from agrispec.errors import ConfigError, DataError
+from agrispec.errors import ConfigError, DataError, MissingExtra
 from agrispec_tf import train
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.augmentation import Augmentation
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
+from agrispec_tf.models.architectures import MODELS
 from agrispec_tf.models.bigru import BiGRUOptions
 from agrispec_tf.models.cropnet import CropNetOptions
+from agrispec_tf.recipes import PRECISIONS, PRESETS, Recipe, recipe
 
-QUICK = train.Recipe(epochs=8, batch=8, learning_rate=1e-3)
+QUICK = Recipe(epochs=8, batch=8, learning_rate=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +118,36 @@ def test_a_class_without_training_samples_is_named(grown, options, class_names):
     refused(DataError, "class maize", options, training.take(training.labels != 1), grown(12, place="V"), class_names)
 
 
+def test_samples_of_one_class_only_are_refused(grown, options, class_names):
+    training = grown(24)
+    refused(DataError, "all 8 training samples are of class maize: .* wheat, beet", options,
+            training.take(training.labels == 1), grown(12, place="V"), class_names)
+
+
+@pytest.mark.parametrize("fold", ["training", "validation", "target"])
+def test_a_clear_look_that_is_no_number_is_named_with_its_fold(grown, small_cube, class_names, fold):
+    folds = {"training": grown(24), "validation": grown(12, place="V"), "target": grown(6, place="T")}
+    series = folds[fold].series
+    step = int(np.flatnonzero(series.counts[2] > 0)[0])
+    series.values[2, step, 1] = np.inf
+    refused(DataError, rf"{fold}: 1 of {len(series)} series have .* B8 of step {step} in series 2: inf",
+            BiGRUOptions.for_cube(small_cube, 3), folds["training"], folds["validation"], class_names,
+            target=folds["target"].series)
+
+
+def test_a_class_that_validation_lacks_is_noted(grown, options, class_names):
+    validation = grown(12, place="V")
+    found = train.fit(options, grown(24), validation.take(validation.labels != 2), class_names=class_names, seed=0,
+                      how=replace(QUICK, epochs=1))
+    assert found.training["validation_lacks"] == ["beet"]
+
+
+@pytest.mark.parametrize(("wrong", "said"), [({"patience": 0}, "patience of 0"), ({"precision": "int8"}, "'int8'")])
+def test_a_recipe_that_cannot_be_is_refused(wrong, said):
+    with pytest.raises(ConfigError, match=said):
+        replace(QUICK, **wrong)
+
+
 def test_a_label_that_is_no_class_is_refused(grown, options, class_names):
     training = grown(24)
     refused(DataError, r"labels -1 \.\.\. -1", options, replace(training, labels=np.full(24, -1)),
@@ -125,7 +159,7 @@ def test_a_network_for_another_cube_is_refused(grown, class_names):
 
 
 def test_a_target_is_refused_by_cropnet(grown, options, class_names):
-    refused(ConfigError, "no domain head", options, grown(24), grown(12, place="V"), class_names,
+    refused(ConfigError, "only the Bi-GRU has a domain head", options, grown(24), grown(12, place="V"), class_names,
             target=grown(3).series)
 
 
@@ -156,25 +190,44 @@ def test_balanced_weights_give_each_class_the_same_say():
 
 
 def test_the_published_recipe_is_cropnets_released_protocol():
-    how = train.recipe("published", "cropnet")
+    how = recipe("published", "cropnet")
     assert (how.epochs, how.batch, how.learning_rate, how.standardised, how.limit) == (50, 256, 1e-4, False, None)
     assert how.augmentation == Augmentation()
 
 
 def test_the_demo_recipes_stay_within_their_bounds():
-    for how in train.PRESETS["demo"].values():
+    for how in PRESETS["demo"].values():
         assert how.epochs <= 15
         assert how.limit <= 1200
-    assert (train.recipe("demo", "cropnet").batch, train.recipe("demo", "cropnet").learning_rate) == (64, 1e-3)
+    assert (recipe("demo", "cropnet").batch, recipe("demo", "cropnet").learning_rate) == (64, 1e-3)
 
 
 @pytest.mark.parametrize(("name", "architecture"), [("dmeo", "cropnet"), ("demo", "resnet")])
 def test_an_unknown_recipe_is_refused(name, architecture):
     with pytest.raises(ConfigError, match="use one of"):
-        train.recipe(name, architecture)
+        recipe(name, architecture)
 
 
 def test_presets_cubes_have_networks():
     assert CropNetOptions.for_cube(preset("cropnet-5d"), 7) == CropNetOptions(classes=7)
     assert BiGRUOptions.for_cube(preset("agrispec-23"), 17) == BiGRUOptions(classes=17)
     assert keras.backend.backend() in ("tensorflow", "jax", "torch")
+
+
+def test_a_backend_that_is_not_installed_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)
+    with pytest.raises(MissingExtra, match=r"jax, .* is not installed; .*agrispec-gee\[jax\]"):
+        cli._learning("jax")
+
+
+def test_a_backend_cannot_be_changed_within_a_process(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
+    other = "tensorflow" if keras.backend.backend() == "jax" else "jax"
+    with pytest.raises(ConfigError, match=f"in this process already; start a new one with KERAS_BACKEND={other}"):
+        cli._learning(other)
+
+
+def test_the_command_line_knows_every_network_and_precision():
+    given = {option.name: option.type for option in cli.train.params}
+    assert tuple(given["model"].choices) == MODELS
+    assert tuple(given["precision"].choices) == PRECISIONS

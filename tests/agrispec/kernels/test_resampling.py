@@ -40,6 +40,13 @@ def test_a_slice_of_the_asked_length_is_returned_as_it_is():
     np.testing.assert_array_equal(resize(values, 24, 67, 43), values[:, 24:67])
 
 
+@pytest.mark.parametrize("steps", [3, 10, 25])
+def test_nothing_outside_of_a_slice_is_read(steps):
+    values = np.full((2, 30, 3), np.nan, np.float32)
+    values[:, 7:17] = np.random.default_rng(1).random((2, 10, 3))
+    assert np.isfinite(resize(values, 7, 17, steps)).all()
+
+
 @pytest.mark.parametrize(("start", "stop", "steps"), [(0, 31, 43), (5, 5, 43), (0, 30, 0)])
 def test_a_slice_outside_of_the_series_and_an_empty_result_are_refused(start, stop, steps):
     with pytest.raises(ValueError, match="steps"):

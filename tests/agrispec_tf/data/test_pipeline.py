@@ -62,3 +62,29 @@ def test_redrawn_epochs_differ(grown):
     total = sum(feed[index][0].sum(dtype=np.float64) for index in range(4))
     feed.on_epoch_end()
     assert sum(feed[index][0].sum(dtype=np.float64) for index in range(4)) != pytest.approx(total, rel=1e-6)
+
+
+def test_batches_are_filled_up_for_devices_to_share_with_samples_that_weigh_nothing(grown):
+    target = grown(11, seed=9).series
+    plain, filled = batches(grown, target=target), batches(grown, target=target, multiple=4)
+    for index in range(4):
+        (inputs, _, weights), (more, named, weighed) = plain[index], filled[index]
+        count = len(inputs) // 2
+        whole = -(-count // 4) * 4
+        assert len(more) == 2 * whole
+        for first, start in ((0, 0), (count, whole)):
+            np.testing.assert_array_equal(more[start:start + count], inputs[first:first + count])
+            np.testing.assert_array_equal(weighed["domain"][start:start + whole], np.arange(whole) < count)
+        np.testing.assert_array_equal(named["domain"], np.repeat([SOURCE, TARGET], whole))
+        np.testing.assert_array_equal(weighed["crop"][:count], weights["crop"][:count])
+        assert not weighed["crop"][count:].any()
+
+
+@pytest.mark.parametrize("varied", [None, Augmentation(), Augmentation(redrawn=True)])
+def test_batches_can_begin_with_any_epoch(grown, varied):
+    through, begun = batches(grown, varied=varied), batches(grown, varied=varied, first_epoch=2)
+    through.on_epoch_end()
+    through.on_epoch_end()
+    for index in range(len(through)):
+        for ours, theirs in zip(through[index], begun[index], strict=True):
+            np.testing.assert_array_equal(ours, theirs)

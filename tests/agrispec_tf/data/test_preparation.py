@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.interpolate import CubicSpline
 
 from agrispec.cube import preset
 from agrispec.errors import DataError
 from agrispec.season import Window
 from agrispec_tf.data import augmentation
-from agrispec_tf.data.augmentation import Augmentation, Draw
+from agrispec_tf.data.augmentation import V1, V3, Augmentation, Draw
 from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.preparation import Preparation, seen
 from agrispec_tf.data.samples import Series
@@ -65,6 +66,72 @@ def test_gaps_are_interpolated_linearly_inside_the_window_as_numpy_does(seed):
         for band in range(10):
             expected = np.interp(steps, known, whole.values[n, known, band]) if len(known) else np.zeros(43)
             np.testing.assert_allclose(prepared[n, :, band], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [V1, V3, replace(V3, dropped_share=0.5)], ids=["v1", "v3", "clouds"])
+@given(seed=seeds, clear=st.sampled_from([0.05, 0.4, 1.0]))
+def test_drawn_series_are_what_numpy_and_scipy_make_of_them_one_by_one(settings, seed, clear):
+    whole = year(seed, clear=clear)
+    drawn = augmentation.draw(settings, CROPNET.window, 5, len(whole), np.random.default_rng(seed))
+    prepared = Preparation().apply(whole, drawn)
+    for n in range(len(whole)):
+        window = np.arange(drawn.start[n], drawn.stop[n])
+        known = window[whole.counts[n, window] > 0]
+        if drawn.dropped is not None:
+            left = known[~drawn.dropped[n, known]]
+            known = left if len(left) else known
+        centres = np.clip((np.arange(43) + 0.5) * len(window) / 43 - 0.5, 0, len(window) - 1)
+        curve = CubicSpline(np.linspace(0, 42, 5), drawn.knots[n])(np.arange(43))
+        for band in range(10):
+            filled = np.interp(window, known, whole.values[n, known, band]) if len(known) else np.zeros(len(window))
+            expected = np.interp(centres, np.arange(len(window)), filled) * curve
+            np.testing.assert_allclose(prepared[n, :, band], expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 2.0])
+@given(seed=seeds)
+def test_a_lost_step_counts_as_one_that_was_never_seen(smoothing, seed):
+    whole = year(seed, count=6, clear=1.0)
+    drawn = augmentation.draw(replace(V3, dropped_share=0.5), CROPNET.window, 5, 6, np.random.default_rng(seed))
+    step = np.arange(73)
+    inside = (step >= drawn.start[:, None]) & (step < drawn.stop[:, None])
+    lost = drawn.dropped & (inside & ~drawn.dropped).any(axis=1, keepdims=True)
+    other = replace(whole, values=np.where(lost[..., None], np.float32(np.nan), whole.values),
+                    counts=np.where(lost, np.float32(0), whole.counts))
+    prepared = Preparation(smoothing=smoothing)
+    np.testing.assert_array_equal(prepared.apply(whole, drawn), prepared.apply(other, replace(drawn, dropped=None)))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 2.0])
+def test_a_series_that_would_lose_its_last_look_in_the_window_loses_none(smoothing):
+    whole = year(4)
+    everything = replace(augmentation.plain(CROPNET.window, 4), dropped=np.ones((4, 73), np.bool_))
+    prepared = Preparation(smoothing=smoothing)
+    np.testing.assert_array_equal(prepared.apply(whole, everything), prepared.apply(whole))
+    # A look outside of the window is no consolation.
+    window = everything.dropped.copy()
+    window[:, :24] = window[:, 67:] = False
+    np.testing.assert_array_equal(prepared.apply(whole, replace(everything, dropped=window)), prepared.apply(whole))
+
+
+def test_lost_steps_are_counted_from_the_years_first_step_where_records_begin_later():
+    part = Series(cube=replace(CROPNET, exported=Window(20, 70)), values=year(5).values[:, 20:70],
+                  counts=year(5).counts[:, 20:70])
+    drawn = replace(augmentation.plain(CROPNET.window, 4),
+                    dropped=augmentation.draw(replace(V3, dropped_share=0.5), CROPNET.window, 5, 4,
+                                              np.random.default_rng(5)).dropped)
+    np.testing.assert_array_equal(Preparation().apply(part, drawn), Preparation().apply(year(5), drawn))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 2.0])
+def test_a_series_is_prepared_alike_in_any_company(smoothing):
+    whole = year(6, count=8)
+    drawn = augmentation.draw(V3, CROPNET.window, 5, 8, np.random.default_rng(6))
+    together = Preparation(smoothing=smoothing).apply(whole, drawn)
+    for n in range(8):
+        row = np.array([n])
+        alone = Preparation(smoothing=smoothing).apply(whole.take(row), drawn.take(row))
+        np.testing.assert_allclose(alone[0], together[n], atol=1e-6)
 
 
 @pytest.mark.parametrize(("start", "stop", "first", "last"), [

@@ -11,7 +11,7 @@ from agrispec_tf.models.bigru import BiGRUOptions
 
 def test_the_domain_head_shares_the_classifiers_weights():
     options = BiGRUOptions.for_cube(preset("agrispec-23"), 4)
-    crop = bigru.build(options)
+    crop = options.build()
     both = bigru.with_domain_head(crop, options, 10)
     series = np.random.default_rng(0).normal(size=(3, 23, 8)).astype(np.float32)
     found = both(options.inputs(series))
@@ -21,7 +21,7 @@ def test_the_domain_head_shares_the_classifiers_weights():
 
 
 def test_recurrences_meet_the_conditions_of_the_fused_gpu_kernel():
-    model = bigru.build(BiGRUOptions(classes=3))
+    model = BiGRUOptions(classes=3).build()
     for name in ("gru1", "gru2"):
         for unit in (model.get_layer(name).forward_layer, model.get_layer(name).backward_layer):
             assert (unit.activation.__name__, unit.recurrent_activation.__name__) == ("tanh", "sigmoid")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agrispec.kernels import compiled
+from agrispec.kernels.trees import leaves
 from gee_scripts.engine.local.language.registry import AlgorithmError
 
 # They find their parts in one pass: a line may be as long as a request.
@@ -23,40 +23,6 @@ _LINE = re.compile(r"\s*(\d{1,18})\)(.*)$")
 _SPLIT = re.compile(r"(?P<name>[^<>]+)(?P<sign><=|>=|<|>)\s*"
                     r"(?P<limit>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s+(?P<rest>.*)$")
 _OPPOSITE = {"<": ">=", ">=": "<", "<=": ">", ">": "<="}
-
-
-def _leaves_step_by_step(samples: NDArray[np.float64], roots: NDArray[np.int32], inputs: NDArray[np.int32],
-                         limits: NDArray[np.float64], inclusive: NDArray[np.bool_], left: NDArray[np.int32],
-                         right: NDArray[np.int32]) -> NDArray[np.int32]:
-    """All samples go one node down at a time."""
-    found = np.tile(roots, (len(samples), 1))
-    rows, columns = np.nonzero(inputs[found] >= 0)
-    while len(rows):
-        nodes = found[rows, columns]
-        values = samples[rows, inputs[nodes]]
-        below = (values < limits[nodes]) | (inclusive[nodes] & (values == limits[nodes]))
-        found[rows, columns] = nodes = np.where(below, left[nodes], right[nodes])
-        on = inputs[nodes] >= 0
-        rows, columns = rows[on], columns[on]
-    return found
-
-
-@compiled(_leaves_step_by_step)
-def leaves(samples: NDArray[np.float64], roots: NDArray[np.int32], inputs: NDArray[np.int32],
-           limits: NDArray[np.float64], inclusive: NDArray[np.bool_], left: NDArray[np.int32],
-           right: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The leaf that every sample comes to in every tree, (N, trees); the arrays are those of `Forest`."""
-    found = np.empty((samples.shape[0], roots.shape[0]), np.int32)
-    # A tree after the other: its nodes then stay in the cache.
-    for tree in range(roots.shape[0]):
-        for sample in range(samples.shape[0]):
-            node = roots[tree]
-            while inputs[node] >= 0:
-                value = samples[sample, inputs[node]]
-                below = value < limits[node] or (inclusive[node] and value == limits[node])
-                node = left[node] if below else right[node]
-            found[sample, tree] = node
-    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

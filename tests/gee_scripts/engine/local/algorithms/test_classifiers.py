@@ -11,7 +11,6 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeClassifier
 
 from agrispec.errors import EngineError
-from gee_scripts.engine.local.algorithms.trees import _leaves_step_by_step, forest, leaves
 
 SHAPE = (20, 24)
 NAMES = ["B2", "B3", "B4"]
@@ -166,15 +165,6 @@ def test_inputs_and_modes_that_are_missing_are_named(world: Any, planes: np.ndar
         world.value(made.setOutputMode("VOTES").schema())
     with pytest.raises(EngineError, match="no trees"):
         world.value(ee.Classifier.decisionTreeEnsemble(ee.List([])).schema())
-
-
-def test_the_compiled_walk_and_its_twin_agree(samples: Any) -> None:
-    model = RandomForestClassifier(5, random_state=3).fit(*samples)
-    made = forest([written(tree, NAMES, lambda value: value.argmax()) for tree in model.estimators_])
-    arrays = made.roots, made.inputs, made.limits, made.inclusive, made.left, made.right
-    x = samples[0].astype(np.float64)
-    np.testing.assert_array_equal(leaves(x, *arrays), _leaves_step_by_step(x, *arrays))
-    assert leaves(x[:0], *arrays).shape == (0, 5)
 
 
 @pytest.mark.parametrize(("signs", "expected"), [(("<", ">="), [1, 2, 2]), (("<=", ">"), [1, 1, 2]),

@@ -1,0 +1,1 @@
+"""Classifiers without a network: what a network has to be better than."""

@@ -1,0 +1,122 @@
+"""The model card: what a trained network learnt from, how it scored where, and what nobody has tested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from agrispec_tf.checks import absent
+from agrispec_tf.classifier import Classifier
+from agrispec_tf.data.samples import Samples
+from agrispec_tf.metrics import Confusion
+
+FILE = "card.md"
+"""Its name in a model's folder."""
+
+_FEW = 30
+"""Held-out samples of a class below which the card warns: one sample more or less moves its recall by 3 points."""
+
+
+def text(name: str, trained: Classifier, folds: Mapping[str, Samples], scores: Confusion | None, *,
+         seasons: Sequence[int], target: int, simulated: bool) -> str:
+    """The card of a classifier as Markdown.
+
+    Args:
+        name: of the model.
+        trained: the classifier.
+        folds: the labelled samples that it could see or is scored on, `training`, `validation` and `held out`.
+        scores: on those that are held out; None where there are none.
+        seasons: the years in which the labelled seasons end.
+        target: the year of the season to map.
+        simulated: whether any scene was.
+    """
+    made = trained.training
+    parts = [f"# {name}\n", f"{trained.options.architecture}, {trained.model.count_params():,} parameters,"
+             f" {len(trained.class_names)} classes. Exact settings and digests: model.json.\n"]
+    if simulated:
+        parts.append("**Trained on simulated scenes.** Nothing below is a statement about real fields.\n")
+    parts += ["## Data\n", f"Labelled samples of the seasons that end in {_listed(seasons)}"
+              f"{', simulated' if simulated else ''}; folds are apart by 0.1 degree cells.\n",
+              _data(folds, trained.class_names)]
+    if made["training_samples"] < len(folds["training"]):
+        parts.append(f"Of the training samples {made['training_samples']} were used, each class in its share.\n")
+    if made["target_series"]:
+        parts.append(f"Of season {target}, {made['target_series']} series without labels were seen in training.\n")
+    parts += ["## Input\n", _input(trained), "## Training\n", _training(trained), "## Scores on held-out cells\n",
+              _scores(scores, folds["held out"], trained.class_names), "## Limits\n",
+              _items(_limits(folds, scores, trained.class_names, seasons=seasons, target=target,
+                             simulated=simulated))]
+    return "\n".join(parts)
+
+
+def _data(folds: Mapping[str, Samples], names: tuple[str, ...]) -> str:
+    counts = [np.bincount(fold.labels, minlength=len(names)) for fold in folds.values()]
+    rows = [[name, *(fold[number] for fold in counts)] for number, name in enumerate(names)]
+    rows += [["all", *(len(fold) for fold in folds.values())],
+             ["cells", *(len(np.unique(fold.cells)) for fold in folds.values())]]
+    return _table(["class", *folds], rows)
+
+
+def _input(trained: Classifier) -> str:
+    cube, preparation = trained.cube, trained.preparation
+    first, last = cube.window.start * cube.step_days + 1, cube.window.stop * cube.step_days
+    filled = (f"smoothed (Whittaker, lambda {preparation.smoothing:g})" if preparation.smoothing
+              else "filled linearly")
+    return _items([f"{cube.window.steps} steps of {cube.step_days} days, days {first} to {last} of the season",
+                   f"features: {_listed(cube.features)}",
+                   f"gaps {filled}; {'standardised' if preparation.normalisation else 'values as they are'}",
+                   f"cube {cube.digest}"])
+
+
+def _training(trained: Classifier) -> str:
+    made, how = trained.training, trained.training["recipe"]
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    patience = f" (patience {how['patience']})" if how["patience"] else ""
+    return _items([
+        f"{len(trained.history)} of at most {how['epochs']} epochs{patience}, {made['updates']} updates of batches of"
+        f" {how['batch']}, Adam at {how['learning_rate']:g}, {'augmented' if how['augmentation'] else 'not augmented'},"
+        f" {how['precision']}",
+        f"kept: epoch {made['best_epoch']}, the first with the highest macro-F1 on the validation cells",
+        f"seed {made['seed']}, {made['devices']} device{'s' * (made['devices'] > 1)}", versions])
+
+
+def _scores(scores: Confusion | None, held_out: Samples, names: tuple[str, ...]) -> str:
+    if scores is None:
+        return "None: the split holds no labelled sample out.\n"
+    rows = [[name, int(n), f"{p:.3f}", f"{r:.3f}", f"{f:.3f}"] if n else [name, 0, "", "", ""]
+            for name, n, p, r, f in zip(names, scores.support, scores.precision, scores.recall, scores.f1, strict=True)]
+    return (f"Accuracy {scores.accuracy:.3f}, macro-F1 {scores.macro_f1:.3f}, on {len(held_out)} samples of"
+            f" {len(np.unique(held_out.cells))} cells, one seed.\n\n"
+            + _table(["class", "n", "precision", "recall", "F1"], rows))
+
+
+def _limits(folds: Mapping[str, Samples], scores: Confusion | None, names: tuple[str, ...], *,
+            seasons: Sequence[int], target: int, simulated: bool) -> Iterable[str]:
+    if simulated:
+        yield "Trained and scored on simulated scenes: how it does on real ones is not known."
+    yield (f"Not scored here on season {target}, nor on any season but {_listed(seasons)}; `agrispec-gee evaluate`"
+           f" scores it on {target} where labels of that season exist.")
+    yield "Not scored outside the area of these cells, on other sensors, or on crops that are none of its classes."
+    yield "Its probabilities have not been calibrated: 0.9 need not mean right nine times in ten."
+    for fold in ("validation", "held out"):
+        if len(folds[fold]) and (missing := absent(folds[fold], names)):
+            yield f"No {fold} sample is of class {', '.join(missing)}."
+    if scores is not None:
+        few = [name for name, n in zip(names, scores.support, strict=True) if 0 < n < _FEW]
+        if few:
+            yield f"Fewer than {_FEW} held-out samples are of class {', '.join(few)}: their scores are rough."
+        yield "Samples of one cell resemble each other, so the scores are less certain than their number suggests."
+
+
+def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "".join(f"| {' | '.join(str(value) for value in line)} |\n" for line in lines)
+
+
+def _items(lines: Iterable[str]) -> str:
+    return "".join(f"- {line}\n" for line in lines)
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(str(value) for value in values)

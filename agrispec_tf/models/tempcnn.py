@@ -1,0 +1,81 @@
+"""TempCNN: convolutions over time, and no pooling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import keras
+import numpy as np
+
+from agrispec.cube import CubeSpec
+from agrispec.errors import ConfigError
+
+# Filters, their length, units of the dense layer, weight of the squared weights in the loss:
+# Pelletier et al. 2019, https://doi.org/10.3390/rs11050523
+_FILTERS, _LENGTH, _UNITS, _DECAY = 64, 5, 256, 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TempCNNOptions:
+    """What a TempCNN is built from: three convolutions of 64 filters over 5 steps, then a dense layer of 256 units.
+
+    As published: batch norm, ReLU and dropout follow each of the four layers, all kernels decay by 1e-6, and the
+    sequence keeps its length, so that the dense layer knows when something happened. Batch norm is Keras's default.
+    Ten bands, 43 steps and 7 classes make 751,815 trainable parameters.
+
+    Attributes:
+        classes: C, crop classes.
+        features: values a step.
+        steps: time steps.
+        dropout: share dropped at the end of each layer.
+    """
+
+    architecture: ClassVar[str] = "tempcnn"
+
+    classes: int
+    features: int = 10
+    steps: int = 43
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.classes < 2:
+            raise ConfigError(f"a classifier of {self.classes} class has nothing to decide",
+                              mend="give at least two crop classes")
+
+    @classmethod
+    def for_cube(cls, cube: CubeSpec, classes: int) -> TempCNNOptions:
+        """The network that reads a cube's window."""
+        return cls(classes=classes, features=len(cube.features), steps=cube.window.steps)
+
+    @property
+    def series_shape(self) -> tuple[int, int]:
+        """(steps, features) of the prepared series it reads."""
+        return self.steps, self.features
+
+    def inputs(self, series: np.ndarray) -> np.ndarray:
+        """Series (N, steps, features) as the network's input: as they are."""
+        return np.ascontiguousarray(series)
+
+    def build(self) -> keras.Model:
+        """A TempCNN with fresh weights.
+
+        Input float (batch, steps, features), output logits (batch, classes).
+        """
+        decay = keras.regularizers.L2(_DECAY)
+        inputs = keras.Input((self.steps, self.features), name="series")
+        features = inputs
+        for number in (1, 2, 3):
+            features = keras.layers.Conv1D(_FILTERS, _LENGTH, padding="same", kernel_initializer="he_normal",
+                                           kernel_regularizer=decay, name=f"conv{number}")(features)
+            features = self._regularised(features, number)
+        features = keras.layers.Flatten(name="flat")(features)
+        features = keras.layers.Dense(_UNITS, kernel_initializer="he_normal", kernel_regularizer=decay,
+                                      name="dense4")(features)
+        logits = keras.layers.Dense(self.classes, kernel_regularizer=decay, name="crop")(self._regularised(features, 4))
+        return keras.Model(inputs, logits, name="tempcnn")
+
+    def _regularised(self, features: keras.KerasTensor, number: int) -> keras.KerasTensor:
+        features = keras.layers.BatchNormalization(name=f"norm{number}")(features)
+        features = keras.layers.ReLU(name=f"relu{number}")(features)
+        return keras.layers.Dropout(self.dropout, name=f"dropout{number}")(features)

@@ -1,0 +1,210 @@
+"""Networks against forests on real fields, the same folds for all.
+
+Fixed before the first run: blocks are 0.1 degree cells, five folds of whole blocks, classes with at least 40 parcels
+or 10 points. Forests and boosting learn
+from all samples outside of the held-out fold. A network must choose its epoch, and its recipe out of a few, on blocks
+of its training folds, and so learns from four fifths of them. Scores are of the held-out samples of all folds
+together; differences to the forest of medians have an interval over blocks. All figures are of this run.
+
+    AGRISPEC_TEST_DATA=../shared/data python benchmarks/bench_fields.py [--seeds 5] [--only NAME ...]
+        [--fields france] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import fields_scores as scores
+import numpy as np
+from fields_data import Fields, central_asia, france
+
+from agrispec_tf.baselines import baseline as baselines
+from agrispec_tf.baselines.features import Coefficients, Medians
+from agrispec_tf.data.samples import Samples, Series
+from agrispec_tf.metrics import Confusion
+
+FIELDS: dict[str, Callable[[Path], Fields]] = {
+    "central-asia": central_asia,
+    "central-asia-summer": lambda folder: central_asia(folder, (161, 273)),
+    "france": france,
+}
+REFERENCE = "forest, medians"
+EPOCHS = int(os.environ.get("BENCH_FIELDS_EPOCHS", "50"))
+"""Of a network; fewer give a quick look, not the figures."""
+
+
+class Trained(Protocol):
+    """What a method makes of training samples."""
+
+    def probabilities(self, series: Series) -> np.ndarray:
+        """(N, C)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Majority:
+    """The most frequent class, whatever is seen."""
+
+    shares: np.ndarray
+
+    def probabilities(self, series: Series) -> np.ndarray:
+        return np.tile(self.shares, (len(series), 1))
+
+
+Fit = Callable[[Samples, tuple[str, ...], int], Trained]
+"""(training samples, class names, seed) to a trained method. It sees no other sample."""
+
+
+def majority(training: Samples, class_names: tuple[str, ...], seed: int) -> Trained:
+    return Majority(shares=np.bincount(training.labels, minlength=len(class_names)) / len(training))
+
+
+def grown(method: str, features: Medians | Coefficients) -> Fit:
+    return lambda training, class_names, seed: baselines.fit(method, training, class_names=class_names,
+                                                             features=features, seed=seed)
+
+
+def network(model: str) -> Fit:
+    """The recipe of the highest macro-F1 on blocks held back from the training folds, which also choose the epoch."""
+
+    def fit(training: Samples, class_names: tuple[str, ...], seed: int) -> Trained:
+        # Keras takes seconds to import, and forests need none of it.
+        from agrispec_tf import train
+        from agrispec_tf.data.augmentation import Augmentation
+        from agrispec_tf.models import architectures
+        from agrispec_tf.recipes import Recipe
+
+        learning, judging = next(_inner(training, class_names))
+        options = architectures.for_cube(model, training.series.cube, len(class_names))
+        plain = Recipe(epochs=EPOCHS, batch=64, learning_rate=1e-3, standardised=True, patience=15)
+        varied = Augmentation(shift_days=10, scale_days=(-10, 10), dropped_share=0.5, copies=3, redrawn=True)
+        made = [train.fit(options, training.take(learning), training.take(judging), class_names=class_names, how=how,
+                          seed=seed) for how in (plain, replace(plain, augmentation=varied))]
+        return max(made, key=lambda one: max(row["val_macro_f1"] for row in one.history))
+
+    return fit
+
+
+def _inner(training: Samples, class_names: tuple[str, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Splits of the training folds in which every class is left to learn from."""
+    for learning, judging in scores.folds(training, seed=1):
+        if len(np.unique(training.labels[learning])) == len(class_names):
+            yield learning, judging
+
+
+METHODS: dict[str, Fit] = {
+    "majority": majority,
+    REFERENCE: grown("random-forest", Medians()),
+    "forest, harmonics": grown("random-forest", Coefficients()),
+    "boosting, medians": grown("histogram-boosting", Medians()),
+    "boosting, harmonics": grown("histogram-boosting", Coefficients()),
+    **{model: network(model) for model in ("cropnet", "cropnet-1d", "bigru", "tempcnn", "mlp")},
+}
+"""What is compared, by its name in the table. Whatever fits and gives probabilities can join."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """Predictions of the held-out samples by one method, one row a seed.
+
+    Attributes:
+        predicted: (seeds, N) class numbers.
+        seconds: of training and predicting, all folds, mean over seeds.
+    """
+
+    predicted: np.ndarray
+    seconds: float
+
+
+def run(fields: Fields, names: list[str], seeds: int) -> tuple[np.ndarray, dict[str, Outcome]]:
+    """(fold of each sample, outcome of each method)."""
+    samples, split = fields.samples, list(scores.folds(fields.samples))
+    fold = np.empty(len(samples), np.int64)
+    for number, (training, held_out) in enumerate(split):
+        fold[held_out] = number
+        absent = set(range(len(fields.class_names))) - set(samples.labels[training].tolist())
+        if absent:
+            missing = ", ".join(fields.class_names[label] for label in sorted(absent))
+            raise SystemExit(f"fold {number} leaves nothing to learn {missing} from")
+    outcomes = {}
+    for name in names:
+        predicted = np.empty((1 if name == "majority" else seeds, len(samples)), np.int64)
+        started = time.perf_counter()
+        for seed in range(len(predicted)):
+            for training, held_out in split:
+                trained = METHODS[name](samples.take(training), fields.class_names, seed)
+                predicted[seed, held_out] = trained.probabilities(samples.series.take(held_out)).argmax(axis=1)
+        outcomes[name] = Outcome(predicted=predicted, seconds=(time.perf_counter() - started) / len(predicted))
+        print(f"  {name}: {outcomes[name].seconds:.0f} s a seed", flush=True)
+    return fold, outcomes
+
+
+def report(fields: Fields, fold: np.ndarray, outcomes: dict[str, Outcome]) -> dict:
+    """Prints the table of one set of fields and gives it as JSON values; what is worst comes first."""
+    samples, classes = fields.samples, len(fields.class_names)
+    blocks = {name: [scores.by_block(samples, one, classes) for one in outcome.predicted]
+              for name, outcome in outcomes.items()}
+    rows = {}
+    for name, outcome in outcomes.items():
+        pooled = [Confusion(counts.sum(axis=0)) for counts in blocks[name]]
+        of_folds = [scores.of_folds(samples, one, fold, classes) for one in outcome.predicted]
+        worst = int(np.mean([one.f1 for one in pooled], axis=0).argmin())
+        macro = np.array([[one.macro_f1 for one in found] for found in of_folds])
+        rows[name] = {
+            "worst_class": fields.class_names[worst],
+            "worst_class_f1": float(np.mean([one.f1[worst] for one in pooled])),
+            "worst_fold_macro_f1": float(macro.mean(axis=0).min()),
+            "fold_mean_macro_f1": float(macro.mean()),
+            "fold_mean_accuracy": float(np.mean([[one.accuracy for one in found] for found in of_folds])),
+            "macro_f1": float(np.mean([one.macro_f1 for one in pooled])),
+            "macro_f1_by_seed": [one.macro_f1 for one in pooled],
+            "accuracy": float(np.mean([one.accuracy for one in pooled])), "seconds_a_seed": outcome.seconds}
+        if REFERENCE in outcomes and name != REFERENCE:
+            rows[name]["against_forest"] = scores.differences(blocks[name], blocks[REFERENCE])
+    print(f"\n{fields.name}: {len(samples)} samples, {len(np.unique(samples.cells))} blocks, {classes} classes: "
+          + ", ".join(f"{name} {count}" for name, count in
+                      zip(fields.class_names, np.bincount(samples.labels), strict=True)))
+    print(f"{'':<20}{'worst class':>28}{'worst fold':>11}{'macro-F1':>10}{'OA':>7}{'fold means':>14}"
+          f"{'macro-F1 against the forest':>32}{'s':>6}")
+    for name, row in rows.items():
+        gain, low, high = row.get("against_forest", {}).get("macro_f1", (np.nan,) * 3)
+        against = f"{gain:+.3f} [{low:+.3f}, {high:+.3f}]" if np.isfinite(gain) else ""
+        worst = f"{row['worst_class']} {row['worst_class_f1']:.3f}"
+        means = f"{row['fold_mean_macro_f1']:.3f} {row['fold_mean_accuracy']:.3f}"
+        print(f"{name:<20}{worst:>28}{row['worst_fold_macro_f1']:>11.3f}{row['macro_f1']:>10.3f}{row['accuracy']:>7.3f}"
+              f"{means:>14}{against:>32}{row['seconds_a_seed']:>6.0f}")
+    return {"fields": fields.name, "samples": len(samples), "folds": scores.FOLDS,
+            "blocks": len(np.unique(samples.cells)), "methods": rows}
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    asked.add_argument("--fields", nargs="+", choices=list(FIELDS), default=list(FIELDS))
+    asked.add_argument("--only", nargs="+", choices=list(METHODS), default=list(METHODS), metavar="NAME")
+    asked.add_argument("--seeds", type=int, default=5)
+    asked.add_argument("--json", type=Path)
+    options = asked.parse_args()
+    home = os.environ.get("AGRISPEC_TEST_DATA")
+    if not home:
+        raise SystemExit("AGRISPEC_TEST_DATA is not set: it names the folder of real data")
+    tables = []
+    for name in options.fields:
+        fields = FIELDS[name](Path(home))
+        print(f"{fields.name}", flush=True)
+        tables.append(report(fields, *run(fields, options.only, options.seeds)))
+    print(f"\n{options.seeds} seeds, scores are their means; intervals hold 95 % of {scores.DRAWS} draws of blocks.")
+    if EPOCHS != 50:
+        print(f"Networks were trained for at most {EPOCHS} epochs instead of 50: a quick look.")
+    if options.json:
+        options.json.write_text(json.dumps({"seeds": options.seeds, "tables": tables}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""A model card says what is so."""
+
+import numpy as np
+import pytest
+
+from agrispec_tf import card
+from agrispec_tf.classifier import Classifier
+from agrispec_tf.data.preparation import Preparation
+from agrispec_tf.metrics import Confusion
+from agrispec_tf.models.cropnet import CropNetOptions
+
+
+@pytest.fixture
+def classifier(small_cube, class_names):
+    recipe = {"epochs": 9, "batch": 8, "learning_rate": 1e-3, "patience": 3, "augmentation": None,
+              "precision": "float32"}
+    options = CropNetOptions.for_cube(small_cube, 3)
+    return Classifier(model=options.build(), options=options, cube=small_cube, class_names=class_names,
+                      preparation=Preparation(), history=({"epoch": 1.0}, {"epoch": 2.0}),
+                      training={"recipe": recipe, "seed": 11, "best_epoch": 2, "updates": 24, "training_samples": 60,
+                                "target_series": 0, "devices": 1, "versions": {"keras": "3.x", "backend": "jax"}})
+
+
+def written(classifier, grown, *, held_out, simulated=False):
+    folds = {"training": grown(96), "validation": grown(12, place="V").take(np.array([0, 1, 3, 4])),
+             "held out": grown(held_out, place="T")}
+    counts = Confusion.of(np.arange(held_out) % 3, np.zeros(held_out, np.int64), 3) if held_out else None
+    return card.text("cropnet", classifier, folds, counts, seasons=(2022, 2023), target=2024, simulated=simulated)
+
+
+def test_a_card_gives_samples_by_class_and_fold_and_scores_with_their_number(classifier, grown):
+    text = written(classifier, grown, held_out=45)
+    for line in ("| wheat | 32 | 2 | 15 |", "| beet | 32 | 0 | 15 |", "| all | 96 | 4 | 45 |", "| cells | 4 | 2 | 4 |",
+                 "Of the training samples 60 were used", "2 of at most 9 epochs (patience 3), 24 updates",
+                 "kept: epoch 2", "seed 11", "keras 3.x, backend jax", "seasons that end in 2022, 2023",
+                 "Accuracy 0.333, macro-F1 0.167, on 45 samples of 4 cells", "| wheat | 15 | 0.333 | 1.000 | 0.500 |",
+                 "14 steps of 16 days, days 97 to 320", "Not scored here on season 2024",
+                 "No validation sample is of class beet", "Fewer than 30 held-out samples are of class wheat, maize"):
+        assert line in text
+    assert "imulated" not in text
+
+
+def test_a_card_of_simulated_data_says_so_first(classifier, grown):
+    text = written(classifier, grown, held_out=45, simulated=True)
+    assert text.index("Trained on simulated scenes") < text.index("## Data")
+
+
+def test_a_card_without_held_out_samples_gives_no_scores(classifier, grown):
+    text = written(classifier, grown, held_out=0)
+    assert "None: the split holds no labelled sample out." in text
+    assert "Accuracy" not in text

@@ -1,0 +1,127 @@
+"""The benchmark on real fields reads what the files say, divides no block, and scores as the project scores."""
+
+import csv
+import gzip
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from agrispec.cube import FILL
+from agrispec.grid import Cell
+from agrispec_tf.metrics import Confusion
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def modules():
+    """(fields_data, fields_scores), which stand beside the benchmark."""
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        import fields_data
+        import fields_scores
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+    return fields_data, fields_scores
+
+
+@pytest.fixture(scope="module")
+def asia(modules, real_data):
+    return modules[0].central_asia(real_data)
+
+
+@pytest.fixture(scope="module")
+def france(modules, real_data):
+    return modules[0].france(real_data)
+
+
+def test_central_asia_is_read_as_its_table_says(asia, real_data):
+    with gzip.open(real_data / "cawa" / "central_asia_ndvi.csv.gz", "rt") as file:
+        rows = {row["row"]: row for row in csv.DictReader(file)}
+    samples = asia.samples
+    assert len(asia.class_names) == 10
+    assert samples.series.cube.shape == (23, 2)
+    for place in (0, 1000, len(samples) - 1):
+        row = rows[samples.ids[place]]
+        assert asia.class_names[samples.labels[place]] == row["label_1"]
+        for step in range(23):
+            written = row[f"ndvi_doy{16 * step + 1}"]
+            empty = written in ("", "nan", "NaN")
+            assert samples.series.counts[place, step] == (not empty)
+            assert samples.series.values[place, step, 0] == (FILL if empty else np.float32(written))
+
+
+def test_every_season_of_central_asia_lies_in_its_region(asia, real_data):
+    with gzip.open(real_data / "cawa" / "central_asia_ndvi.csv.gz", "rt") as file:
+        region = {row["row"]: row["region"] for row in csv.DictReader(file)}
+    bounds = {"Fergana": (70.3, 40.1, 72.6, 41.4), "Samarkand": (63.9, 38.4, 67.6, 40.4)}
+    for cell, name in set(zip(asia.samples.cells, (region[row] for row in asia.samples.ids), strict=True)):
+        west, south, east, north = Cell.parse(str(cell)).bounds
+        limits = bounds[name]
+        assert limits[0] <= west
+        assert limits[1] <= south
+        assert east <= limits[2]
+        assert north <= limits[3]
+
+
+def test_france_is_read_as_its_table_says(france, real_data):
+    table = pq.read_table(next((real_data / "points").glob("2023_FRA*dekad*"))).to_pandas()
+    samples = france.samples
+    assert len(france.class_names) == 9
+    assert samples.series.cube.shape == (37, 10)
+    # Days 11 to 20 of June are days 162 to 171, in the middle of which step 16 (days 161 to 170) has its own.
+    for place in (0, 200, len(samples) - 1):
+        look = table[(table["sample_id"] == samples.ids[place]) & (table["timestamp"] == "2023-06-11")].iloc[0]
+        clear = look["S2-L2A-B08"] != 65535
+        assert samples.series.counts[place, 16] == clear
+        assert samples.series.values[place, 16, 6] == (np.float32(look["S2-L2A-B08"]) / np.float32(1e4) if clear
+                                                       else FILL)
+    looks = table[(table["timestamp"].dt.year == 2023) & table["sample_id"].isin(samples.ids)]
+    assert samples.series.counts.sum() == (looks["S2-L2A-B08"] != 65535).sum()
+    samples.series.check_finite()
+
+
+def test_no_block_is_divided_and_every_sample_is_held_out_once(modules, asia, france):
+    for fields in (asia, france):
+        held = np.zeros(len(fields.samples), int)
+        for training, held_out in modules[1].folds(fields.samples):
+            assert not set(fields.samples.cells[training]) & set(fields.samples.cells[held_out])
+            assert len(set(fields.samples.labels[training])) == len(fields.class_names)
+            held[held_out] += 1
+        assert (held == 1).all()
+
+
+def test_scores_of_many_matrices_are_those_of_each(modules):
+    counts = np.random.default_rng(0).integers(0, 9, (20, 4, 4))
+    counts[:, 2] = 0
+    found = modules[1]._scores(counts)
+    np.testing.assert_allclose(found["macro_f1"], [Confusion(one).macro_f1 for one in counts])
+    np.testing.assert_allclose(found["accuracy"], [Confusion(one).accuracy for one in counts])
+
+
+def test_a_method_is_no_better_than_itself_and_a_perfect_one_is(modules, grown_fields):
+    samples, wrong = grown_fields
+    perfect, poor = (modules[1].by_block(samples, predicted, 3) for predicted in (samples.labels, wrong))
+    assert modules[1].differences([poor, poor], [poor])["macro_f1"] == (0.0, 0.0, 0.0)
+    gain, low, high = modules[1].differences([perfect], [poor])["accuracy"]
+    assert gain == pytest.approx((wrong != samples.labels).mean())
+    assert 0 < low < gain < high
+
+
+@pytest.fixture
+def grown_fields():
+    """Samples in 30 blocks, and a prediction that is wrong for a third of them."""
+    from agrispec.cube import CubeSpec
+    from agrispec.season import Window
+    from agrispec_tf.data.samples import Samples, Series
+
+    cube = CubeSpec(features=("NDVI",), step_days=73, exported=Window(0, 5), window=Window(0, 5))
+    random = np.random.default_rng(1)
+    series = Series(cube=cube, values=np.zeros((300, 5, 1), np.float32), counts=np.ones((300, 5), np.float32))
+    labels = random.integers(0, 3, 300)
+    samples = Samples(series=series, labels=labels, cells=np.array([f"b{n}" for n in np.arange(300) // 10]),
+                      ids=np.arange(300))
+    return samples, np.where(random.random(300) < 1 / 3, (labels + 1) % 3, labels)
