@@ -253,6 +253,7 @@ def serve(data: Path, project: str, port: int) -> None:
 
     STORAGE_EMULATOR_HOST=ADDRESS lets Cloud Storage's client reach its buckets.
     """
+    import gc
     import signal
     import threading
 
@@ -262,6 +263,9 @@ def serve(data: Path, project: str, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with LocalServer(data, project, port=port) as server:
+        # What is loaded by now lives as long as the process, which does nothing else: its garbage collector need not
+        # go through it again and again, a fifth of what small requests cost.
+        gc.freeze()
         click.echo(server.url)
         click.echo(f"Serving {data} as {project}. In Python: ee.Initialize(google.auth.credentials"
                    f".AnonymousCredentials(), url={server.url!r}, project={project!r})", err=True)
