@@ -41,7 +41,7 @@ def engine(tmp_path_factory, pixels_of):
     home = tmp_path_factory.mktemp("forest")
     tree = AssetTree(home / "landscape")
     tree.create_collection(HOME)
-    tree.write_image(f"{HOME}/scene", arrays={name: pixels_of[..., i] for i, name in enumerate(NAMES)}, grid=GRID,
+    tree.write_image(f"{HOME}/scene", arrays={f"b{i}": pixels_of[..., i] for i in range(3)}, grid=GRID,
                      time_start=datetime(2023, 1, 1, tzinfo=UTC))
     tree.create_collection("GOOGLE/SATELLITE_EMBEDDING/V1/ANNUAL")
     for year in (2022, 2023):
@@ -75,12 +75,17 @@ def texts(grown):
     return grown[1]
 
 
+def features():
+    """The image of the features. Bands of assets cannot be named as those of a graph."""
+    return ee.Image(f"{HOME}/scene").rename(NAMES)
+
+
 def drawn(engine, image):
     return np.load(io.BytesIO(engine.pixels(export.expression(image), GRID)))
 
 
 def test_every_pixel_has_scikit_learns_class(engine, model, texts, pixels_of):
-    made = forest.classes(ee.Image(f"{HOME}/scene"), forest.inline(texts), NAMES)
+    made = forest.classes(features(), forest.inline(texts), NAMES)
     found = drawn(engine, made)["class"]
     assert found.dtype == np.uint8
     flat = pixels_of.reshape(-1, 3).astype(np.float32)
@@ -93,7 +98,7 @@ def test_every_pixel_has_scikit_learns_class(engine, model, texts, pixels_of):
 
 
 def test_every_pixel_has_scikit_learns_probabilities(engine, model, texts, pixels_of):
-    found = drawn(engine, forest.shares(ee.Image(f"{HOME}/scene"), forest.inline(texts), NAMES, 4))
+    found = drawn(engine, forest.shares(features(), forest.inline(texts), NAMES, 4))
     expected = model.predict_proba(pixels_of.reshape(-1, 3).astype(np.float32)).reshape(*GRID.shape, 4)
     for number in range(4):
         np.testing.assert_allclose(found[str(number)], expected[..., number], atol=1e-6)
@@ -103,13 +108,13 @@ def test_a_forest_in_a_table_asset_classifies_as_one_in_the_graph(engine, texts)
     asset = "projects/agrispec-local/assets/published/forest"
     assets.publish_table(engine, "agrispec-local", forest.rows(texts), asset, {"model": "a"}, Season.of(2023),
                          lambda operation: None)
-    scene = ee.Image(f"{HOME}/scene")
+    scene = features()
     np.testing.assert_array_equal(drawn(engine, forest.classes(scene, forest.stored(asset), NAMES)),
                                   drawn(engine, forest.classes(scene, forest.inline(texts), NAMES)))
 
 
 def test_masked_inputs_stay_masked(engine, texts):
-    scene = ee.Image(f"{HOME}/scene")
+    scene = features()
     hidden = scene.updateMask(scene.select("06_B8").gt(0.5))
     made = forest.classes(hidden, forest.inline(texts), NAMES).unmask(255, False)
     found, seen = drawn(engine, made)["class"], drawn(engine, scene.select("06_B8").gt(0.5))["06_B8"]
