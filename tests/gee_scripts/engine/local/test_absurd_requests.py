@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import ee
 import pytest
 
 from agrispec.errors import EngineError
-
-SECONDS = 20
-"""Generous for a machine that does something else as well; each takes a fraction of a second alone."""
 
 
 def point() -> Any:
@@ -143,10 +139,8 @@ REQUESTS = {
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_what_is_beyond_all_measure_is_refused_in_words_before_it_is_made(world: Any, name: str) -> None:
-    begun = time.monotonic()
     with pytest.raises(EngineError) as refused:
         world.info(REQUESTS[name]())
-    assert time.monotonic() - begun < SECONDS
     assert refused.value.mend
     assert not any(word in str(refused.value) for word in ("MemoryError", "OverflowError", "report a fault"))
 
