@@ -10,6 +10,7 @@ import numpy as np
 
 from agrispec.cube import CubeSpec
 from agrispec.errors import ConfigError
+from agrispec_tf.layers.batch_norm import BatchNorm
 from agrispec_tf.layers.gradient_reversal import GradientReversal
 from agrispec_tf.layers.temporal_attention import TemporalAttention
 
@@ -67,7 +68,7 @@ class BiGRUOptions:
         features = inputs
         for block, width in enumerate((64, 128, 128), start=1):
             features = keras.layers.Conv1D(width, 7, padding="same", name=f"conv{block}")(features)
-            features = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm{block}")(features)
+            features = BatchNorm(momentum=0.9, epsilon=1e-5, name=f"norm{block}")(features)
             features = keras.layers.ReLU(name=f"relu{block}")(features)
         features = keras.layers.Dropout(self.dropout, name="dropout1")(features)
         features = _bidirectional_gru("gru1")(features)

@@ -10,6 +10,7 @@ import numpy as np
 
 from agrispec.cube import CubeSpec
 from agrispec.errors import ConfigError
+from agrispec_tf.layers.batch_norm import BatchNorm
 
 # Filters, their length, units of the dense layer, weight of the squared weights in the loss:
 # Pelletier et al. 2019, https://doi.org/10.3390/rs11050523
@@ -76,6 +77,6 @@ class TempCNNOptions:
         return keras.Model(inputs, logits, name="tempcnn")
 
     def _regularised(self, features: keras.KerasTensor, number: int) -> keras.KerasTensor:
-        features = keras.layers.BatchNormalization(name=f"norm{number}")(features)
+        features = BatchNorm(name=f"norm{number}")(features)
         features = keras.layers.ReLU(name=f"relu{number}")(features)
         return keras.layers.Dropout(self.dropout, name=f"dropout{number}")(features)
