@@ -25,6 +25,8 @@ class Recipe:
         limit: training samples, and series of the target, that are used at most; None uses all.
         patience: epochs without a higher macro-F1 on the validation fold after which training ends; None goes
             through all epochs, as published.
+        balance: power of the balanced class weights: at 1 every class weighs the same in the loss, as published, at 0
+            every sample does. In between rare crops are found without being seen everywhere.
         precision: one of `PRECISIONS`, in which a training step computes. Weights, logits, the loss, scores and the
             network that comes out of training are float32 always.
     """
@@ -36,6 +38,7 @@ class Recipe:
     standardised: bool = False
     limit: int | None = None
     patience: int | None = None
+    balance: float = 1.0
     precision: str = "float32"
 
     def __post_init__(self) -> None:
@@ -46,6 +49,8 @@ class Recipe:
         if self.patience is not None and self.patience < 1:
             raise ConfigError(f"a patience of {self.patience} epochs ends training before it begins",
                               mend="give 1 epoch or more, or none to go through all of them")
+        if not 0 <= self.balance <= 1:
+            raise ConfigError(f"class weights to the power of {self.balance} are none", mend="give a number from 0 to 1")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"no training step computes in {self.precision!r}",
                               mend=f"choose {', '.join(PRECISIONS)}")

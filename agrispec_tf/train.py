@@ -89,7 +89,7 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
     # What comes out of training computes in float32 on one device: where training does not, it is a network of its own.
     outcome = options.build() if several > 1 or how.precision != "float32" else None
     keras.utils.set_random_seed(seed)
-    batches = Batches(samples=used, class_weights=class_weights(used.labels, len(class_names)), inputs=options.inputs,
+    batches = Batches(samples=used, class_weights=class_weights(used.labels, len(class_names), how.balance), inputs=options.inputs,
                       preparation=preparation, batch=how.batch, seed=seed, varied=how.augmentation, target=target,
                       multiple=several, first_epoch=len(begun.history) if begun else 0)
     with devices.training_on(several, how.precision):
@@ -120,10 +120,10 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
                              "versions": {**manifest.versions(), "backend": keras.backend.backend()}})
 
 
-def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
-    """(C,) "balanced" weights n / (C · n_c), with which every class weighs the same in the loss."""
+def class_weights(labels: NDArray[np.int64], classes: int, balance: float = 1.0) -> NDArray[np.float32]:
+    """(C,) "balanced" weights n / (C · n_c), with which every class weighs the same in the loss, to a power."""
     counts = np.bincount(labels, minlength=classes)
-    return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
+    return ((len(labels) / (classes * np.maximum(counts, 1))) ** balance).astype(np.float32)
 
 
 def cross_entropy() -> keras.losses.Loss:

@@ -1,44 +1,74 @@
 """Networks against forests on real fields, the same folds for all.
 
-Fixed before the first run: blocks are 0.1 degree cells, five folds of whole blocks, classes with at least 40 parcels
-or 10 points. Forests and boosting learn
-from all samples outside of the held-out fold. A network must choose its epoch, and its recipe out of a few, on blocks
-of its training folds, and so learns from four fifths of them. Scores are of the held-out samples of all folds
-together; differences to the forest of medians have an interval over blocks. All figures are of this run.
+Blocks are 0.1 degree cells, five folds of whole blocks, classes with at least 40 parcels or 10 points. Forests and
+boosting learn from all samples outside of the held-out fold. A network must choose its epoch, and its recipe out of
+two, on blocks of its training folds, and so learns from four fifths of them; "five" are five such networks, each of
+which left out another fifth, whose probabilities are averaged, so that together they learn from what a forest does.
+How much classes weigh and how long training lasts was settled on the training blocks of the first fold of Central Asia
+before any held-out block was looked at. Scores are of the held-out samples of all folds together; differences to the
+forest of medians have an interval over blocks. All figures are of this run.
+
+Predictions are kept in a folder: the same command goes on after an interruption, and several processes may share the
+work (--only). What was predicted by other settings, samples or versions is made again.
 
     AGRISPEC_TEST_DATA=../shared/data python benchmarks/bench_fields.py [--seeds 5] [--only NAME ...]
-        [--fields france] [--json FILE]
+        [--fields france] [--into fields-bench] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import io
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import fields_scores as scores
 import numpy as np
-from fields_data import Fields, central_asia, france
+from fields_data import Fields, central_asia, flanders, france
 
+from agrispec.formats.atomic import write_files
 from agrispec_tf.baselines import baseline as baselines
 from agrispec_tf.baselines.features import Coefficients, Medians
+from agrispec_tf.data.augmentation import Augmentation
 from agrispec_tf.data.samples import Samples, Series
 from agrispec_tf.metrics import Confusion
+from agrispec_tf.recipes import Recipe
 
-FIELDS: dict[str, Callable[[Path], Fields]] = {
-    "central-asia": central_asia,
-    "central-asia-summer": lambda folder: central_asia(folder, (161, 273)),
-    "france": france,
+if TYPE_CHECKING:
+    from agrispec_tf.classifier import Classifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How long networks train on some fields.
+
+    Attributes:
+        batch: samples.
+        epochs: at most.
+        patience: epochs without a better score on the blocks that choose.
+    """
+
+    batch: int
+    epochs: int
+    patience: int
+
+
+FIELDS: dict[str, tuple[Callable[[Path], Fields], Course]] = {
+    "central-asia": (central_asia, Course(batch=64, epochs=40, patience=10)),
+    "central-asia-summer": (lambda folder: central_asia(folder, (161, 273)), Course(batch=64, epochs=40, patience=10)),
+    "france": (france, Course(batch=32, epochs=60, patience=15)),
+    "flanders": (flanders, Course(batch=16, epochs=60, patience=15)),
 }
 REFERENCE = "forest, medians"
-EPOCHS = int(os.environ.get("BENCH_FIELDS_EPOCHS", "50"))
-"""Of a network; fewer give a quick look, not the figures."""
 
 
 class Trained(Protocol):
@@ -46,6 +76,12 @@ class Trained(Protocol):
 
     def probabilities(self, series: Series) -> np.ndarray:
         """(N, C)."""
+
+
+Fit = Callable[[int], Trained]
+"""A seed to a trained method."""
+Method = Callable[[Samples, tuple[str, ...], Course], Fit]
+"""Training samples and class names to what a seed trains. It sees no other sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,38 +94,60 @@ class Majority:
         return np.tile(self.shares, (len(series), 1))
 
 
-Fit = Callable[[Samples, tuple[str, ...], int], Trained]
-"""(training samples, class names, seed) to a trained method. It sees no other sample."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mean:
+    """Several networks, whose probabilities are averaged."""
+
+    members: Sequence[Trained]
+
+    def probabilities(self, series: Series) -> np.ndarray:
+        return np.mean([member.probabilities(series) for member in self.members], axis=0)
 
 
-def majority(training: Samples, class_names: tuple[str, ...], seed: int) -> Trained:
-    return Majority(shares=np.bincount(training.labels, minlength=len(class_names)) / len(training))
+def majority(training: Samples, class_names: tuple[str, ...], course: Course) -> Fit:
+    shares = np.bincount(training.labels, minlength=len(class_names)) / len(training)
+    return lambda seed: Majority(shares=shares)
 
 
-def grown(method: str, features: Medians | Coefficients) -> Fit:
-    return lambda training, class_names, seed: baselines.fit(method, training, class_names=class_names,
-                                                             features=features, seed=seed)
+def grown(method: str, features: Medians | Coefficients) -> Method:
+    return lambda training, class_names, course: lambda seed: baselines.fit(
+        method, training, class_names=class_names, features=features, seed=seed)
 
 
-def network(model: str) -> Fit:
-    """The recipe of the highest macro-F1 on blocks held back from the training folds, which also choose the epoch."""
+def network(model: str, members: int = 1) -> Method:
+    """One network, or several that each leave out another fifth of the training blocks.
 
-    def fit(training: Samples, class_names: tuple[str, ...], seed: int) -> Trained:
+    Its recipe, of two, is that of the highest macro-F1 on the blocks that the first leaves out, whatever the seed.
+    """
+
+    def method(training: Samples, class_names: tuple[str, ...], course: Course) -> Fit:
         # Keras takes seconds to import, and forests need none of it.
         from agrispec_tf import train
-        from agrispec_tf.data.augmentation import Augmentation
         from agrispec_tf.models import architectures
-        from agrispec_tf.recipes import Recipe
 
-        learning, judging = next(_inner(training, class_names))
+        splits = list(_inner(training, class_names))
         options = architectures.for_cube(model, training.series.cube, len(class_names))
-        plain = Recipe(epochs=EPOCHS, batch=64, learning_rate=1e-3, standardised=True, patience=15)
-        varied = Augmentation(shift_days=10, scale_days=(-10, 10), dropped_share=0.5, copies=3, redrawn=True)
-        made = [train.fit(options, training.take(learning), training.take(judging), class_names=class_names, how=how,
-                          seed=seed) for how in (plain, replace(plain, augmentation=varied))]
-        return max(made, key=lambda one: max(row["val_macro_f1"] for row in one.history))
 
-    return fit
+        @cache
+        def fitted(number: int, how: Recipe, seed: int) -> Classifier:
+            learning, judging = splits[number]
+            return train.fit(options, training.take(learning), training.take(judging), class_names=class_names,
+                             how=how, seed=seed)
+
+        recipes = _recipes(course)
+        chosen = max(recipes, key=lambda how: max(row["val_macro_f1"] for row in fitted(0, how, 0).history))
+        if members == 1:
+            return lambda seed: fitted(0, chosen, seed)
+        return lambda seed: Mean(members=[fitted(number % len(splits), chosen, seed) for number in range(members)])
+
+    return method
+
+
+def _recipes(course: Course) -> tuple[Recipe, Recipe]:
+    plain = Recipe(epochs=course.epochs, batch=course.batch, patience=course.patience, learning_rate=1e-3,
+                   standardised=True, balance=0.5)
+    return plain, replace(plain, augmentation=Augmentation(shift_days=10, scale_days=(-10, 10), dropped_share=0.3,
+                                                           copies=3, redrawn=True))
 
 
 def _inner(training: Samples, class_names: tuple[str, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -99,13 +157,14 @@ def _inner(training: Samples, class_names: tuple[str, ...]) -> Iterator[tuple[np
             yield learning, judging
 
 
-METHODS: dict[str, Fit] = {
+METHODS: dict[str, Method] = {
     "majority": majority,
     REFERENCE: grown("random-forest", Medians()),
     "forest, harmonics": grown("random-forest", Coefficients()),
     "boosting, medians": grown("histogram-boosting", Medians()),
     "boosting, harmonics": grown("histogram-boosting", Coefficients()),
     **{model: network(model) for model in ("cropnet", "cropnet-1d", "bigru", "tempcnn", "mlp")},
+    **{f"{model}, five": network(model, 5) for model in ("tempcnn", "bigru", "mlp")},
 }
 """What is compared, by its name in the table. Whatever fits and gives probabilities can join."""
 
@@ -123,7 +182,8 @@ class Outcome:
     seconds: float
 
 
-def run(fields: Fields, names: list[str], seeds: int) -> tuple[np.ndarray, dict[str, Outcome]]:
+def run(fields: Fields, course: Course, names: list[str], seeds: int,
+        into: Path) -> tuple[np.ndarray, dict[str, Outcome]]:
     """(fold of each sample, outcome of each method)."""
     samples, split = fields.samples, list(scores.folds(fields.samples))
     fold = np.empty(len(samples), np.int64)
@@ -136,14 +196,40 @@ def run(fields: Fields, names: list[str], seeds: int) -> tuple[np.ndarray, dict[
     outcomes = {}
     for name in names:
         predicted = np.empty((1 if name == "majority" else seeds, len(samples)), np.int64)
-        started = time.perf_counter()
-        for seed in range(len(predicted)):
-            for training, held_out in split:
-                trained = METHODS[name](samples.take(training), fields.class_names, seed)
-                predicted[seed, held_out] = trained.probabilities(samples.series.take(held_out)).argmax(axis=1)
-        outcomes[name] = Outcome(predicted=predicted, seconds=(time.perf_counter() - started) / len(predicted))
+        seconds = np.zeros(len(predicted))
+        for number, (training, held_out) in enumerate(split):
+            fit: Fit | None = None
+            for seed in range(len(predicted)):
+                path = into / f"{_key(fields, course, name, number, seed)}.npz"
+                if not path.exists():
+                    started = time.perf_counter()
+                    fit = fit or METHODS[name](samples.take(training), fields.class_names, course)
+                    found = fit(seed).probabilities(samples.series.take(held_out)).argmax(axis=1)
+                    _keep(path, found, time.perf_counter() - started)
+                with np.load(path) as kept:
+                    predicted[seed, held_out] = kept["predicted"]
+                    seconds[seed] += kept["seconds"]
+        outcomes[name] = Outcome(predicted=predicted, seconds=float(seconds.mean()))
         print(f"  {name}: {outcomes[name].seconds:.0f} s a seed", flush=True)
     return fold, outcomes
+
+
+def _key(fields: Fields, course: Course, name: str, fold: int, seed: int) -> str:
+    """The name of one method's predictions of one fold: whatever they follow from is in it."""
+    samples = fields.samples
+    arrays = (samples.series.values, samples.series.counts, samples.labels, samples.cells)
+    made_by = {"samples": [hashlib.sha256(array.tobytes()).hexdigest() for array in arrays],
+               "cube": samples.series.cube.digest,
+               "recipes": [asdict(how) for how in _recipes(course)], "folds": scores.FOLDS,
+               "versions": {package: version(package) for package in ("keras", "numpy", "scikit-learn")}}
+    digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:8]
+    return "-".join([fields.name, name, f"fold {fold}", f"seed {seed}", digest]).replace(", ", "-").replace(" ", "-")
+
+
+def _keep(path: Path, predicted: np.ndarray, seconds: float) -> None:
+    content = io.BytesIO()
+    np.savez_compressed(content, predicted=predicted, seconds=seconds)
+    write_files({path: content.getvalue()})
 
 
 def report(fields: Fields, fold: np.ndarray, outcomes: dict[str, Outcome]) -> dict:
@@ -189,6 +275,7 @@ def main() -> None:
     asked.add_argument("--fields", nargs="+", choices=list(FIELDS), default=list(FIELDS))
     asked.add_argument("--only", nargs="+", choices=list(METHODS), default=list(METHODS), metavar="NAME")
     asked.add_argument("--seeds", type=int, default=5)
+    asked.add_argument("--into", type=Path, default=Path("fields-bench"), help="folder of the predictions")
     asked.add_argument("--json", type=Path)
     options = asked.parse_args()
     home = os.environ.get("AGRISPEC_TEST_DATA")
@@ -196,12 +283,11 @@ def main() -> None:
         raise SystemExit("AGRISPEC_TEST_DATA is not set: it names the folder of real data")
     tables = []
     for name in options.fields:
-        fields = FIELDS[name](Path(home))
+        read, course = FIELDS[name]
+        fields = read(Path(home))
         print(f"{fields.name}", flush=True)
-        tables.append(report(fields, *run(fields, options.only, options.seeds)))
+        tables.append(report(fields, *run(fields, course, options.only, options.seeds, options.into)))
     print(f"\n{options.seeds} seeds, scores are their means; intervals hold 95 % of {scores.DRAWS} draws of blocks.")
-    if EPOCHS != 50:
-        print(f"Networks were trained for at most {EPOCHS} epochs instead of 50: a quick look.")
     if options.json:
         options.json.write_text(json.dumps({"seeds": options.seeds, "tables": tables}, indent=2) + "\n")
 

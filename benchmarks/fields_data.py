@@ -1,4 +1,4 @@
-"""Real fields as samples: Central Asia's NDVI series and France's points of 2023.
+"""Real fields as samples: Central Asia's NDVI series, France's points of 2023 and Flanders' of 2021.
 
 Where they come from and under which licence stands beside them, in the folder AGRISPEC_TEST_DATA names.
 """
@@ -25,17 +25,15 @@ from agrispec_tf.data.samples import Samples, Series
 FEWEST_PARCELS = 40
 """Ten of Central Asia's crops have as many parcels; six of them have a hundred."""
 FEWEST_POINTS = 10
-"""Points of a crop of France that is kept."""
+"""Points of a class that is kept."""
 
-_FRANCE = "2023_FRA_LPIS_POLY_110_dekad.geoparquet"
-_LEGEND = "CROPTYPE28"
 # The table does not say what its x and y are, and they differ: these put every season where its region is, Fergana
 # at 70.5-72.4 E, 40.3-41.2 N and Samarkand with Bukhara at 64.2-67.4 E, 38.7-40.2 N, and no other of them does.
 _SINUSOIDAL = "+proj=sinu +R=6371007.181 +units=m"
 _ASIAN_CRS = {"2011": _SINUSOIDAL, "2015": "EPSG:32642", "2016": "EPSG:32642", "2017": "EPSG:32642",
               "2018": "EPSG:32641"}
 # B8A is a constant there.
-_FRENCH_BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B11", "B12")
+_POINT_BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B11", "B12")
 _NO_LOOK, _SCALE = 65_535, 1e4
 
 
@@ -77,28 +75,40 @@ def central_asia(folder: Path, window_days: tuple[int, int] = (1, 365)) -> Field
 
 def france(folder: Path) -> Fields:
     """Nine Sentinel-2 bands of points in France at the dekads of 2023, each in the 10-day step of its middle."""
-    columns = [f"S2-L2A-{_padded(band)}" for band in _FRENCH_BANDS]
-    table = pq.read_table(folder / "points" / _FRANCE,
+    return _points("France 2023, dekads", folder, "2023_FRA_LPIS_POLY_110_dekad.geoparquet", 2023, 10, "CROPTYPE28")
+
+
+def flanders(folder: Path) -> Fields:
+    """The same bands of points in Flanders at the months of 2021, each in the 30-day step of its middle.
+
+    Of its hundred points no two crops have ten: what is told apart is land cover.
+    """
+    return _points("Flanders 2021, months", folder, "2021_BEL_LPIS-Flanders_month.parquet", 2021, 30, "LANDCOVER10")
+
+
+def _points(name: str, folder: Path, file: str, year: int, step_days: int, legend: str) -> Fields:
+    columns = [f"S2-L2A-{_padded(band)}" for band in _POINT_BANDS]
+    table = pq.read_table(folder / "points" / file,
                           columns=["sample_id", "timestamp", "lon", "lat", "ewoc_code", *columns]).to_pandas()
-    season = Season.of(2023, step_days=10)
-    table = table[table["timestamp"].dt.year == 2023]
+    season = Season.of(year, step_days=step_days)
+    table = table[table["timestamp"].dt.year == year]
     names, first, place = np.unique(table["sample_id"].to_numpy(str), return_index=True, return_inverse=True)
-    step = np.array([season.step_of(_middle(when.date())) for when in table["timestamp"]])
+    middle = _middle_of_dekad if step_days == 10 else _middle_of_month
+    step = np.array([season.step_of(middle(when.date())) for when in table["timestamp"]])
     looks = table[columns].to_numpy(np.float32)
     clear = (looks != _NO_LOOK).all(axis=1)
-    steps = steps_per_year(10)
+    steps = steps_per_year(step_days)
     values = np.full((len(names), steps, len(columns)), FILL, np.float32)
     counts = np.zeros((len(names), steps), np.float32)
     values[place[clear], step[clear]] = looks[clear] / _SCALE
     counts[place[clear], step[clear]] = 1
-    cube = CubeSpec(features=_FRENCH_BANDS, step_days=10, exported=Window(0, steps), window=Window(0, steps))
+    cube = CubeSpec(features=_POINT_BANDS, step_days=step_days, exported=Window(0, steps), window=Window(0, steps))
     points = table.iloc[first]
-    with open(folder / "legend" / "class_mappings.json", encoding="utf-8") as file:
-        legend = json.load(file)[_LEGEND]
-    crops = np.array([legend.get(str(code), "") for code in points["ewoc_code"]])
+    with open(folder / "legend" / "class_mappings.json", encoding="utf-8") as opened:
+        classes = json.load(opened)[legend]
+    crops = np.array([classes.get(str(code), "").replace("ignore", "") for code in points["ewoc_code"]])
     cells = np.array([cell_of(lon, lat).id for lon, lat in zip(points["lon"], points["lat"], strict=True)])
-    return _fields("France 2023, dekads", Series(cube=cube, values=values, counts=counts), crops, cells, names,
-                   FEWEST_POINTS)
+    return _fields(name, Series(cube=cube, values=values, counts=counts), crops, cells, names, FEWEST_POINTS)
 
 
 def _fields(name: str, series: Series, crops: np.ndarray, cells: np.ndarray, ids: np.ndarray, fewest: int) -> Fields:
@@ -125,7 +135,13 @@ def _padded(band: str) -> str:
     return f"B{int(band[1:]):02d}"
 
 
-def _middle(first: date) -> date:
+def _middle_of_month(first: date) -> date:
+    """The middle day of the month that begins on `first`."""
+    following = (first + timedelta(days=32)).replace(day=1)
+    return first + (following - first - timedelta(days=1)) / 2
+
+
+def _middle_of_dekad(first: date) -> date:
     """The middle day of the dekad that begins on `first`: a month's days 1-10, 11-20 or 21-end."""
     following = first + timedelta(days=10) if first.day < 21 else (first.replace(day=1) + timedelta(days=32)).replace(
         day=1)
