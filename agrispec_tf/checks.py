@@ -8,8 +8,8 @@ from agrispec.errors import ConfigError, DataError
 from agrispec.season import Window, steps_per_year
 from agrispec_tf.data.samples import Samples, Series
 from agrispec_tf.data.vectors import VectorSpec
-from agrispec_tf.models.architectures import NetworkOptions
 from agrispec_tf.models.bigru import BiGRUOptions
+from agrispec_tf.models.options import NetworkOptions
 from agrispec_tf.recipes import Recipe
 
 

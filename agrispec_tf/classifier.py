@@ -23,7 +23,7 @@ from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
 from agrispec_tf.data.vectors import VectorSpec
 from agrispec_tf.models import architectures
-from agrispec_tf.models.architectures import NetworkOptions
+from agrispec_tf.models.options import NetworkOptions
 from exports.runs import MODEL_CARD
 
 MODEL, CARD, HISTORY = "model.keras", MODEL_CARD, "history.csv"

@@ -26,7 +26,8 @@ def test_what_the_released_comparison_reads_each_kind_of_file_with_is_there(name
 
 @pytest.mark.parametrize(("model", "own", "asked"), [
     ("cropnet", "v3", "v1"), ("cropnet-v1", "v1", "v1"), ("tempcnn", "v3", "v1"), ("mlp", "none", "v1"),
-    ("bigru", "none", "v1"), ("forest", "none", "none"), ("mlp-presto", "none", "none"), ("hgb-presto", "none", "none")])
+    ("bigru", "none", "v1"), ("forest", "none", "none"), ("mlp-presto", "none", "none"),
+    ("hgb-presto", "none", "none")])
 def test_augmentation_is_each_ones_own_or_what_is_asked_of_networks_that_read_series(model, own, asked):
     assert Settings().augmentation_of(METHODS[model]) == own
     assert Settings(augmentation="v1").augmentation_of(METHODS[model]) == asked

@@ -9,6 +9,8 @@ import pytest
 from agrispec.cube import preset
 from agrispec.errors import ConfigError, SchemaMismatch
 from agrispec_tf import classifier, train
+from agrispec_tf.baselines import baseline
+from agrispec_tf.baselines.features import Coefficients, Medians
 from agrispec_tf.data import vectors
 from agrispec_tf.data.augmentation import V3
 from agrispec_tf.data.preparation import Preparation
@@ -73,3 +75,11 @@ def test_a_network_of_vectors_is_saved_and_read_again(tmp_path):
     assert read.cube == PRESTO
     target = drawn(5, "c", seed=1).series
     np.testing.assert_array_equal(read.probabilities(target), made.probabilities(target))
+
+
+@pytest.mark.parametrize("features", [Medians(), Coefficients()])
+def test_a_baseline_of_series_does_not_take_vectors_for_them(features):
+    with pytest.raises(ConfigError, match="vectors"):
+        baseline.fit("random-forest", drawn(9, "a"), class_names=("x", "y", "z"), features=features, seed=0)
+    with pytest.raises(ConfigError, match="no days"):
+        Coefficients().of(drawn(9, "a").series)
