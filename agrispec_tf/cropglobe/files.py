@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from zipfile import BadZipFile
 
 import numpy as np
@@ -33,6 +34,10 @@ FILES: Mapping[str, str] = {
 
 VECTORS = tuple(kind for kind in FILES if kind != SERIES)
 """The kinds that hold vectors."""
+
+# What reading a damaged archive raises, found by damaging archives: RuntimeError where a bit says that it is encrypted
+# or packed in another way, TokenError and TypeError where an array's header is no Python any more.
+_DAMAGED = (OSError, ValueError, EOFError, BadZipFile, zlib.error, RuntimeError, TokenError, TypeError, MemoryError)
 
 CUBE = preset("cropnet-5d")
 """What the series are read as: (N, 10 bands, 73 steps) in the files, steps first here."""
@@ -143,11 +148,18 @@ def _arrays(path: Path) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
             arrays = np.load(file, allow_pickle=False)
             names = sorted(arrays.files) if isinstance(arrays, np.lib.npyio.NpzFile) else []
             if not {"fea", "lbl"} <= set(names):
-                raise SchemaMismatch(f"{path} holds {', '.join(names) or 'no named arrays'}, not fea and lbl",
+                raise SchemaMismatch(f"{path} holds {', '.join(map(_printable, names)) or 'no named arrays'}, not fea"
+                                     " and lbl",
                                      mend="download it again, or give the folder of CropGlobe")
             return arrays["fea"], arrays["lbl"]
-    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
-        raise CorruptRecord(f"{path} cannot be read ({error})", mend="download it again") from error
+    except _DAMAGED as error:
+        reason = str(error).splitlines()
+        raise CorruptRecord(f"{path} cannot be read ({reason[0] if reason else type(error).__name__})",
+                            mend="download it again") from error
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else ascii(name)
 
 
 def _check(path: Path, features: NDArray[np.generic], labels: NDArray[np.generic], kind: str) -> None:

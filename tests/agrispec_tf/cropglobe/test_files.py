@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agrispec.errors import CorruptRecord, DataError, SchemaMismatch
+from agrispec.errors import AgrispecError, CorruptRecord, DataError, SchemaMismatch
 from agrispec_tf.cropglobe import files
 from agrispec_tf.data.vectors import VectorSpec
 
@@ -151,3 +151,27 @@ def test_vectors_are_samples_of_one_step_that_was_seen(tmp_path):
 def test_another_shape_of_vectors_is_told(tmp_path, fea):
     np.savez(tmp_path / files.FILES["alphaearth"].format("FRA"), fea=fea, lbl=[0, 1])
     refused(tmp_path, SchemaMismatch, r"not \(N, D\) and \(N,\)", "alphaearth")
+
+
+def test_whatever_byte_of_a_file_is_flipped_is_told_in_one_sentence_or_makes_no_difference(tmp_path):
+    path = tmp_path / files.FILES["presto"].format("FRA")
+    np.savez(path, fea=np.arange(8, dtype=np.float32).reshape(2, 4), lbl=[0, 3])
+    whole = path.read_bytes()
+    refusals = []
+    for place in range(len(whole)):
+        for flipped in (1, 32, 255):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ flipped]) + whole[place + 1:])
+            try:
+                files.read(tmp_path, "FRA", "presto")
+            except AgrispecError as error:
+                refusals.append(str(error))
+    assert len(refusals) > len(whole)
+    assert not [said for said in refusals if "\n" in said]
+
+
+def test_an_encrypted_file_is_told(tmp_path):
+    whole = bytearray(stored(tmp_path, distinct(2), [0, 1]).joinpath(FILE).read_bytes())
+    whole[6] |= 1  # of the first member: encrypted
+    whole[whole.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / FILE).write_bytes(whole)
+    refused(tmp_path, CorruptRecord, "cannot be read .*encrypted")
