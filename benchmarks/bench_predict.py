@@ -25,6 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 import keras
 import numpy as np
+import torch_peers
 
 from agrispec.cube import CubeSpec, preset
 from agrispec_tf import classifier as classifiers
@@ -116,7 +117,7 @@ def torch_sides(name: str, options: Any, inputs: np.ndarray) -> Iterator[tuple[s
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    peer = (torch_bigru if name == "bigru" else torch_cropnet)(torch, options).eval()
+    peer = torch_peers.of(name, options).eval()
     ours = sum(int(np.prod(weight.shape)) for weight in options.build().trainable_weights)
     assert sum(weight.numel() for weight in peer.parameters()) == ours
     layouts = {"": torch.contiguous_format}
@@ -135,42 +136,6 @@ def torch_predicted(torch: Any, peer: Any, parts: Any) -> None:
     with torch.inference_mode():
         for part in parts:
             peer(part).softmax(dim=1)
-
-
-def torch_cropnet(torch: Any, options: Any) -> Any:
-    """CropNet as its paper has it."""
-    nn = torch.nn
-    widths, strides = {"v1": ((64, 128, 256, 512), (1, 2, 1, 2)), "v3": ((128,) * 4, (2, 1, 1, 1))}[options.variant]
-    parts, depth = [], 1
-    for width, stride in zip(widths, strides, strict=True):
-        for before, step in ((depth, stride), (width, 1)):
-            parts += [nn.Conv2d(before, width, 3, step, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
-        depth = width
-    return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(depth, options.classes))
-
-
-def torch_bigru(torch: Any, options: Any) -> Any:
-    """The Bi-GRU with attention."""
-    nn = torch.nn
-
-    class BiGRU(nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            parts, depth = [], options.features
-            for width in (64, 128, 128):
-                parts += [nn.Conv1d(depth, width, 7, padding=3), nn.BatchNorm1d(width), nn.ReLU(inplace=True)]
-                depth = width
-            self.convolutions = nn.Sequential(*parts)
-            self.recurrence = nn.GRU(128, 64, num_layers=2, bidirectional=True, batch_first=True)
-            self.score = nn.Sequential(nn.Linear(128, 128), nn.Tanh(), nn.Linear(128, 1, bias=False))
-            self.head = nn.Sequential(nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(),
-                                      nn.Linear(64, options.classes))
-
-        def forward(self, series: Any) -> Any:
-            features, _ = self.recurrence(self.convolutions(series.transpose(1, 2)).transpose(1, 2))
-            return self.head((features * self.score(features).softmax(dim=1)).sum(dim=1))
-
-    return BiGRU()
 
 
 if __name__ == "__main__":

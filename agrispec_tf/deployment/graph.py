@@ -20,6 +20,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from agrispec.errors import ConfigError
+from agrispec_tf.layers.batch_norm import BatchNorm
 from agrispec_tf.layers.temporal_attention import TemporalAttention
 
 OPSET, IR_VERSION = 20, 9
@@ -299,6 +300,7 @@ def _in_another_shape(graph: Graph, layer: Any, value: Value) -> Value:
 
 _RULES: dict[type[layers.Layer], Callable[[Graph, Any, Value], Value]] = {
     layers.Activation: _activated,
+    BatchNorm: _batch_normalisation,
     layers.BatchNormalization: _batch_normalisation,
     layers.Bidirectional: _recurrence,
     layers.Conv1D: _convolution,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import keras
 
+from agrispec_tf.layers.batch_norm import BatchNorm
 from agrispec_tf.layers.gradient_reversal import GradientReversal
 from agrispec_tf.layers.temporal_attention import TemporalAttention
 from agrispec_tf.models.options import NetworkOptions
@@ -46,7 +47,7 @@ class BiGRUOptions(NetworkOptions):
         features = inputs
         for block, width in enumerate((64, 128, 128), start=1):
             features = keras.layers.Conv1D(width, 7, padding="same", name=f"conv{block}")(features)
-            features = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm{block}")(features)
+            features = BatchNorm(momentum=0.9, epsilon=1e-5, name=f"norm{block}")(features)
             features = keras.layers.ReLU(name=f"relu{block}")(features)
         features = keras.layers.Dropout(self.dropout, name="dropout1")(features)
         features = _bidirectional_gru("gru1")(features)

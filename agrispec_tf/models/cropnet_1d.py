@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.errors import ConfigError
+from agrispec_tf.layers.batch_norm import BatchNorm
 from agrispec_tf.models.initialisation import he_normal
 from agrispec_tf.models.options import NetworkOptions
 
@@ -78,9 +79,10 @@ class CropNet1DOptions(NetworkOptions):
 
 
 def _convolution(features: Any, width: int, *, stride: int, name: str) -> Any:
-    # Padded by hand, as in 2-D: `same` would pad an even axis at its end only.
-    padded = keras.layers.ZeroPadding1D(1, name=f"{name}_pad")(features)
-    mixed = keras.layers.Conv1D(width, 3, strides=stride, use_bias=False, kernel_initializer=he_normal("fan_out"),
-                                name=f"{name}_conv")(padded)
-    scaled = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(mixed)
+    if stride > 1:
+        # Padded by hand, as in 2-D: `same` would pad an even axis at its end only.
+        features = keras.layers.ZeroPadding1D(1, name=f"{name}_pad")(features)
+    mixed = keras.layers.Conv1D(width, 3, strides=stride, padding="valid" if stride > 1 else "same", use_bias=False,
+                                kernel_initializer=he_normal("fan_out"), name=f"{name}_conv")(features)
+    scaled = BatchNorm(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(mixed)
     return keras.layers.ReLU(name=f"{name}_relu")(scaled)

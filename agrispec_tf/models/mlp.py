@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from agrispec_tf.layers.batch_norm import BatchNorm
 from agrispec_tf.models.initialisation import he_normal
 from agrispec_tf.models.options import NetworkOptions
 
@@ -52,7 +53,7 @@ class MLPOptions(NetworkOptions):
         for number in range(1, _LAYERS + 1):
             features = keras.layers.Dense(_WIDTH, kernel_initializer=he_normal("fan_in"),
                                           name=f"dense{number}")(features)
-            features = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm{number}")(features)
+            features = BatchNorm(momentum=0.9, epsilon=1e-5, name=f"norm{number}")(features)
             features = keras.layers.Activation("gelu", name=f"gelu{number}")(features)
             features = keras.layers.Dropout(self.dropout, name=f"dropout{number}")(features)
         logits = keras.layers.Dense(self.classes, kernel_initializer=he_normal("fan_in"), name="crop")(features)

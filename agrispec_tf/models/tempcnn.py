@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import keras
 
+from agrispec_tf.layers.batch_norm import BatchNorm
 from agrispec_tf.models.options import NetworkOptions
 
 # Filters, their length, units of the dense layer, weight of the squared weights in the loss:
@@ -55,6 +56,6 @@ class TempCNNOptions(NetworkOptions):
         return keras.Model(inputs, logits, name="tempcnn")
 
     def _regularised(self, features: keras.KerasTensor, number: int) -> keras.KerasTensor:
-        features = keras.layers.BatchNormalization(name=f"norm{number}")(features)
+        features = BatchNorm(name=f"norm{number}")(features)
         features = keras.layers.ReLU(name=f"relu{number}")(features)
         return keras.layers.Dropout(self.dropout, name=f"dropout{number}")(features)

@@ -17,7 +17,7 @@ def test_vectors_of_each_length_make_the_published_number_of_parameters(length, 
 def test_a_layer_is_linear_norm_exact_gelu_and_dropout():
     model = MLPOptions(classes=7, features=35).build()
     found = [type(layer).__name__ for layer in model.layers[1:]]
-    assert found == ["Dense", "BatchNormalization", "Activation", "Dropout"] * 8 + ["Dense"]
+    assert found == ["Dense", "BatchNorm", "Activation", "Dropout"] * 8 + ["Dense"]
     assert {layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)} == {0.3}
     values = np.linspace(-4, 4, 33, dtype=np.float32)
     np.testing.assert_allclose(np.asarray(model.get_layer("gelu3")(values)),

@@ -21,7 +21,7 @@ def test_its_parameters_are_those_of_the_published_layers(model):
 
 
 def test_norm_relu_and_dropout_follow_each_layer_and_nothing_is_pooled(model):
-    regularised = ["BatchNormalization", "ReLU", "Dropout"]
+    regularised = ["BatchNorm", "ReLU", "Dropout"]
     assert [type(layer).__name__ for layer in model.layers[1:]] == [
         *(["Conv1D", *regularised] * 3), "Flatten", "Dense", *regularised, "Dense"]
     assert {layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)} == {0.5}
