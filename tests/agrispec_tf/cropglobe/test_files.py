@@ -169,6 +169,11 @@ def test_whatever_byte_of_a_file_is_flipped_is_told_in_one_sentence_or_makes_no_
     assert not [said for said in refusals if "\n" in said]
 
 
+def test_names_that_cannot_be_printed_are_told_in_one_line(tmp_path):
+    np.savez(tmp_path / FILE, **{"fea": distinct(2), "l\nbl": [0, 1]})
+    refused(tmp_path, SchemaMismatch, r"holds fea, 'l\\nbl', not fea and lbl")
+
+
 def test_an_encrypted_file_is_told(tmp_path):
     whole = bytearray(stored(tmp_path, distinct(2), [0, 1]).joinpath(FILE).read_bytes())
     whole[6] |= 1  # of the first member: encrypted
