@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agrispec.errors import AgrispecError, MissingExtra
+from agrispec_tf.cropglobe.options import transfers as _transfers
 
 if TYPE_CHECKING:
     from agrispec.config import Config
@@ -344,51 +345,24 @@ def bench() -> None:
     """Repeat published comparisons, on data that you download."""
 
 
-def _transfers(models: str, into: str) -> Callable[[Any], Any]:
-    """The options of commands that repeat transfers: by default of these models, with rows in that folder."""
-    options = (
-        click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True,
-                     help="Folder of the downloaded CropGlobe."),
-        click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=into,
-                     show_default=True, help="Folder of the rows; what is done already is not done again."),
-        click.option("--source", "sources", multiple=True, help="A country, e.g. FRA; more than once for more."),
-        click.option("--target", "targets", multiple=True, help="A country, e.g. BEL; more than once for more."),
-        click.option("--models", default=models, show_default=True, help="Names with commas between them."),
-        click.option("--protocol", type=click.Choice(["honest", "reference"]), default="honest", show_default=True,
-                     help="reference does as the released trainer, whose validation is a leak."),
-        click.option("--augmentation", type=click.Choice(["v1", "v3", "none"]),
-                     help="Of all networks.  [default: each one's own]"),
-        click.option("--seeds", type=click.IntRange(1, 10), default=10, show_default=True, help="Runs, of 10."),
-        click.option("--epochs", type=click.IntRange(1), help="Of networks, instead of 50."),
-        click.option("--samples", type=click.IntRange(1), help="Most samples of a country that are used."),
-        click.option("--backend", type=click.Choice(["tensorflow", "jax"]),
-                     help="What Keras computes with.  [default: KERAS_BACKEND, or what is installed]"))
-
-    def with_options(command: Any) -> Any:
-        for option in reversed(options):
-            command = option(command)
-        return command
-    return with_options
-
-
 @bench.command()
 @_transfers("cropnet,cropnet-v1,cropnet-1d,tempcnn,mlp,forest,hgb", "cropglobe-bench")
-def cropglobe(**chosen: Any) -> None:
+def cropglobe(backend: str | None, **chosen: Any) -> None:
     """Train on one country of CropGlobe, test on others, beside the published figures.
 
     Without --source and --target the published transfers are repeated whose files are there. See docs/cropnet.md.
     """
-    _bench(**chosen)
+    _bench(backend, **chosen)
 
 
 @bench.command()
 @_transfers("cropnet", "cropglobe-windows")
-def windows(sources: tuple[str, ...], targets: tuple[str, ...], **chosen: Any) -> None:
+def windows(backend: str | None, sources: tuple[str, ...], targets: tuple[str, ...], **chosen: Any) -> None:
     """Compare steps of 5, 15 and 30 days, and May to November with the whole year.
 
     Without --source and --target it trains on France and tests on Belgium. See docs/cropnet.md.
     """
-    _bench(sources=sources or ("FRA",), targets=targets or ("BEL",), views=True, **chosen)
+    _bench(backend, sources=sources or ("FRA",), targets=targets or ("BEL",), views=True, **chosen)
 
 
 def _export(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -446,21 +420,12 @@ def _publish(run: Run, config: Config, engine: Engine, tell: Callable[[str], Non
     return did
 
 
-def _bench(*, data: Path, into: Path, sources: tuple[str, ...], targets: tuple[str, ...], models: str, protocol: str,
-           augmentation: str | None, seeds: int, epochs: int | None, samples: int | None, backend: str | None,
-           views: bool = False) -> None:
+def _bench(backend: str | None, **chosen: Any) -> None:
     _learning(backend)
-    from agrispec_tf import cropglobe as published
-    from agrispec_tf import transfer, transfer_bench
-    settings = transfer.Settings(reference=protocol == "reference", augmentation=augmentation or "", epochs=epochs,
-                                 limit=samples)
-    pairs = transfer_bench.transfers(published.present(data), sources, targets)
-    made = transfer_bench.Bench(data, into, settings)
+    from agrispec_tf.cropglobe import commands
     with _progress("training") as tell:
-        rows = made.rows(pairs, [name.strip() for name in models.split(",")], transfer.SEEDS[:seeds],
-                         transfer_bench.WINDOWS if views else (transfer.View(),), tell)
-    click.echo(transfer_bench.report(made, rows, settings, seeds, views=views))
-    click.echo(f"\n{len(rows)} rows in {into / transfer_bench.ROWS}; confusions in {into / transfer_bench.TABLE}")
+        said = commands.run_transfers(tell, **chosen)
+    click.echo(said)
 
 
 def _landscape(path: Path) -> Run:

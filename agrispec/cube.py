@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from agrispec.bands import SENTINEL2_IDS
 from agrispec.errors import ConfigError, SchemaMismatch
@@ -55,6 +55,20 @@ class ClearLook:
         if not 0 < self.max_cloud_cover <= 100:
             raise ConfigError(f"a cloud cover limit of {self.max_cloud_cover} % leaves no scene or is no percentage",
                               mend="give a percentage above 0 and up to 100")
+
+
+class Described(Protocol):
+    """Whatever says what numbers mean: a cube, or the maker of vectors that are none."""
+
+    @property
+    def digest(self) -> str:
+        """Changes with any attribute."""
+
+    def view(self) -> Described:
+        """What a model sees."""
+
+    def to_table(self) -> dict[str, Any]:
+        """The attributes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,14 +132,14 @@ class CubeSpec:
         """Whether a record of `other` holds all that a record of this cube holds, with the same meaning."""
         return self.exported in other.exported and replace(self, exported=other.exported) == other
 
-    def check_read(self, other: CubeSpec) -> None:
+    def check_read(self, other: Described) -> None:
         """Checks that series of `other` mean what a model trained on this cube saw.
 
         Raises:
             SchemaMismatch: they do not; how many of the year's steps they carry may differ, nothing else.
         """
         ours, theirs = self.view().to_table(), other.view().to_table()
-        differing = [f"{key} {theirs[key]} instead of {ours[key]}" for key in ours if ours[key] != theirs[key]]
+        differing = [f"{key} {theirs.get(key)} instead of {ours[key]}" for key in ours if ours[key] != theirs.get(key)]
         if differing:
             raise SchemaMismatch(f"the model was trained on another cube than {other.digest}: {'; '.join(differing)}",
                                  mend="export with the cube of the model's run, or train a model on this cube")

@@ -7,8 +7,9 @@ import numpy as np
 from agrispec.errors import ConfigError, DataError
 from agrispec.season import Window, steps_per_year
 from agrispec_tf.data.samples import Samples, Series
-from agrispec_tf.models.architectures import NetworkOptions
+from agrispec_tf.data.vectors import VectorSpec
 from agrispec_tf.models.bigru import BiGRUOptions
+from agrispec_tf.models.options import NetworkOptions
 from agrispec_tf.recipes import Recipe
 
 
@@ -30,6 +31,9 @@ def check(options: NetworkOptions, training: Samples, validation: Samples, class
         if other is not None and other.cube.view() != cube.view():
             raise ConfigError(f"the {name} series are of another cube than the training samples",
                               mend="export all of them with one cube.toml")
+    if how.augmentation and isinstance(cube, VectorSpec):
+        raise ConfigError(f"vectors of kind {cube.kind} have no time that augmentation could vary",
+                          mend="train without augmentation")
     whole = Window(0, steps_per_year(cube.step_days))
     if how.augmentation and any(series is not None and series.cube.exported != whole
                                 for series in (training.series, target)):

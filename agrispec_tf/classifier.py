@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from agrispec.cube import CubeSpec
 from agrispec.errors import ConfigError, CorruptRecord, RunError
 from agrispec.formats.atomic import whole_folder
+from agrispec_tf.data import vectors
 from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
+from agrispec_tf.data.vectors import VectorSpec
 from agrispec_tf.models import architectures
-from agrispec_tf.models.architectures import NetworkOptions
+from agrispec_tf.models.options import NetworkOptions
 from exports.runs import MODEL_CARD
 
 MODEL, CARD, HISTORY = "model.keras", MODEL_CARD, "history.csv"
@@ -44,7 +46,7 @@ class Classifier:
 
     model: keras.Model
     options: NetworkOptions
-    cube: CubeSpec
+    cube: CubeSpec | VectorSpec
     class_names: tuple[str, ...]
     preparation: Preparation
     training: Mapping[str, Any]
@@ -101,7 +103,7 @@ def load(folder: Path) -> Classifier:
                        mend="train one first: agrispec-gee train RUN")
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        cube = CubeSpec.from_table(card["cube"])
+        cube = vectors.from_table(card["cube"])
         if cube.digest != card["cube_digest"]:
             raise ValueError(f"the cube's digest is {cube.digest}, not {card['cube_digest']}")
         options = architectures.from_card(card["architecture"], card["options"])

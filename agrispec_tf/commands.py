@@ -24,8 +24,8 @@ from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.samples import Samples, Series
 from agrispec_tf.metrics import Confusion
 from agrispec_tf.models import architectures
-from agrispec_tf.models.architectures import NetworkOptions
 from agrispec_tf.models.bigru import BiGRUOptions
+from agrispec_tf.models.options import NetworkOptions
 from agrispec_tf.recipes import Recipe
 from exports import manifest, parcels, samples, shards, tiles
 from exports.runs import MODEL_CARD, PREDICTION_CARD, Run

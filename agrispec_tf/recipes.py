@@ -56,8 +56,9 @@ class Recipe:
                               mend=f"choose {', '.join(PRECISIONS)}")
 
 
-# CropNet's is the released trainer's, https://github.com/x-ytong/CropNet, which trains its MLP likewise; the other
-# networks it is compared with get the same. No protocol is published for the Bi-GRU: its recipe is this project's.
+# CropNet's is the released trainer's, https://github.com/x-ytong/CropNet, which trains its MLP likewise but for the
+# augmentation; here the networks that CropNet is compared with get the same. No protocol is published for the Bi-GRU:
+# its recipe is this project's.
 _PUBLISHED = Recipe(epochs=50, batch=256, learning_rate=1e-4, augmentation=Augmentation())
 _DEMO = Recipe(epochs=15, batch=64, learning_rate=1e-3, limit=1200, augmentation=Augmentation(redrawn=True))
 _AS_CROPNET = ("cropnet", "cropnet-1d", "mlp", "tempcnn", "imagenet")

@@ -127,16 +127,19 @@ def fit(method: str, training: Samples, *, class_names: tuple[str, ...], feature
         jobs: threads, -1 for one a core.
 
     Raises:
-        ConfigError: there is no such method.
+        ConfigError: there is no such method, or the samples are of vectors.
         DataError: there are fewer than two classes, a class has no sample, a label is no class, or a clear look
             is no finite number.
     """
     if not len(training):
         raise DataError("there are no training samples", mend="add cells, or choose another split")
     training.series.check_finite()
+    cube = training.series.cube
+    if not isinstance(cube, CubeSpec):
+        raise ConfigError("a baseline of series is asked to learn vectors", mend="give them to of_vectors")
     estimator = of_vectors(method, features.of(training.series), training.labels, class_names=class_names,
-                           names=features.names(training.series.cube), seed=seed, leaves=leaves, jobs=jobs)
-    return Baseline(estimator=estimator, features=features, cube=training.series.cube, class_names=class_names,
+                           names=features.names(cube), seed=seed, leaves=leaves, jobs=jobs)
+    return Baseline(estimator=estimator, features=features, cube=cube, class_names=class_names,
                     training={"seed": seed, "trees": len(estimator.trees), "nodes": estimator.trees.nodes,
                               "leaves": leaves, "training_samples": len(training),
                               "versions": {**manifest.versions(), "scikit-learn": version("scikit-learn")}})

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.cube import CubeSpec
+from agrispec.errors import ConfigError
 from agrispec.harmonics import Harmonics
 from agrispec.kernels import harmonics
 from agrispec_tf.data.preparation import Preparation
@@ -53,8 +54,14 @@ class Coefficients:
         return self.harmonics.names(cube)
 
     def of(self, series: Series) -> NDArray[np.float32]:
-        """(N, P · F); 0 where nothing was clearly seen within the window."""
+        """(N, P · F); 0 where nothing was clearly seen within the window.
+
+        Raises:
+            ConfigError: the series are vectors.
+        """
         cube = series.cube
+        if not isinstance(cube, CubeSpec):
+            raise ConfigError("vectors have no days that harmonics could be fitted to", mend="learn them as they are")
         steps = slice(cube.window.start - cube.exported.start, cube.window.stop - cube.exported.start)
         found = harmonics.fit(series.values[:, steps], series.counts[:, steps] > 0, self.harmonics.design(cube),
                               self.harmonics.penalties)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from agrispec.cube import CubeSpec
 from agrispec.errors import DataError
+from agrispec_tf.data.vectors import VectorSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -16,12 +17,12 @@ class Series:
     """N time series of one cube, without labels.
 
     Attributes:
-        cube: what the numbers mean.
+        cube: what the numbers mean; of vectors, which are series of one step, whose they are.
         values: (N, T, F) float32, T = `cube.exported.steps`; anything where the count is 0.
         counts: (N, T), clear looks of each step.
     """
 
-    cube: CubeSpec
+    cube: CubeSpec | VectorSpec
     values: NDArray[np.float32]
     counts: NDArray[np.float32]
 

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import keras
-import numpy as np
 
-from agrispec.cube import CubeSpec
-from agrispec.errors import ConfigError
 from agrispec_tf.layers.batch_norm import BatchNorm
 from agrispec_tf.layers.gradient_reversal import GradientReversal
 from agrispec_tf.layers.temporal_attention import TemporalAttention
+from agrispec_tf.models.options import NetworkOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BiGRUOptions:
+class BiGRUOptions(NetworkOptions):
     """What the Bi-GRU is built from.
 
     With 8 features, 23 steps, 17 classes and the domain head it has 376,467 trainable parameters. The page
@@ -39,25 +37,6 @@ class BiGRUOptions:
     steps: int = 23
     dropout: float = 0.3
     reversal: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.classes < 2:
-            raise ConfigError(f"a classifier of {self.classes} class has nothing to decide",
-                              mend="give at least two crop classes")
-
-    @classmethod
-    def for_cube(cls, cube: CubeSpec, classes: int) -> BiGRUOptions:
-        """The network that reads a cube's window."""
-        return cls(classes=classes, features=len(cube.features), steps=cube.window.steps)
-
-    @property
-    def series_shape(self) -> tuple[int, int]:
-        """(steps, features) of the prepared series it reads."""
-        return self.steps, self.features
-
-    def inputs(self, series: np.ndarray) -> np.ndarray:
-        """Series (N, steps, features) as the network's input: as they are."""
-        return np.ascontiguousarray(series)
 
     def build(self) -> keras.Model:
         """The classifier with fresh weights and without a domain head.

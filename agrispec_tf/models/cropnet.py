@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
-from agrispec.cube import CubeSpec
 from agrispec.errors import ConfigError
 from agrispec_tf.layers.batch_norm import BatchNorm
 from agrispec_tf.models.initialisation import he_normal
+from agrispec_tf.models.options import NetworkOptions
 
 # Channels of the four blocks and the blocks whose first convolution has stride 2 on both axes.
 # v1: https://arxiv.org/abs/2509.03497v1; v3: https://github.com/x-ytong/CropNet
@@ -22,7 +23,7 @@ _VARIANTS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CropNetOptions:
+class CropNetOptions(NetworkOptions):
     """What a CropNet is built from.
 
     Attributes:
@@ -35,6 +36,7 @@ class CropNetOptions:
     """
 
     architecture: ClassVar[str] = "cropnet"
+    width: ClassVar[str] = "bands"
 
     classes: int
     bands: int = 10
@@ -46,21 +48,9 @@ class CropNetOptions:
         if self.variant not in _VARIANTS:
             raise ConfigError(f"there is no CropNet {self.variant!r}",
                               mend="choose v3 (as released) or v1 (as first published)")
-        if self.classes < 2:
-            raise ConfigError(f"a classifier of {self.classes} class has nothing to decide",
-                              mend="give at least two crop classes")
+        NetworkOptions.__post_init__(self)
 
-    @classmethod
-    def for_cube(cls, cube: CubeSpec, classes: int, variant: str = "v3") -> CropNetOptions:
-        """The network that reads a cube's window."""
-        return cls(classes=classes, bands=len(cube.features), steps=cube.window.steps, variant=variant)
-
-    @property
-    def series_shape(self) -> tuple[int, int]:
-        """(steps, features) of the prepared series it reads."""
-        return self.steps, self.bands
-
-    def inputs(self, series: np.ndarray) -> np.ndarray:
+    def inputs(self, series: NDArray[np.float32]) -> NDArray[np.float32]:
         """Series (N, steps, bands) as the network's input (N, bands, steps, 1)."""
         return np.ascontiguousarray(series.transpose(0, 2, 1)[..., None])
 

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
-from agrispec.cube import CubeSpec
 from agrispec.errors import ConfigError
 from agrispec_tf.layers.batch_norm import BatchNorm
 from agrispec_tf.models.initialisation import he_normal
+from agrispec_tf.models.options import NetworkOptions
 
 READINGS = ("flat", "bands")
 """What a sample is to the network: one sequence of numbers, or a sequence of steps with bands as channels."""
@@ -21,7 +22,7 @@ _CHANNELS, _HALVED = (64, 128, 256, 512), (1, 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CropNet1DOptions:
+class CropNet1DOptions(NetworkOptions):
     """What a 1-D CropNet is built from.
 
     The first paper has a 1-D network over the flattened cube, without a table of its layers, and its code is not
@@ -39,6 +40,7 @@ class CropNet1DOptions:
     """
 
     architecture: ClassVar[str] = "cropnet-1d"
+    width: ClassVar[str] = "bands"
 
     classes: int
     bands: int = 10
@@ -50,21 +52,9 @@ class CropNet1DOptions:
         if self.reading not in READINGS:
             raise ConfigError(f"a 1-D CropNet cannot read samples as {self.reading!r}",
                               mend=f"use one of {', '.join(READINGS)}")
-        if self.classes < 2:
-            raise ConfigError(f"a classifier of {self.classes} class has nothing to decide",
-                              mend="give at least two crop classes")
+        NetworkOptions.__post_init__(self)
 
-    @classmethod
-    def for_cube(cls, cube: CubeSpec, classes: int) -> CropNet1DOptions:
-        """The network that reads a cube's window as a flat sequence."""
-        return cls(classes=classes, bands=len(cube.features), steps=cube.window.steps)
-
-    @property
-    def series_shape(self) -> tuple[int, int]:
-        """(steps, features) of the prepared series it reads."""
-        return self.steps, self.bands
-
-    def inputs(self, series: np.ndarray) -> np.ndarray:
+    def inputs(self, series: NDArray[np.float32]) -> NDArray[np.float32]:
         """Series (N, steps, bands) as the network's input: (N, bands · steps, 1) flat, or as they are."""
         if self.reading == "bands":
             return np.ascontiguousarray(series)

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
-from agrispec.cube import CubeSpec
 from agrispec.errors import ConfigError
+from agrispec_tf.models.options import NetworkOptions
 
 NETWORKS = ("resnet50", "efficientnetv2s")
 """ResNet50, https://arxiv.org/abs/1512.03385, and EfficientNetV2-S, https://arxiv.org/abs/2104.00298."""
@@ -19,7 +20,7 @@ _ENLARGED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageNetOptions:
+class ImageNetOptions(NetworkOptions):
     """What a network for photographs is built from; it starts from random weights, nothing is downloaded.
 
     The picture is CropNet's: one channel, bands by steps. Both networks halve a picture five times, which would leave
@@ -38,6 +39,7 @@ class ImageNetOptions:
     """
 
     architecture: ClassVar[str] = "imagenet"
+    width: ClassVar[str] = "bands"
 
     network: str
     classes: int
@@ -47,21 +49,9 @@ class ImageNetOptions:
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
             raise ConfigError(f"there is no network {self.network!r}", mend=f"use one of {', '.join(NETWORKS)}")
-        if self.classes < 2:
-            raise ConfigError(f"a classifier of {self.classes} class has nothing to decide",
-                              mend="give at least two crop classes")
+        NetworkOptions.__post_init__(self)
 
-    @classmethod
-    def for_cube(cls, cube: CubeSpec, classes: int, network: str) -> ImageNetOptions:
-        """The network that reads a cube's window."""
-        return cls(network=network, classes=classes, bands=len(cube.features), steps=cube.window.steps)
-
-    @property
-    def series_shape(self) -> tuple[int, int]:
-        """(steps, features) of the prepared series it reads."""
-        return self.steps, self.bands
-
-    def inputs(self, series: np.ndarray) -> np.ndarray:
+    def inputs(self, series: NDArray[np.float32]) -> NDArray[np.float32]:
         """Series (N, steps, bands) as the network's input (N, bands, steps, 1)."""
         return np.ascontiguousarray(series.transpose(0, 2, 1)[..., None])
 

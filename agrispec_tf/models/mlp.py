@@ -7,18 +7,18 @@ from typing import ClassVar
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
-from agrispec.cube import CubeSpec
-from agrispec.errors import ConfigError
 from agrispec_tf.layers.batch_norm import BatchNorm
 from agrispec_tf.models.initialisation import he_normal
+from agrispec_tf.models.options import NetworkOptions
 
 # Hidden layers and their width: the released comparison's, https://github.com/x-ytong/CropNet
 _LAYERS, _WIDTH = 8, 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MLPOptions:
+class MLPOptions(NetworkOptions):
     """What an MLP is built from: 8 hidden layers of 128, each with batch norm, exact GELU and dropout.
 
     It reads vectors. A series is the vector of all its numbers, step by step; a vector that is no series (harmonic
@@ -39,22 +39,7 @@ class MLPOptions:
     steps: int = 1
     dropout: float = 0.3
 
-    def __post_init__(self) -> None:
-        if self.classes < 2:
-            raise ConfigError(f"a classifier of {self.classes} class has nothing to decide",
-                              mend="give at least two crop classes")
-
-    @classmethod
-    def for_cube(cls, cube: CubeSpec, classes: int) -> MLPOptions:
-        """The network that reads a cube's window."""
-        return cls(classes=classes, features=len(cube.features), steps=cube.window.steps)
-
-    @property
-    def series_shape(self) -> tuple[int, int]:
-        """(steps, features) of the prepared series it reads."""
-        return self.steps, self.features
-
-    def inputs(self, series: np.ndarray) -> np.ndarray:
+    def inputs(self, series: NDArray[np.float32]) -> NDArray[np.float32]:
         """Series (N, steps, features), or vectors (N, features), as the network's input (N, steps · features)."""
         return np.ascontiguousarray(series).reshape(len(series), self.steps * self.features)
 

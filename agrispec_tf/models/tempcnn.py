@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import keras
-import numpy as np
 
-from agrispec.cube import CubeSpec
-from agrispec.errors import ConfigError
 from agrispec_tf.layers.batch_norm import BatchNorm
+from agrispec_tf.models.options import NetworkOptions
 
 # Filters, their length, units of the dense layer, weight of the squared weights in the loss:
 # Pelletier et al. 2019, https://doi.org/10.3390/rs11050523
@@ -18,7 +16,7 @@ _FILTERS, _LENGTH, _UNITS, _DECAY = 64, 5, 256, 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TempCNNOptions:
+class TempCNNOptions(NetworkOptions):
     """What a TempCNN is built from: three convolutions of 64 filters over 5 steps, then a dense layer of 256 units.
 
     As published: batch norm, ReLU and dropout follow each of the four layers, all kernels decay by 1e-6, and the
@@ -38,25 +36,6 @@ class TempCNNOptions:
     features: int = 10
     steps: int = 43
     dropout: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.classes < 2:
-            raise ConfigError(f"a classifier of {self.classes} class has nothing to decide",
-                              mend="give at least two crop classes")
-
-    @classmethod
-    def for_cube(cls, cube: CubeSpec, classes: int) -> TempCNNOptions:
-        """The network that reads a cube's window."""
-        return cls(classes=classes, features=len(cube.features), steps=cube.window.steps)
-
-    @property
-    def series_shape(self) -> tuple[int, int]:
-        """(steps, features) of the prepared series it reads."""
-        return self.steps, self.features
-
-    def inputs(self, series: np.ndarray) -> np.ndarray:
-        """Series (N, steps, features) as the network's input: as they are."""
-        return np.ascontiguousarray(series)
 
     def build(self) -> keras.Model:
         """A TempCNN with fresh weights.

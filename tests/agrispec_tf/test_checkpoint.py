@@ -105,7 +105,7 @@ def test_a_checkpoint_of_another_training_is_refused_by_what_differs(fit, stoppe
 
 def test_a_checkpoint_of_another_network_or_of_other_samples_is_refused(fit, grown, small_cube, stopped):
     with pytest.raises(SchemaMismatch, match="its network variant is v3, not v1"):
-        fit(folder=stopped, options=CropNetOptions.for_cube(small_cube, 3, "v1"))
+        fit(folder=stopped, options=CropNetOptions.for_cube(small_cube, 3, variant="v1"))
     moved = grown(24)
     moved.series.values[3, 7, 1] += 1e-3
     with pytest.raises(SchemaMismatch, match="its training samples is"):

@@ -1,11 +1,11 @@
-"""CropGlobe's files as published, and its rules for labels."""
+"""CropGlobe's files as published: read, or refused by what they lack."""
 
 import numpy as np
 import pytest
 
-from agrispec.errors import CorruptRecord, DataError, SchemaMismatch
-from agrispec_tf import cropglobe
-from agrispec_tf.cropglobe import CLASSES
+from agrispec.errors import AgrispecError, CorruptRecord, DataError, SchemaMismatch
+from agrispec_tf.cropglobe import files
+from agrispec_tf.data.vectors import VectorSpec
 
 FILE = "median_S2_FRA_month1-12_day5.npz"
 
@@ -21,7 +21,7 @@ def distinct(count):
 
 def test_series_come_as_they_are_with_time_first_and_every_step_seen(tmp_path):
     fea, lbl = distinct(3), np.array([6, 0, 3])
-    samples = cropglobe.read(stored(tmp_path, fea, lbl), "FRA").samples(np.array([0, 3, 6]))
+    samples = files.read(stored(tmp_path, fea, lbl), "FRA").samples(np.array([0, 3, 6]))
     np.testing.assert_array_equal(samples.series.values, fea.transpose(0, 2, 1))
     assert (samples.series.counts == 1).all()
     np.testing.assert_array_equal(samples.labels, [2, 0, 1])
@@ -30,20 +30,21 @@ def test_series_come_as_they_are_with_time_first_and_every_step_seen(tmp_path):
 
 
 def test_files_are_found_in_the_folders_of_the_download(globe):
-    assert cropglobe.present(globe) == ("ARG", "BEL", "FRA")
-    assert len(cropglobe.read(globe, "BEL")) == 240
+    assert files.present(globe) == ("ARG", "BEL", "FRA")
+    assert files.present(globe, ("series", "presto")) == ()
+    assert len(files.read(globe, "BEL")) == 240
 
 
 @pytest.mark.parametrize("shape", [(4, 1), (4,)])
 def test_labels_may_be_a_column_and_floats(tmp_path, shape):
-    table = cropglobe.read(stored(tmp_path, distinct(4), np.array([0.0, 1, 6, 2]).reshape(shape)), "FRA")
+    table = files.read(stored(tmp_path, distinct(4), np.array([0.0, 1, 6, 2]).reshape(shape)), "FRA")
     np.testing.assert_array_equal(table.labels, [0, 1, 6, 2])
 
 
 def test_samples_with_the_same_features_are_kept_once_in_order_and_counted(tmp_path):
     fea = distinct(4)[[2, 0, 2, 3, 0, 2]]
     fea[1, 0, 0] = -0.0  # equal to 0.0, though of other bytes
-    table = cropglobe.read(stored(tmp_path, fea, np.array([1, 0, 1, 3, 0, 6])), "FRA")
+    table = files.read(stored(tmp_path, fea, np.array([1, 0, 1, 3, 0, 6])), "FRA")
     np.testing.assert_array_equal(table.values[:, 0, 0], [1460, 0, 2190])
     np.testing.assert_array_equal(table.labels, [1, 0, 3])
     assert (table.duplicates, table.contradictions) == (3, 1)
@@ -53,15 +54,15 @@ def test_samples_with_the_same_features_are_kept_once_in_order_and_counted(tmp_p
 
 def test_vectors_are_read_by_their_names(tmp_path):
     vectors = np.arange(8.0).reshape(2, 4)
-    for kind, name in cropglobe.FILES.items():
+    for kind, name in files.FILES.items():
         if kind != "series":
             np.savez(tmp_path / name.format("NLD"), fea=vectors, lbl=[0, 3])
-            np.testing.assert_array_equal(cropglobe.read(tmp_path, "NLD", kind).values, vectors)
+            np.testing.assert_array_equal(files.read(tmp_path, "NLD", kind).values, vectors)
 
 
 def refused(folder, error, match, kind="series"):
     with pytest.raises(error, match=match):
-        cropglobe.read(folder, "FRA", kind)
+        files.read(folder, "FRA", kind)
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -122,7 +123,7 @@ def test_a_file_cut_short_or_flipped_is_told(tmp_path):
 
 @pytest.mark.parametrize("fea", [np.array([["a"], ["b"]]), np.array([[{}], [{}]], dtype=object)])
 def test_what_is_no_number_is_refused(tmp_path, fea):
-    stored(tmp_path, fea, [0, 1], cropglobe.FILES["harmonic"].format("FRA"))
+    stored(tmp_path, fea, [0, 1], files.FILES["harmonic"].format("FRA"))
     refused(tmp_path, (SchemaMismatch, CorruptRecord), "npz", "harmonic")
 
 
@@ -130,15 +131,52 @@ def test_an_empty_file_is_told(tmp_path):
     refused(stored(tmp_path, distinct(0), []), DataError, "no samples")
 
 
-# corn, soybeans, rice, wheat, sugarcane, cotton, other
-@pytest.mark.parametrize(("country", "merged"), [
-    ("AUS", [6, 6, 6, 6, 4, 5, 6]), ("CHN", [0, 1, 2, 6, 6, 6, 6]), ("ARG", [0, 1, 2, 6, 4, 5, 6]),
-    ("FRA", [0, 1, 2, 3, 4, 5, 6]), ("USA", [0, 1, 2, 3, 4, 5, 6])])
-def test_codes_become_what_a_target_can_express(country, merged):
-    np.testing.assert_array_equal(cropglobe.expressed(np.arange(len(CLASSES)), country), merged)
+def test_tables_of_numbers_for_each_sample_are_vectors_row_after_row(tmp_path):
+    fea = np.arange(2 * 5 * 7.0).reshape(2, 5, 7)
+    np.savez(tmp_path / files.FILES["harmonic"].format("FRA"), fea=fea, lbl=[0, 3])
+    np.testing.assert_array_equal(files.read(tmp_path, "FRA", "harmonic").values, fea.reshape(2, 35))
 
 
-def test_published_figures_name_where_they_come_from():
-    assert {figure.tag for figure in cropglobe.PUBLISHED} == {"seed v1", "3rd v3"}
-    both = {(figure.source, figure.target) for figure in cropglobe.PUBLISHED}
-    assert both <= {pair for pairs in cropglobe.SCENARIOS.values() for pair in pairs}
+def test_vectors_are_samples_of_one_step_that_was_seen(tmp_path):
+    np.savez(tmp_path / files.FILES["presto"].format("FRA"), fea=np.arange(8.0).reshape(2, 4), lbl=[6, 3])
+    samples = files.read(tmp_path, "FRA", "presto").samples(np.array([3, 6]))
+    np.testing.assert_array_equal(samples.series.values, np.arange(8.0).reshape(2, 1, 4))
+    assert samples.series.cube == VectorSpec(kind="presto", length=4)
+    assert (samples.series.counts == 1).all()
+    np.testing.assert_array_equal(samples.labels, [1, 0])
+
+
+@pytest.mark.parametrize("fea", [np.zeros(2), np.zeros((2, 0)), np.zeros((2, 3, 0)), np.zeros((2, 1, 1, 1)),
+                                 np.zeros((3, 4)), np.float64(1)])
+def test_another_shape_of_vectors_is_told(tmp_path, fea):
+    np.savez(tmp_path / files.FILES["alphaearth"].format("FRA"), fea=fea, lbl=[0, 1])
+    refused(tmp_path, SchemaMismatch, r"not \(N, D\) and \(N,\)", "alphaearth")
+
+
+def test_whatever_byte_of_a_file_is_flipped_is_told_in_one_sentence_or_makes_no_difference(tmp_path):
+    path = tmp_path / files.FILES["presto"].format("FRA")
+    np.savez(path, fea=np.arange(8, dtype=np.float32).reshape(2, 4), lbl=[0, 3])
+    whole = path.read_bytes()
+    refusals = []
+    for place in range(len(whole)):
+        for flipped in (1, 32, 255):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ flipped]) + whole[place + 1:])
+            try:
+                files.read(tmp_path, "FRA", "presto")
+            except AgrispecError as error:
+                refusals.append(str(error))
+    assert len(refusals) > len(whole)
+    assert not [said for said in refusals if "\n" in said]
+
+
+def test_names_that_cannot_be_printed_are_told_in_one_line(tmp_path):
+    np.savez(tmp_path / FILE, **{"fea": distinct(2), "l\nbl": [0, 1]})
+    refused(tmp_path, SchemaMismatch, r"holds fea, 'l\\nbl', not fea and lbl")
+
+
+def test_an_encrypted_file_is_told(tmp_path):
+    whole = bytearray(stored(tmp_path, distinct(2), [0, 1]).joinpath(FILE).read_bytes())
+    whole[6] |= 1  # of the first member: encrypted
+    whole[whole.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / FILE).write_bytes(whole)
+    refused(tmp_path, CorruptRecord, "cannot be read .*encrypted")

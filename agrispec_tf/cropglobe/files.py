@@ -1,30 +1,30 @@
-"""CropGlobe, the published data of CropNet: its files, its rules for labels, and the figures published on it."""
+"""CropGlobe's files, read as tables of features and labels."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agrispec.cube import preset
+from agrispec.cube import CubeSpec, preset
 from agrispec.errors import CorruptRecord, DataError, SchemaMismatch
+from agrispec_tf.cropglobe.labels import CLASSES
 from agrispec_tf.data.samples import Samples, Series
+from agrispec_tf.data.vectors import VectorSpec
 
-# Codes, countries, file names and rules: https://github.com/x-ytong/CropNet
-CLASSES = ("corn", "soybeans", "rice", "wheat", "sugarcane", "cotton", "other")
-"""Class names by label code."""
-
-OTHER = CLASSES.index("other")
-
+# Countries and file names: https://github.com/x-ytong/CropNet
 COUNTRIES = ("ARG", "AUS", "BEL", "CHN", "FRA", "GBR", "NLD", "USA")
 
+SERIES = "series"
+
 FILES: Mapping[str, str] = {
-    "series": "median_S2_{}_month1-12_day5.npz",
+    SERIES: "median_S2_{}_month1-12_day5.npz",
     "harmonic": "harmonic_{}_month5-11.npz",
     "presto": "presto_embedding_S2_{}.npz",
     "presto-maynov": "presto_embedding_S2_{}_MayNov.npz",
@@ -32,15 +32,15 @@ FILES: Mapping[str, str] = {
 }
 """File names by what the files hold: series of ten bands, or one vector a sample."""
 
-CUBE = preset("cropnet-5d")
-"""What the series are read as: (N, 10 bands, 73 steps) in the files, transposed here."""
+VECTORS = tuple(kind for kind in FILES if kind != SERIES)
+"""The kinds that hold vectors."""
 
-_KEPT: Mapping[str, tuple[str, ...]] = {
-    "AUS": ("sugarcane", "cotton"),
-    "CHN": ("corn", "soybeans", "rice"),
-    "ARG": ("corn", "soybeans", "rice", "sugarcane", "cotton"),
-}
-"""The crops that a country's labels tell apart, where they do not tell all; the rest of them is `other` there."""
+# What reading a damaged archive raises, found by damaging archives: RuntimeError where a bit says that it is encrypted
+# or packed in another way, TokenError and TypeError where an array's header is no Python any more.
+_DAMAGED = (OSError, ValueError, EOFError, BadZipFile, zlib.error, RuntimeError, TokenError, TypeError, MemoryError)
+
+CUBE = preset("cropnet-5d")
+"""What the series are read as: (N, 10 bands, 73 steps) in the files, steps first here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +52,7 @@ class Table:
         kind: one of `FILES`.
         path: the file.
         values: (N, 73, 10) float32 series in the cube's order, or (N, D) vectors, as published: the files name
-            no unit.
+            no unit. Tables of numbers for each sample, (N, A, B), are vectors row after row.
         labels: (N,) codes, which `CLASSES` names.
         duplicates: samples left out because an earlier one has the same features.
         contradictions: how many of those have another label than that earlier one.
@@ -80,12 +80,16 @@ class Table:
                      labels=self.labels[rows], duplicates=self.duplicates, contradictions=self.contradictions)
 
     def samples(self, codes: NDArray[np.int64]) -> Samples:
-        """Its series as samples of the cube `CUBE`, every step seen once.
+        """Its series as samples of the cube `CUBE`, every step seen once; its vectors as series of one step.
 
         The class number of a sample is its code's place in `codes`. The files know no places: each sample is
         a cell of its own.
         """
-        series = Series(cube=CUBE, values=self.values, counts=np.ones(self.values.shape[:2], np.float32))
+        cube: CubeSpec | VectorSpec = CUBE
+        values = self.values
+        if self.kind != SERIES:
+            cube, values = VectorSpec(kind=self.kind, length=values.shape[1]), values[:, None]
+        series = Series(cube=cube, values=values, counts=np.ones(values.shape[:2], np.float32))
         ids = np.array([f"{self.country}-{row}" for row in range(len(self))], dtype=np.str_)
         return Samples(series=series, labels=np.searchsorted(codes, self.labels), cells=ids, ids=ids)
 
@@ -98,12 +102,13 @@ class Table:
                 f" {self.contradictions} of them with another label; values {lowest:.4g} to {highest:.4g}")
 
 
-def present(folder: Path, kind: str = "series") -> tuple[str, ...]:
-    """The countries whose file of a kind lies in a folder, or in a folder of it."""
-    return tuple(country for country in COUNTRIES if _found(folder, country, kind))
+def present(folder: Path, kinds: Iterable[str] = (SERIES,)) -> tuple[str, ...]:
+    """The countries whose files of some kinds all lie in a folder, or in folders of it."""
+    wanted = tuple(kinds)
+    return tuple(country for country in COUNTRIES if all(_found(folder, country, kind) for kind in wanted))
 
 
-def read(folder: Path, country: str, kind: str = "series") -> Table:
+def read(folder: Path, country: str, kind: str = SERIES) -> Table:
     """A country's file of a kind, found in `folder` or in a folder of it.
 
     Raises:
@@ -119,7 +124,8 @@ def read(folder: Path, country: str, kind: str = "series") -> Table:
     features, labels = _arrays(found[0])
     _check(found[0], features, labels, kind)
     with np.errstate(over="ignore"):
-        values = np.ascontiguousarray(features.transpose(0, 2, 1) if kind == "series" else features, np.float32)
+        values = np.ascontiguousarray(features.transpose(0, 2, 1) if kind == SERIES
+                                      else features.reshape(len(features), -1), np.float32)
     broken = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
     if broken.any():
         raise DataError(f"{int(broken.sum())} of {len(values)} samples in {found[0]} hold what is no finite number, the"
@@ -129,14 +135,6 @@ def read(folder: Path, country: str, kind: str = "series") -> Table:
     codes = labels.ravel().astype(np.int64)
     return Table(country=country, kind=kind, path=found[0], values=values[kept], labels=codes[kept],
                  duplicates=len(values) - len(kept), contradictions=int((codes != codes[first]).sum()))
-
-
-def expressed(codes: NDArray[np.int64], country: str) -> NDArray[np.int64]:
-    """Codes as a country's labels can express them: crops that they do not tell apart become `other`."""
-    if country not in _KEPT:
-        return codes
-    kept = [CLASSES.index(name) for name in _KEPT[country]]
-    return np.where(np.isin(codes, kept), codes, OTHER)
 
 
 def _found(folder: Path, country: str, kind: str) -> list[Path]:
@@ -150,17 +148,26 @@ def _arrays(path: Path) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
             arrays = np.load(file, allow_pickle=False)
             names = sorted(arrays.files) if isinstance(arrays, np.lib.npyio.NpzFile) else []
             if not {"fea", "lbl"} <= set(names):
-                raise SchemaMismatch(f"{path} holds {', '.join(names) or 'no named arrays'}, not fea and lbl",
+                raise SchemaMismatch(f"{path} holds {', '.join(map(_printable, names)) or 'no named arrays'}, not fea"
+                                     " and lbl",
                                      mend="download it again, or give the folder of CropGlobe")
             return arrays["fea"], arrays["lbl"]
-    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
-        raise CorruptRecord(f"{path} cannot be read ({error})", mend="download it again") from error
+    except _DAMAGED as error:
+        reason = str(error).splitlines()
+        raise CorruptRecord(f"{path} cannot be read ({reason[0] if reason else type(error).__name__})",
+                            mend="download it again") from error
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else ascii(name)
 
 
 def _check(path: Path, features: NDArray[np.generic], labels: NDArray[np.generic], kind: str) -> None:
     count, columns = len(labels) if labels.ndim else 0, len(CUBE.features)
-    wanted = f"(N, {columns}, {CUBE.exported.steps})" if kind == "series" else "(N, D)"
-    shaped = (features.shape[1:] == (columns, CUBE.exported.steps) if kind == "series" else features.ndim == 2)
+    wanted = f"(N, {columns}, {CUBE.exported.steps})" if kind == SERIES else "(N, D)"
+    # Vectors may be tables, say of coefficients by series, which the released comparison strings out as well.
+    shaped = (features.shape[1:] == (columns, CUBE.exported.steps) if kind == SERIES
+              else features.ndim in (2, 3) and 0 not in features.shape[1:])
     if not shaped or labels.size != count or len(features) != count:
         raise SchemaMismatch(f"{path} holds fea of shape {features.shape} and lbl of shape {labels.shape}, not"
                              f" {wanted} and (N,)", mend="give the file as it is published, or download it again")
@@ -181,60 +188,3 @@ def _unique(values: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.i
     rows = (values.reshape(len(values), -1) + np.float32(0)).view(np.dtype((np.void, values[0].size * 4))).ravel()
     _, place, group = np.unique(rows, return_index=True, return_inverse=True)
     return np.sort(place), place[group]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A figure that others published, in words because some are ranges. None of them was computed here.
-
-    Attributes:
-        source, target: countries.
-        model: ours that it belongs beside; empty for none of ours.
-        augmented: whether the training samples were varied; None where that is not known.
-        accuracy: overall accuracy, percent.
-        what: what was measured, where `model` does not say it.
-        tag: where we have it from: "seed v1" (a summary of the first paper in this project's founding documents) or
-            "3rd v3" (somebody's extraction of the third version's tables, not verified by us).
-    """
-
-    source: str
-    target: str
-    model: str
-    augmented: bool | None
-    accuracy: str
-    what: str
-    tag: str
-
-
-# https://arxiv.org/abs/2509.03497, by the two ways that `Figure.tag` names.
-PUBLISHED: tuple[Figure, ...] = tuple(
-    Figure(source=source, target=target, model=model, augmented=augmented, accuracy=accuracy, what=what, tag=tag)
-    for source, target, model, augmented, accuracy, what, tag in (
-        ("FRA", "BEL", "cropnet-v1", True, "97-98", "about", "seed v1"),
-        ("FRA", "BEL", "", None, "98.24", "listed for this paper, method not stated", "3rd v3"),
-        ("FRA", "USA", "cropnet-v1", False, "70.40", "", "seed v1"),
-        ("FRA", "USA", "cropnet-v1", True, "75.19", "", "seed v1"),
-        ("FRA", "USA", "", True, "71", "about, CropNet with the time shift alone", "seed v1"),
-        ("FRA", "USA", "", False, "63.95", "best of the other models", "seed v1"),
-        ("FRA", "USA", "cropnet", None, "73.34", "task-specific model", "3rd v3"),
-        ("FRA", "USA", "", None, "43.35", "Presto embeddings", "3rd v3"),
-        ("USA", "FRA", "cropnet-v1", False, "86.90", "", "seed v1"),
-        ("USA", "FRA", "", False, "83.70", "best of the other models", "seed v1"),
-        ("FRA", "ARG", "cropnet-v1", False, "83.91", "", "seed v1"),
-        ("FRA", "ARG", "cropnet-v1", True, "91.04", "", "seed v1"),
-        ("USA", "AUS", "cropnet-v1", False, "86.58", "", "seed v1"),
-        ("USA", "AUS", "", False, "81.62", "best of the other models", "seed v1"),
-        ("USA", "AUS", "cropnet", None, "86.7", "", "3rd v3"),
-        ("USA", "AUS", "", None, "46.3", "AlphaEarth embeddings", "3rd v3"),
-        ("USA", "AUS", "", None, "45.1", "Presto embeddings", "3rd v3"),
-    ))
-
-SCENARIOS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "cross-country": (("FRA", "BEL"), ("FRA", "NLD"), ("FRA", "GBR")),
-    "cross-continent": (("FRA", "USA"), ("USA", "FRA"), ("FRA", "CHN")),
-    "cross-hemisphere": (("FRA", "ARG"), ("USA", "AUS")),
-}
-"""The transfers that are computed unless others are asked for: (source, target) by kind."""
-
-RANGES: Mapping[str, str] = {"cross-country": "95+", "cross-continent": "70-90", "cross-hemisphere": "85-92"}
-"""Overall accuracy, percent, published for the kinds of transfer: 2-D CropNet, augmented; seed v1."""
