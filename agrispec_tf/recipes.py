@@ -50,7 +50,8 @@ class Recipe:
             raise ConfigError(f"a patience of {self.patience} epochs ends training before it begins",
                               mend="give 1 epoch or more, or none to go through all of them")
         if not 0 <= self.balance <= 1:
-            raise ConfigError(f"class weights to the power of {self.balance} are none", mend="give a number from 0 to 1")
+            raise ConfigError(f"class weights cannot be balanced to the power of {self.balance}",
+                              mend="give a number from 0 to 1")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"no training step computes in {self.precision!r}",
                               mend=f"choose {', '.join(PRECISIONS)}")

@@ -89,9 +89,10 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
     # What comes out of training computes in float32 on one device: where training does not, it is a network of its own.
     outcome = options.build() if several > 1 or how.precision != "float32" else None
     keras.utils.set_random_seed(seed)
-    batches = Batches(samples=used, class_weights=class_weights(used.labels, len(class_names), how.balance), inputs=options.inputs,
-                      preparation=preparation, batch=how.batch, seed=seed, varied=how.augmentation, target=target,
-                      multiple=several, first_epoch=len(begun.history) if begun else 0)
+    batches = Batches(samples=used, class_weights=class_weights(used.labels, len(class_names), how.balance),
+                      inputs=options.inputs, preparation=preparation, batch=how.batch, seed=seed,
+                      varied=how.augmentation, target=target, multiple=several,
+                      first_epoch=len(begun.history) if begun else 0)
     with devices.training_on(several, how.precision):
         model = trained = options.build()
         if isinstance(options, BiGRUOptions) and target is not None:
