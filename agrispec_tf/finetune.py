@@ -88,9 +88,9 @@ def fit(source: Classifier, training: Samples, validation: Samples, *, class_nam
     encoder = tuple(layer.name for layer in layers[:-1])
     norms = tuple(layer.name for layer in layers if isinstance(layer, keras.layers.BatchNormalization))
     known = set(class_names) <= set(source.class_names)
-    first = stage(1, HEAD, begun.model.get_weights(), how, frozen=encoder, calm=encoder, candidate=known)
+    first = stage(1, HEAD, begun.model.get_weights(), how, frozen=encoder, candidate=known)
     lower = replace(how, learning_rate=how.learning_rate / _SLOWER)
-    second = stage(2, ALL, first.model.get_weights(), lower, frozen=norms, calm=norms)
+    second = stage(2, ALL, first.model.get_weights(), lower, frozen=norms)
     stages = {HEAD: first, ALL: second}
     better = second.training["best_epoch"]
     best = len(first.history) + better if better else first.training["best_epoch"]
