@@ -139,7 +139,7 @@ def finetune(model: Path, run: Path, name: str | None, **changed: Any) -> None:
     """
     from exports import manifest, runs
     opened = runs.open(run)
-    kept = name or f"{model.resolve().name}-finetuned"
+    kept = f"{model.resolve().name}-finetuned" if name is None else name
     with _progress(f"fine-tuning {model}") as tell:
         found = _finetune(model, opened, opened.config, kept, tell, **changed)
     training = manifest.read(run)["stages"][f"finetune {kept}"]["training"]

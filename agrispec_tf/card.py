@@ -79,7 +79,7 @@ def _training(trained: Classifier) -> str:
     if "stages" in made:
         head, every = made["stages"]
         course = (f"first the last layer, {head['epochs']} epochs of Adam at {head['learning_rate']:g}, then all"
-                  f" weights but those of batch normalisations, {every['epochs']} epochs at {every['learning_rate']:g}; at most"
+                  f" weights but batch normalisation, {every['epochs']} epochs at {every['learning_rate']:g}; at most"
                   f" {how['epochs']} of each{patience}, {made['updates']} updates")
     else:
         course = (f"{len(trained.history)} of at most {how['epochs']} epochs{patience}, {made['updates']} updates, Adam"
