@@ -125,7 +125,7 @@ def train(run: Path, model: str, preset: str, backend: str | None, fresh: bool, 
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path, file_okay=False))
 @_RUN
-@click.option("--name", help="Folder of the result below RUN/model.  [default: MODEL's own, and -finetuned]")
+@click.option("--name", help="Folder of the result below RUN/model.  [default: MODEL's with -finetuned]")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the samples in each of the two stages, at most.")
 @_PATIENCE
 @_PRECISION
@@ -134,8 +134,8 @@ def train(run: Path, model: str, preset: str, backend: str | None, fresh: bool, 
 def finetune(model: Path, run: Path, name: str | None, **changed: Any) -> None:
     """Adapt MODEL, a trained network's folder, to the area of RUN, which has few labels.
 
-    First its last layer is trained for RUN's classes, then all of it. Of RUN's validation cells it is never worse than
-    before, where it knew all classes. The state is kept after each epoch: the same command goes on.
+    First the last layer is trained for RUN's classes, then all of it. Where MODEL knows all of them, the result is
+    never worse on RUN's validation cells. The state is kept after each epoch: the same command goes on.
     """
     from exports import manifest, runs
     opened = runs.open(run)

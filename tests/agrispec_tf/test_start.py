@@ -38,15 +38,17 @@ def fitted(options, grown, class_names, start, **changed):
     return train.fit(options, grown(24), grown(12, seed=1, place="V"), **(given | changed))
 
 
-def test_what_is_frozen_keeps_its_bits_and_the_rest_learns(options, learnt, grown, class_names):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_is_frozen_keeps_its_bits_and_the_rest_learns(options, learnt, grown, class_names, precision):
     start = Start(weights=learnt, preparation=SHIFTED, frozen=("conv1", "norm1", "conv3"), candidate=False)
-    found = fitted(options, grown, class_names, start, how=replace(HOW, epochs=1))
+    found = fitted(options, grown, class_names, start, how=replace(HOW, epochs=1, precision=precision))
     before = options.build()
     before.set_weights(learnt)
     for layer in found.model.layers:
         same = [np.array_equal(ours, theirs) for ours, theirs in
                 zip(layer.get_weights(), before.get_layer(layer.name).get_weights(), strict=True)]
         assert all(same) if layer.name in start.frozen else not any(same), layer.name
+        assert layer.dtype_policy.name == "float32"
         assert layer.trainable, "nothing of it is saved with the network"
     assert found.preparation == SHIFTED
 
