@@ -26,6 +26,15 @@ _MODEL = click.Choice(["cropnet", "cropnet-v1", "cropnet-1d", "bigru", "bigru-gr
                        "efficientnetv2s"])
 
 
+_KEPT = click.option("--model", default="cropnet", show_default=True, help="Which of RUN's models.")
+_PATIENCE = click.option("--patience", type=click.IntRange(1),
+                         help="End when so many epochs bring no higher macro-F1 on the validation cells.")
+_PRECISION = click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32",
+                          show_default=True, help="What training steps compute in; the model is float32 always.")
+_BACKEND = click.option("--backend", type=click.Choice(["tensorflow", "jax"]),
+                        help="What Keras computes with.  [default: KERAS_BACKEND, or what is installed]")
+_FRESH = click.option("--fresh", is_flag=True, help="Begin anew where an interrupted training would go on.")
+
 # Packages that a base installation does not have, and the extra that brings each.
 _EXTRAS = {"rasterio": "local", "pyproj": "local", "shapely": "local", "starlette": "local", "uvicorn": "local",
            "h5netcdf": "local", "keras": "train", "tensorflow": "train", "matplotlib": "train", "jax": "jax",
@@ -93,13 +102,10 @@ def export(run: Path) -> None:
               help="bigru-grl sees the target season's series too, without labels.")
 @click.option("--preset", default="published", show_default=True, help="Recipe: published or demo.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the samples, instead of the recipe's.")
-@click.option("--patience", type=click.IntRange(1),
-              help="End when so many epochs bring no higher macro-F1 on the validation cells.")
-@click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32",
-              show_default=True, help="What training steps compute in; the model is float32 always.")
-@click.option("--backend", type=click.Choice(["tensorflow", "jax"]),
-              help="What Keras computes with.  [default: KERAS_BACKEND, or what is installed]")
-@click.option("--fresh", is_flag=True, help="Begin anew where an interrupted training would go on.")
+@_PATIENCE
+@_PRECISION
+@_BACKEND
+@_FRESH
 def train(run: Path, model: str, preset: str, backend: str | None, fresh: bool, **changed: Any) -> None:
     """Train a model on RUN's source seasons and score it on held-out cells.
 
@@ -110,16 +116,39 @@ def train(run: Path, model: str, preset: str, backend: str | None, fresh: bool, 
     with _progress(f"training {model}") as tell:
         found = _train(opened, opened.config, model, preset, tell, backend=backend, fresh=fresh, **changed)
     training = manifest.read(run)["stages"][f"train {model}"]["training"]
-    if training["validation_lacks"]:
-        click.echo(f"agrispec-gee: no validation sample is of class {', '.join(training['validation_lacks'])}; the"
-                   " epoch was chosen without looking at it", err=True)
+    _warn_of_lacking(training)
     if training["updates"] < _SETTLED:
         click.echo(f"agrispec-gee: {training['updates']} updates are few for batch normalisation to settle; the map may"
                    " be useless; draw more samples ([samples] per_class) or take more --epochs", err=True)
-    said = (f"{model} on held-out cells: accuracy {found.accuracy:.3f}, macro-F1 {found.macro_f1:.3f};"
-            f" report in {opened.report / model}" if found else
-            f"{model} in {opened.models / model}; no labelled sample is held out by [split] test, so none scores it")
-    click.echo(f"{said}; next: agrispec-gee predict {run} --model {model}")
+    click.echo(f"{_on_held_out(model, found, opened)}; next: agrispec-gee predict {run} --model {model}")
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path, file_okay=False))
+@_RUN
+@click.option("--name", help="Folder of the result below RUN/model.  [default: MODEL's with -finetuned]")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the samples in each of the two stages, at most.")
+@_PATIENCE
+@_PRECISION
+@_BACKEND
+@_FRESH
+def finetune(model: Path, run: Path, name: str | None, **changed: Any) -> None:
+    """Adapt MODEL, a trained network's folder, to the area of RUN, which has few labels.
+
+    First the last layer is trained for RUN's classes, then all of it. Where MODEL knows all of them, the result is
+    never worse on RUN's validation cells. The state is kept after each epoch: the same command goes on.
+    """
+    from exports import manifest, runs
+    opened = runs.open(run)
+    kept = f"{model.resolve().name}-finetuned" if name is None else name
+    with _progress(f"fine-tuning {model}") as tell:
+        found = _finetune(model, opened, opened.config, kept, tell, **changed)
+    training = manifest.read(run)["stages"][f"finetune {kept}"]["training"]
+    _warn_of_lacking(training)
+    before, after = (training["validation_macro_f1"][when] for when in ("before", "after"))
+    click.echo(f"Validation cells: macro-F1 {after:.3f}, of epoch {training['best_epoch']}"
+               + (f"; {before:.3f} before" if before is not None else ""))
+    click.echo(f"{_on_held_out(kept, found, opened)}; next: agrispec-gee predict {run} --model {kept}")
 
 
 @main.command()
@@ -135,7 +164,7 @@ def evaluate(run: Path) -> None:
 
 @main.command()
 @_RUN
-@click.option("--model", type=_MODEL, default="cropnet", show_default=True, help="Which of RUN's models.")
+@_KEPT
 @click.option("--season", type=int, help="Year in which the season to map ends.  [default: RUN's target]")
 def predict(run: Path, model: str, season: int | None) -> None:
     """Map RUN's area: a class, a probability and a flag for every pixel and parcel."""
@@ -146,7 +175,7 @@ def predict(run: Path, model: str, season: int | None) -> None:
 
 @main.command("export-model")
 @_RUN
-@click.option("--model", type=_MODEL, default="cropnet", show_default=True, help="Which of RUN's models.")
+@_KEPT
 @click.option("--int8", is_flag=True, help="In integers of 8 bits; what they cost in accuracy is measured.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False),
               help="The file.  [default: RUN/model/MODEL.onnx, MODEL-int8.onnx]")
@@ -379,13 +408,37 @@ def _train(run: Run, config: Config, model: str, preset: str, tell: Callable[[st
            backend: str | None = None, fresh: bool = False, **changed: Any) -> Any:
     commands = _learning(backend)
     how = commands.recipe_of(config, model, preset, **changed)
+    return commands.run_train(run, config, model, how, _told(tell, how.epochs, how.patience), fresh=fresh)
 
+
+def _finetune(folder: Path, run: Run, config: Config, name: str, tell: Callable[[str], None],
+              backend: str | None = None, fresh: bool = False, **changed: Any) -> Any:
+    _learning(backend)
+    from agrispec_tf import finetune, recipes
+    how = recipes.changed(recipes.FINETUNING, **changed)
+    return finetune.run_finetune(folder, run, config, name, how, _told(tell, 2 * how.epochs, how.patience), fresh=fresh)
+
+
+def _told(tell: Callable[[str], None], epochs: int, patience: int | None) -> Callable[[Mapping[str, float]], None]:
+    """What tells of each epoch of so many."""
     def told(row: Mapping[str, float]) -> None:
-        minutes, seconds = divmod(round((how.epochs - row["epoch"]) * row["seconds"]), 60)
+        minutes, seconds = divmod(round((epochs - row["epoch"]) * row["seconds"]), 60)
         left = f"{minutes} min" if minutes else f"{seconds} s"
-        tell(f"epoch {row['epoch']} of {how.epochs}: loss {row['loss']:.3f}, validation macro-F1"
-             f" {row['val_macro_f1']:.3f}, {'at most ' if how.patience else 'about '}{left} left")
-    return commands.run_train(run, config, model, how, told, fresh=fresh)
+        tell(f"epoch {row['epoch']} of {epochs}: loss {row['loss']:.3f}, validation macro-F1"
+             f" {row['val_macro_f1']:.3f}, {'at most ' if patience else 'about '}{left} left")
+    return told
+
+
+def _warn_of_lacking(training: Mapping[str, Any]) -> None:
+    if training["validation_lacks"]:
+        click.echo(f"agrispec-gee: no validation sample is of class {', '.join(training['validation_lacks'])}; the"
+                   " epoch was chosen without looking at it", err=True)
+
+
+def _on_held_out(model: str, found: Any, run: Run) -> str:
+    return (f"{model} on held-out cells: accuracy {found.accuracy:.3f}, macro-F1 {found.macro_f1:.3f};"
+            f" report in {run.report / model}" if found else
+            f"{model} in {run.models / model}; no labelled sample is held out by [split] test, so none scores it")
 
 
 def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> Any:

@@ -18,6 +18,7 @@ _HOMES = {
     "Recipe": "recipes",
     "Samples": "data.samples",
     "Series": "data.samples",
+    "Start": "start",
     "TemporalAttention": "layers.temporal_attention",
     "fit": "train",
 }

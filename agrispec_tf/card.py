@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,8 @@ def text(name: str, trained: Classifier, folds: Mapping[str, Samples], scores: C
              f" {len(trained.class_names)} classes. Exact settings and digests: model.json.\n"]
     if simulated:
         parts.append("**Trained on simulated scenes.** Nothing below is a statement about real fields.\n")
+    if "from" in made:
+        parts += ["## Origin\n", _items(_origins(made["from"]))]
     parts += ["## Data\n", f"Labelled samples of the seasons that end in {_listed(seasons)}"
               f"{', simulated' if simulated else ''}; folds are apart by 0.1 degree cells.\n",
               _data(folds, trained.class_names)]
@@ -73,12 +76,38 @@ def _training(trained: Classifier) -> str:
     made, how = trained.training, trained.training["recipe"]
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
     patience = f" (patience {how['patience']})" if how["patience"] else ""
+    if "stages" in made:
+        head, every = made["stages"]
+        course = (f"first the last layer, {head['epochs']} epochs of Adam at {head['learning_rate']:g}, then all"
+                  f" weights but batch normalisation, {every['epochs']} epochs at {every['learning_rate']:g}; at most"
+                  f" {how['epochs']} of each{patience}, {made['updates']} updates")
+    else:
+        course = (f"{len(trained.history)} of at most {how['epochs']} epochs{patience}, {made['updates']} updates, Adam"
+                  f" at {how['learning_rate']:g}")
     return _items([
-        f"{len(trained.history)} of at most {how['epochs']} epochs{patience}, {made['updates']} updates of batches of"
-        f" {how['batch']}, Adam at {how['learning_rate']:g}, {'augmented' if how['augmentation'] else 'not augmented'},"
-        f" {how['precision']}",
-        f"kept: epoch {made['best_epoch']}, the first with the highest macro-F1 on the validation cells",
+        f"{course}, batches of {how['batch']}, {'augmented' if how['augmentation'] else 'not augmented'},"
+        f" {how['precision']}", _kept(made),
         f"seed {made['seed']}, {made['devices']} device{'s' * (made['devices'] > 1)}", versions])
+
+
+def _kept(made: Mapping[str, Any]) -> str:
+    before = made.get("validation_macro_f1", {}).get("before")
+    began = "" if before is None else f"; before fine-tuning it was {before:.3f}"
+    if not made["best_epoch"]:
+        return f"kept: epoch 0, the model as it was: no epoch had a higher macro-F1 on the validation cells{began}"
+    return f"kept: epoch {made['best_epoch']}, the first with the highest macro-F1 on the validation cells{began}"
+
+
+def _origins(origin: Mapping[str, Any] | None) -> Iterable[str]:
+    """A line for the model that training began from, and for each that was before it."""
+    begun = "fine-tuned from"
+    while origin:
+        taught = origin["training"]
+        seasons = f" of the seasons that end in {_listed(taught['seasons'])}" if "seasons" in taught else ""
+        yield (f"{begun} {origin['model']} ({origin['digest']}), which had learnt {_listed(origin['classes'])} from"
+               f" {taught['training_samples']} {'simulated ' * taught.get('simulated', False)}samples{seasons}; nothing"
+               " below counts these")
+        origin, begun = taught.get("from"), "that one was fine-tuned from"
 
 
 def _scores(scores: Confusion | None, held_out: Samples, names: tuple[str, ...]) -> str:

@@ -27,8 +27,9 @@ from agrispec_tf.models import architectures
 from agrispec_tf.models.bigru import BiGRUOptions
 from agrispec_tf.models.options import NetworkOptions
 from agrispec_tf.recipes import Recipe
+from agrispec_tf.run_models import load, made_by, models
 from exports import manifest, parcels, samples, shards, tiles
-from exports.runs import MODEL_CARD, PREDICTION_CARD, Run
+from exports.runs import PREDICTION_CARD, Run
 
 _PIXELS = 16384
 """Pixels whose cubes and probabilities are held at a time."""
@@ -64,6 +65,7 @@ class Collected:
         if not np.array_equal(cubes.rows, self.table["row"].to_numpy()):
             raise DataError(f"{run.shards} holds {len(cubes.rows)} cubes for the {len(self.table)} samples of"
                             f" {run.samples}", mend=f"export again with: agrispec-gee export {run.path}")
+        self.provenance = {"samples": self.digest, "seasons": list(config.season.source), "simulated": simulated(run)}
         self.series = Series(cube=config.spec, values=cubes.values, counts=cubes.counts)
         self._target = config.season.target
 
@@ -92,7 +94,7 @@ class Collected:
         if trained.training["samples"] != self.digest:
             raise SchemaMismatch(f"{model} was trained on other samples than those of {self._run.samples}: what is held"
                                  " out now may have taught it",
-                                 mend=f"train it again with: agrispec-gee train {self._run.path} --model {model}")
+                                 mend=f"make it again with: {made_by(self._run, model, trained)}")
 
     def _samples(self, chosen: NDArray[np.bool_], labels: NDArray[np.int64]) -> Samples:
         return Samples(series=self.series.take(chosen), labels=labels[chosen].astype(np.int64),
@@ -106,9 +108,7 @@ def recipe_of(config: Config, model: str, preset: str, *, epochs: int | None = N
     Raises:
         ConfigError: no such model or preset, or the recipe cannot be.
     """
-    how = recipes.recipe(preset, _options(config, model).architecture)
-    return replace(how, epochs=epochs or how.epochs, patience=patience or how.patience,
-                   precision=precision or how.precision)
+    return recipes.changed(recipes.recipe(preset, _options(config, model).architecture), epochs, patience, precision)
 
 
 def fitted(collected: Collected, config: Config, model: str, how: Recipe,
@@ -131,7 +131,7 @@ def fitted(collected: Collected, config: Config, model: str, how: Recipe,
         smoothing=config.training.smoothing if options.architecture == BiGRUOptions.architecture else 0.0,
         target=collected.target("train") if model.endswith("-grl") else None, on_epoch=on_epoch, folder=folder,
         fresh=fresh)
-    return replace(trained, training={**trained.training, "samples": collected.digest})
+    return replace(trained, training={**trained.training, **collected.provenance})
 
 
 def _options(config: Config, model: str) -> NetworkOptions:
@@ -154,6 +154,25 @@ def run_train(run: Run, config: Config, model: str, how: Recipe,
     collected = Collected(run, config)
     ongoing = run.models / f"{model}.training"
     trained = fitted(collected, config, model, how, on_epoch, ongoing, fresh)
+    found = keep(run, config, collected, model, trained, f"train {model}")
+    checkpoint.remove(ongoing / checkpoint.FILE)
+    return found
+
+
+def keep(run: Run, config: Config, collected: Collected, model: str, trained: Classifier,
+         stage: str) -> Confusion | None:
+    """Score a network on the held-out cells of the source seasons, and save it with its card and its report.
+
+    Args:
+        model: the name of its folder.
+        stage: what the manifest calls its making.
+
+    Returns:
+        what the report shows; None, and no report, where the split holds no labelled sample out.
+
+    Raises:
+        StorageError: something cannot be written.
+    """
     held_out = collected.labelled("test")
     found = evaluate.score(trained, held_out) if len(held_out) else None
     trained.save(run.models / model)
@@ -162,11 +181,10 @@ def run_train(run: Run, config: Config, model: str, how: Recipe,
     written = card.text(model, trained, folds, found, seasons=config.season.source, target=config.season.target,
                         simulated=simulated(run))
     write_files({run.models / model / card.FILE: written.encode()})
-    checkpoint.remove(ongoing / checkpoint.FILE)
     if found:
         evaluate.report(found, config.taxonomy.names, run.report / model,
                         title=_title(run, f"{model}, held-out cells"))
-    manifest.record(run.path, f"train {model}", {
+    manifest.record(run.path, stage, {
         "training": dict(trained.training), "cube": config.spec.digest,
         "held_out": {"samples": len(held_out), **_scores(found)} if found else None})
     return found
@@ -197,22 +215,6 @@ def run_evaluate(run: Run, config: Config, truth: pd.DataFrame) -> dict[str, Con
         "season": config.season.target, "held_out": len(judged), "samples": collected.digest,
         "truth": manifest.digest(run.truth), "scores": {name: _scores(confusion) for name, confusion in found.items()}})
     return found
-
-
-def load(run: Run, config: Config, model: str) -> Classifier:
-    """One of a run's models, whose cube and classes are those of the configuration.
-
-    Raises:
-        RunError: there is no such model.
-        SchemaMismatch: it is of another cube or of other classes.
-    """
-    trained = classifiers.load(run.need(run.models / model, f"train --model {model}"))
-    trained.cube.check_read(config.spec)
-    if trained.class_names != config.taxonomy.names:
-        raise SchemaMismatch(f"{model} knows the classes {', '.join(trained.class_names)}, the configuration has"
-                             f" {', '.join(config.taxonomy.names)}",
-                             mend=f"restore [[classes]], or train again: agrispec-gee train {run.path} --model {model}")
-    return trained
 
 
 def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[str, Any]],
@@ -288,16 +290,6 @@ def simulated(run: Run) -> bool:
 
 def _title(run: Run, text: str) -> str:
     return f"{text} (simulated)" if simulated(run) else text
-
-
-def models(run: Run) -> list[Path]:
-    """The folders of a run's models, in order of their names.
-
-    Raises:
-        RunError: there is none.
-    """
-    folders = sorted(card.parent for card in run.models.glob(f"*/{MODEL_CARD}"))
-    return folders or [run.need(run.models / "cropnet", "train")]
 
 
 def _said(classes: Sequence[tuple[str, tuple[int, ...]]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agrispec.errors import ConfigError
 from agrispec_tf.data.augmentation import Augmentation
@@ -71,6 +71,9 @@ PRESETS: Mapping[str, Mapping[str, Recipe]] = {
 }
 """Recipes by preset and architecture."""
 
+FINETUNING = Recipe(epochs=40, batch=16, learning_rate=1e-3)
+"""Of both stages of a fine-tuning, the second of which is slower (`agrispec_tf.finetune`)."""
+
 
 def recipe(preset: str, architecture: str) -> Recipe:
     """A named recipe.
@@ -83,3 +86,14 @@ def recipe(preset: str, architecture: str) -> Recipe:
             raise ConfigError(f"there is no recipe {preset!r} for {architecture!r}",
                               mend=f"instead of {name!r} use one of {', '.join(known)}")
     return PRESETS[preset][architecture]
+
+
+def changed(how: Recipe, epochs: int | None = None, patience: int | None = None,
+            precision: str | None = None) -> Recipe:
+    """A recipe with what is not None in its place.
+
+    Raises:
+        ConfigError: the recipe cannot be.
+    """
+    return replace(how, epochs=epochs or how.epochs, patience=patience or how.patience,
+                   precision=precision or how.precision)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from agrispec.errors import ConfigError
 from agrispec_tf import checkpoint, devices
 from agrispec_tf.checkpoint import Checkpoint
 from agrispec_tf.checks import absent, check
@@ -27,11 +28,12 @@ from agrispec_tf.models import bigru
 from agrispec_tf.models.bigru import BiGRUOptions
 from agrispec_tf.models.options import NetworkOptions
 from agrispec_tf.recipes import Recipe
+from agrispec_tf.start import Start, thawed
 from exports import manifest
 
 
 def fit(options: NetworkOptions, training: Samples, validation: Samples, *, class_names: tuple[str, ...], how: Recipe,
-        seed: int, smoothing: float = 0.0, target: Series | None = None,
+        seed: int, smoothing: float = 0.0, target: Series | None = None, start: Start | None = None,
         on_epoch: Callable[[Mapping[str, float]], None] | None = None, folder: Path | None = None,
         fresh: bool = False) -> Classifier:
     """Trains a network and keeps the epoch of the highest macro-F1 on the validation fold.
@@ -58,6 +60,8 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
         seed: of weights, order, dropout and augmentation. Sets Keras's global seed.
         smoothing: lambda of the Whittaker smoother, 0 for none.
         target: unlabelled series of the target season, for the Bi-GRU only.
+        start: what to begin from, None for random weights. Series go through its preparation, in place of
+            `smoothing` and of what the recipe says of standardisation.
         on_epoch: called with the scores of each epoch; where a training goes on, of those before it first.
         folder: where the logs grow and the checkpoint is; None keeps neither.
         fresh: whether to begin anew where a checkpoint is in `folder`, which is discarded then.
@@ -71,9 +75,12 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
         StorageError: a checkpoint or a log cannot be written; the last whole checkpoint stays.
     """
     check(options, training, validation, class_names, target, how)
+    if start and target is not None:
+        raise ConfigError("a network that begins from another one's weights is not trained against a target season",
+                          mend="leave the target season out")
     several = devices.count()
     identity = _identity(options, training, validation, class_names, how, seed, smoothing, target,
-                         several) if folder else {}
+                         start, several) if folder else {}
     if folder and fresh:
         checkpoint.remove(folder / checkpoint.FILE)
     begun = Checkpoint.read(folder / checkpoint.FILE, identity) if folder else None
@@ -81,8 +88,8 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
     used = training.thinned(how.limit, generator) if how.limit else training
     if target is not None and how.limit and len(target) > how.limit:
         target = target.take(np.sort(generator.permutation(len(target))[:how.limit]))
-    preparation = Preparation(smoothing=smoothing)
-    if how.standardised:
+    preparation = start.preparation if start else Preparation(smoothing=smoothing)
+    if how.standardised and not start:
         statistics = Normalisation.fitted(preparation.apply(used.series))
         preparation = Preparation(smoothing=smoothing, normalisation=statistics)
 
@@ -94,24 +101,29 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
                       varied=how.augmentation, target=target, multiple=several,
                       first_epoch=len(begun.history) if begun else 0)
     with devices.training_on(several, how.precision):
-        model = trained = options.build()
-        if isinstance(options, BiGRUOptions) and target is not None:
-            trained = bigru.with_domain_head(model, options, how.epochs * len(batches))
+        model = trained = devices.with_exact_logits(options.build())
+        if start:
+            trained = start.given(model)
+        elif target is not None and isinstance(options, BiGRUOptions):
+            trained = devices.with_exact_logits(bigru.with_domain_head(model, options, how.epochs * len(batches)))
         loss, scores = _objective(adversarial=target is not None)
         if trained is not model:
             compiled_for_inference(model)
-        devices.with_exact_logits(trained).compile(optimizer=keras.optimizers.Adam(how.learning_rate, epsilon=1e-8),
-                                                   loss=loss, metrics=scores, jit_compile=jit())
+        trained.compile(optimizer=keras.optimizers.Adam(how.learning_rate, epsilon=1e-8), loss=loss, metrics=scores,
+                        jit_compile=jit())
         classifier = Classifier(model=compiled_for_inference(outcome) if outcome else model, options=options,
                                 cube=training.series.cube, class_names=class_names, preparation=preparation,
                                 training={})
         if begun:
             checkpoint.restore(trained, begun.state)
         epochs = _Epochs(model, classifier, validation, how, on_epoch, folder, identity, begun)
+        if start and start.candidate and not begun:
+            epochs.consider_beginning()
         if not epochs.done:
             trained.fit(batches, epochs=how.epochs, initial_epoch=len(epochs.history), verbose=0, callbacks=[epochs],
                         shuffle=False)
     classifier.model.set_weights(epochs.best)
+    thawed(classifier.model)
     return replace(classifier, model=compiled_for_inference(classifier.model), history=tuple(epochs.history),
                    training={"recipe": asdict(how), "seed": seed, "best_epoch": epochs.best_epoch,
                              "updates": len(epochs.history) * len(batches), "training_samples": len(used),
@@ -140,7 +152,8 @@ def _objective(*, adversarial: bool) -> tuple[Any, Any]:
 
 
 def _identity(options: NetworkOptions, training: Samples, validation: Samples, class_names: tuple[str, ...],
-              how: Recipe, seed: int, smoothing: float, target: Series | None, several: int) -> dict[str, Any]:
+              how: Recipe, seed: int, smoothing: float, target: Series | None, start: Start | None,
+              several: int) -> dict[str, Any]:
     """What a training's outcome follows from."""
     versions = manifest.versions()
     backend = keras.backend.backend()
@@ -148,7 +161,8 @@ def _identity(options: NetworkOptions, training: Samples, validation: Samples, c
             "classes": list(class_names), "recipe": asdict(how), "seed": seed, "smoothing": smoothing,
             "training samples": checkpoint.digest_of(training), "devices": several,
             "validation samples": checkpoint.digest_of(validation), "target series": checkpoint.digest_of(target),
-            "backend": backend, "versions": {name: versions.get(name) for name in ("keras", backend, "numpy")}}
+            "start": start.digest if start else None, "backend": backend,
+            "versions": {name: versions.get(name) for name in ("keras", backend, "numpy")}}
 
 
 class _Epochs(keras.callbacks.Callback):
@@ -183,26 +197,23 @@ class _Epochs(keras.callbacks.Callback):
         epochs, patience = len(self.history), self._how.patience
         return epochs >= self._how.epochs or (patience is not None and epochs - self.best_epoch >= patience)
 
+    def consider_beginning(self) -> None:
+        """Scores the weights as they are before training, which are those of epoch 0."""
+        self._highest = self._scored()[0].macro_f1
+
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         trained = self.model  # on JAX the property writes the trained state back into the variables
-        weights = self._network.get_weights()
-        if self._classifier.model is not self._network:
-            self._classifier.model.set_weights(weights)
-        with devices.alone():
-            found = self._classifier.probabilities(self._validation.series)
-        labels = self._validation.labels
-        score = Confusion.of(labels, found.argmax(axis=1), found.shape[1])
-        likelihood = np.maximum(found[np.arange(len(labels)), labels], np.finfo(np.float32).tiny)
+        score, likelihood = self._scored()
         row = {"epoch": epoch + 1, **{key: float(value) for key, value in (logs or {}).items()},
-               "val_loss": float(-np.log(likelihood).mean()), "val_accuracy": score.accuracy,
-               "val_macro_f1": score.macro_f1, "seconds": round(time.perf_counter() - self._started, 3)}
+               "val_loss": likelihood, "val_accuracy": score.accuracy, "val_macro_f1": score.macro_f1,
+               "seconds": round(time.perf_counter() - self._started, 3)}
         self.history.append(row)
         self._times.append(time.time())
         if score.macro_f1 > self._highest:
-            self._highest, self.best_epoch, self.best = score.macro_f1, epoch + 1, weights
+            self._highest, self.best_epoch, self.best = score.macro_f1, epoch + 1, self._network.get_weights()
         if self._folder:
             Checkpoint(history=tuple(self.history), times=tuple(self._times), best_epoch=self.best_epoch,
                        best_score=self._highest, best=self.best, state=checkpoint.state_of(trained),
@@ -212,3 +223,13 @@ class _Epochs(keras.callbacks.Callback):
         if self._on_epoch:
             self._on_epoch(row)
         trained.stop_training = self.done
+
+    def _scored(self) -> tuple[Confusion, float]:
+        """(counts, mean negative log likelihood) of the validation fold, by the weights as they are."""
+        if self._classifier.model is not self._network:
+            self._classifier.model.set_weights(self._network.get_weights())
+        with devices.alone():
+            found = self._classifier.probabilities(self._validation.series)
+        labels = self._validation.labels
+        likelihood = np.maximum(found[np.arange(len(labels)), labels], np.finfo(np.float32).tiny)
+        return Confusion.of(labels, found.argmax(axis=1), found.shape[1]), float(-np.log(likelihood).mean())

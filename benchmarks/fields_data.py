@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -58,8 +59,7 @@ def central_asia(folder: Path, window_days: tuple[int, int] = (1, 365)) -> Field
     A 0.1 degree cell is a block, whatever the year. Samarkand has nothing before day 145, so the year's gaps tell the
     regions apart; within `window_days` 161 to 273 they tell less.
     """
-    with gzip.open(folder / "cawa" / "central_asia_ndvi.csv.gz", "rt", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = _asian_rows(folder)
     days = range(1, 366, 16)
     ndvi = np.array([[float(row[f"ndvi_doy{day}"] or "nan") for day in days] for row in rows], np.float32)
     cells = np.array([cell_of(*_asian_place(row)).id for row in rows])
@@ -71,6 +71,11 @@ def central_asia(folder: Path, window_days: tuple[int, int] = (1, 365)) -> Field
     crops = np.array([row["label_1"] for row in rows])
     return _fields(f"Central Asia, days {window_days[0]}-{window_days[1]}", series, crops, cells,
                    np.array([row["row"] for row in rows]), FEWEST_PARCELS)
+
+
+def asian_seasons(folder: Path) -> Mapping[str, tuple[str, int]]:
+    """(region, year) of Central Asia's parcels, by their ids."""
+    return {row["row"]: (row["region"], int(row["year"])) for row in _asian_rows(folder)}
 
 
 def france(folder: Path) -> Fields:
@@ -120,6 +125,11 @@ def _fields(name: str, series: Series, crops: np.ndarray, cells: np.ndarray, ids
     samples = Samples(series=series.take(rows), labels=np.array([number[crop] for crop in crops[rows]], np.int64),
                       cells=cells[rows], ids=ids[rows])
     return Fields(name=name, samples=samples, class_names=tuple(map(str, kept)))
+
+
+def _asian_rows(folder: Path) -> list[dict[str, str]]:
+    with gzip.open(folder / "cawa" / "central_asia_ndvi.csv.gz", "rt", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 @cache

@@ -54,6 +54,9 @@ def _model(path: Path) -> Iterator[str]:
                  f" classes {', '.join(card['classes'])}",
                  f"  seed {training['seed']}, best epoch {training['best_epoch']},"
                  f" {training['training_samples']} training and {training['validation_samples']} validation samples"]
+        if origin := training.get("from"):
+            lines.append(f"  fine-tuned from {origin['model']} ({origin['digest']}),"
+                         f" classes {', '.join(origin['classes'])}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptRecord(f"{path / runs.MODEL_CARD} does not describe a model ({error})",
                             mend="train it again, or restore the folder") from error

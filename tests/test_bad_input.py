@@ -198,6 +198,146 @@ def test_a_model_of_other_classes_is_refused(modelled):
     assert "knows the classes wheat, maize" in refused("predict", modelled, "--model", "bigru", code=1)
 
 
+def test_an_unknown_model_is_refused_with_those_that_are_there(modelled):
+    for command in ("predict", "export-model"):
+        said = refused(command, modelled, "--model", "bigru-finetund", code=1)
+        assert "has no model 'bigru-finetund', but bigru; name one of these" in said
+    assert "but bigru; make it with: agrispec-gee train --model mlp" in refused("predict", modelled, "--model", "mlp",
+                                                                             code=1)
+    assert not (modelled / "patches").exists()
+
+
+def test_a_model_outside_of_the_run_is_not_taken_by_its_path(modelled):
+    assert "has no model '../model/bigru'" in refused("predict", modelled, "--model", "../model/bigru", code=1)
+
+
+def test_what_cannot_be_fine_tuned_is_named(modelled, tmp_path):
+    model = modelled / "model" / "bigru"
+    (tmp_path / "forest").mkdir()
+    for name in ("trees.npz", "model.json"):
+        (tmp_path / "forest" / name).touch()
+    said = refused("finetune", tmp_path / "forest", modelled, code=2)
+    assert "a forest has no encoder; train it on the new area" in said
+    assert "holds no model: model.keras, model.json, history.csv is missing" in refused(
+        "finetune", tmp_path / "nothing", modelled, code=1)
+    assert "the result would replace; give the result another --name" in refused(
+        "finetune", model, modelled, "--name", "bigru", code=2)
+    for name in ("../bigru", "", ".hidden", "a.training"):
+        assert f"{name!r} is no name for a model's folder" in refused("finetune", model, modelled, "--name", name,
+                                                                    code=2)
+    assert "is not a run directory" in refused("finetune", model, model, code=1)
+    content = (model / "model.keras").read_bytes()
+    (model / "model.keras").write_bytes(content[:len(content) // 2])
+    assert "cannot be read" in refused("finetune", model, modelled, code=1)
+    assert sorted(path.name for path in (modelled / "model").iterdir()) == ["bigru"]
+
+
+def test_a_run_that_cannot_teach_is_named(modelled, tiny, tmp_path):
+    model = modelled / "model" / "bigru"
+    (tmp_path / "new").mkdir()
+    shutil.copy(tiny.home / "agrispec.toml", tmp_path / "new")
+    assert "agrispec-gee export" in refused("finetune", model, tmp_path / "new", code=1)
+    assert "the validation fold has no samples" in refused("finetune", model, modelled, code=1)
+    assert not (modelled / "model" / "bigru-finetuned").exists()
+    edit(modelled, ("codes = [1]", "codes = [4]"))
+    assert "labelled as wheat (1)" in refused("finetune", model, modelled, code=1)
+
+
+def test_a_network_of_another_window_is_not_fine_tuned(modelled):
+    import json
+
+    from agrispec.cube import CubeSpec
+    from agrispec.season import Window
+    path = modelled / "model" / "bigru" / "model.json"
+    card = json.loads(path.read_text())
+    cube = CubeSpec.from_table({**card["cube"], "window": [2, 45]})
+    assert Window(2, 45).steps == cube.window.steps == card["options"]["steps"]
+    path.write_text(json.dumps({**card, "cube": cube.to_table(), "cube_digest": cube.digest}))
+    said = refused("finetune", path.parent, modelled, code=1)
+    assert "window" in said
+    assert "instead of [2, 45]" in said
+
+
+@pytest.fixture
+def divided(modelled):
+    """The run with an untrained MLP, its samples divided into three folds."""
+    from dataclasses import replace
+
+    from agrispec.config import read
+    from agrispec_tf import classifier
+    from agrispec_tf.models.mlp import MLPOptions
+    from exports import manifest, samples, shards
+    found = classifier.load(modelled / "model" / "bigru")
+    options = MLPOptions.for_cube(found.cube, 2)
+    replace(found, options=options, model=options.build()).save(modelled / "model" / "mlp")
+    shutil.rmtree(modelled / "model" / "bigru")
+    config, path = read(modelled / "agrispec.toml"), modelled / "samples.parquet"
+    table = samples.read(path)
+    fold = table["row"].to_numpy() // 2 % 3
+    table["fold"] = [("train", "validation", "test")[number] for number in fold]
+    table["cell"] = [f"E004{number}N0487" for number in fold]
+    table.to_parquet(path, index=False)
+    shards.describe(modelled / "shards", config.spec,
+                    sampling=shards.Sampling.of(manifest.digest(path), config.taxonomy))
+    return modelled
+
+
+def test_a_class_without_samples_stops_fine_tuning(divided):
+    from agrispec_tf import commands
+    found = commands.Collected.labelled
+
+    def without_maize(self, fold):
+        samples = found(self, fold)
+        return samples.take(samples.labels == 0) if fold == "train" else samples
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commands.Collected, "labelled", without_maize)
+        said = refused("finetune", divided / "model" / "mlp", divided, code=1)
+    assert "there is nothing to tell apart, and no training sample is of class maize" in said
+
+
+def test_a_fine_tuned_model_is_used_like_any_other(divided):
+    """Neither its score nor its map is worth anything here: what it began from was never trained."""
+    import pandas as pd
+
+    from agrispec_tf import classifier, commands
+    from exports import manifest, runs
+    path, model = divided, divided / "model" / "mlp"
+    done = CliRunner().invoke(cli.main, ["finetune", str(model), str(path), "--epochs", "1"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "--model mlp-finetuned" in done.output
+    made = path / "model" / "mlp-finetuned"
+    assert {"model.keras", "model.json", "history.csv", "card.md"} == {file.name for file in made.iterdir()}
+    assert not list(path.rglob("checkpoint.npz"))
+    digest = manifest.digest(model / "model.keras")
+    assert f"fine-tuned from {model} ({digest}), which had learnt wheat, maize from 1 samples" in (
+        made / "card.md").read_text()
+    origin = classifier.load(made).training["from"]
+    assert (origin["digest"], origin["classes"]) == (digest, ["wheat", "maize"])
+    run = runs.open(path)
+    assert "finetune mlp-finetuned" in manifest.read(path)["stages"]
+    told = CliRunner().invoke(cli.main, ["inspect", str(made)], catch_exceptions=False).output
+    assert f"fine-tuned from {model} ({digest})" in told
+
+    again = CliRunner().invoke(cli.main, ["finetune", str(made), str(path), "--epochs", "1", "--name", "second"],
+                               catch_exceptions=False)
+    assert again.exit_code == 0, again.output
+    assert f"that one was fine-tuned from {model}" in (path / "model" / "second" / "card.md").read_text()
+    exported = CliRunner().invoke(cli.main, ["export-model", str(path), "--model", "second"], catch_exceptions=False)
+    assert exported.exit_code == 0, exported.output
+    assert (path / "model" / "second.onnx").exists()
+
+    shutil.rmtree(model)
+    table = commands.Collected(run, run.config).table
+    rows = table.loc[(table["season"] == run.config.season.target) & (table["fold"] == "test"), "row"]
+    truth = pd.DataFrame({"row": rows, "label": 0})
+    truth.to_parquet(run.truth)
+    assert list(commands.run_evaluate(run, run.config, truth)) == ["mlp-finetuned", "second"]
+    mapped = CliRunner().invoke(cli.main, ["predict", str(path), "--model", "second"], catch_exceptions=False)
+    assert mapped.exit_code == 0, mapped.output
+    assert (path / "predictions" / "class.tif").exists()
+
+
 def test_a_model_that_was_trained_on_other_samples_is_not_judged(modelled):
     import pandas as pd
 

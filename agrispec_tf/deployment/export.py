@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from agrispec.config import Config
-from agrispec_tf.commands import Collected, load
+from agrispec_tf.commands import Collected
 from agrispec_tf.deployment import cost, int8, network
 from agrispec_tf.deployment.cost import Cost
 from agrispec_tf.deployment.network import OnnxClassifier
+from agrispec_tf.run_models import load
 from exports.runs import Run
 
 _CALIBRATION = 512

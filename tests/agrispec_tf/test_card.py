@@ -1,5 +1,7 @@
 """A model card says what is so."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,3 +51,26 @@ def test_a_card_without_held_out_samples_gives_no_scores(classifier, grown):
     text = written(classifier, grown, held_out=0)
     assert "None: the split holds no labelled sample out." in text
     assert "Accuracy" not in text
+
+
+def test_a_card_of_a_fine_tuned_model_says_what_it_was_before_and_how_it_changed(classifier, grown):
+    taught = {"training_samples": 900, "seasons": [2021], "simulated": True}
+    first = {"model": "runs/first/model/mlp", "digest": "0123", "classes": ["rye", "oats"], "training": taught}
+    second = {"model": "runs/second/model/mlp", "digest": "4567", "classes": ["wheat", "rye"],
+              "training": {"training_samples": 40, "from": first}}
+    stages = [{"trained": "head", "epochs": 5, "learning_rate": 1e-3},
+              {"trained": "all", "epochs": 4, "learning_rate": 1e-4}]
+    made = {**classifier.training, "from": second, "stages": stages,
+            "validation_macro_f1": {"before": 0.25, "after": 0.5}}
+    text = written(replace(classifier, training=made), grown, held_out=0)
+    for line in ("- fine-tuned from runs/second/model/mlp (4567), which had learnt wheat, rye from 40 samples; nothing",
+                 "- that one was fine-tuned from runs/first/model/mlp (0123), which had learnt rye, oats from 900"
+                 " simulated samples of the seasons that end in 2021; nothing",
+                 "first the last layer, 5 epochs of Adam at 0.001, then all weights but batch normalisation, 4 epochs"
+                 " at 0.0001; at most 9 of each (patience 3), 24 updates, batches of 8",
+                 "kept: epoch 2, the first with the highest macro-F1 on the validation cells; before fine-tuning it was"
+                 " 0.250"):
+        assert line in text
+    assert text.index("## Origin") < text.index("## Data")
+    left = replace(classifier, training={**made, "best_epoch": 0})
+    assert "kept: epoch 0, the model as it was: no epoch had a higher macro-F1" in written(left, grown, held_out=0)
