@@ -1,10 +1,9 @@
-"""The stages of learning, from a run directory to a run directory: train, evaluate, predict."""
+"""A run's models, whatever their kind: entered into the run, found there, judged, and mapped with."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,147 +12,35 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agrispec.config import Config
-from agrispec.errors import DataError, SchemaMismatch
+from agrispec.errors import ConfigError, RunError, SchemaMismatch
 from agrispec.formats.atomic import whole_folder, write_files
 from agrispec.grid import Grid
-from agrispec.sample import UNLABELLED
 from agrispec.taxonomy import NO_CLASS
-from agrispec_tf import card, checkpoint, evaluate, picture, predict, recipes, train
-from agrispec_tf import classifier as classifiers
-from agrispec_tf.classifier import Classifier
-from agrispec_tf.data.samples import Samples, Series
+from agrispec_tf import card, evaluate, model_folder, picture, predict
+from agrispec_tf.collected import Collected
+from agrispec_tf.data.samples import Series
 from agrispec_tf.metrics import Confusion
-from agrispec_tf.models import architectures
-from agrispec_tf.models.architectures import NetworkOptions
-from agrispec_tf.models.bigru import BiGRUOptions
-from agrispec_tf.recipes import Recipe
-from exports import manifest, parcels, samples, shards, tiles
+from agrispec_tf.model_folder import Trained
+from exports import manifest, parcels, shards, tiles
 from exports.runs import MODEL_CARD, PREDICTION_CARD, Run
 
 _PIXELS = 16384
 """Pixels whose cubes and probabilities are held at a time."""
 
 
-class Collected:
-    """A run's samples with their cubes; the target's labels are not in it.
+def enter(run: Run, config: Config, model: str, trained: Trained, collected: Collected) -> Confusion | None:
+    """Save a trained model into `model/`, write its card, and report on the held-out cells of the source seasons.
 
     Args:
-        run: an exported run.
-        config: its configuration.
-
-    Raises:
-        RunError: the run is not exported yet.
-        SchemaMismatch: the cubes belong to other samples, were labelled with other classes, or are of another cube.
-        DataError: a sample has no cube.
-    """
-
-    def __init__(self, run: Run, config: Config) -> None:
-        self._run = run
-        self.table = samples.read(run.need(run.samples, "export"))
-        self.digest = manifest.digest(run.samples)
-        found = shards.sampling_of(run.need(run.shards, "export"))
-        ours = shards.Sampling.of(self.digest, config.taxonomy)
-        if found.samples != ours.samples:
-            raise SchemaMismatch(f"the cubes in {run.shards} were exported for other samples than {run.samples} holds",
-                                 mend=f"export again with: agrispec-gee export {run.path}")
-        if found.classes != ours.classes:
-            raise SchemaMismatch(f"the samples were labelled as {_said(found.classes)}, the configuration has"
-                                 f" {_said(ours.classes)}",
-                                 mend=f"restore [[classes]], or export again with: agrispec-gee export {run.path}")
-        cubes = shards.read(run.shards, config.spec)
-        if not np.array_equal(cubes.rows, self.table["row"].to_numpy()):
-            raise DataError(f"{run.shards} holds {len(cubes.rows)} cubes for the {len(self.table)} samples of"
-                            f" {run.samples}", mend=f"export again with: agrispec-gee export {run.path}")
-        self.series = Series(cube=config.spec, values=cubes.values, counts=cubes.counts)
-        self._target = config.season.target
-
-    def labelled(self, fold: str) -> Samples:
-        """The source seasons' samples of a fold."""
-        chosen = (self.table["fold"] == fold) & (self.table["label"] != UNLABELLED)
-        return self._samples(chosen.to_numpy(), self.table["label"].to_numpy())
-
-    def target(self, fold: str) -> Series:
-        """The target season's series of a fold."""
-        chosen = (self.table["fold"] == fold) & (self.table["season"] == self._target)
-        return self.series.take(chosen.to_numpy())
-
-    def judged(self, fold: str, truth: pd.DataFrame) -> Samples:
-        """The target season's samples of a fold whose label `truth` knows; for evaluation."""
-        labels = self.table["row"].map(truth.set_index("row")["label"]).fillna(UNLABELLED).to_numpy(np.int64)
-        chosen = (self.table["fold"] == fold) & (self.table["season"] == self._target)
-        return self._samples(chosen.to_numpy() & (labels != UNLABELLED), labels)
-
-    def check_taught(self, model: str, trained: Classifier) -> None:
-        """Checks that a model of the run was trained on these samples, so that what is held out is new to it.
-
-        Raises:
-            SchemaMismatch: it was not.
-        """
-        if trained.training["samples"] != self.digest:
-            raise SchemaMismatch(f"{model} was trained on other samples than those of {self._run.samples}: what is held"
-                                 " out now may have taught it",
-                                 mend=f"train it again with: agrispec-gee train {self._run.path} --model {model}")
-
-    def _samples(self, chosen: NDArray[np.bool_], labels: NDArray[np.int64]) -> Samples:
-        return Samples(series=self.series.take(chosen), labels=labels[chosen].astype(np.int64),
-                       cells=self.table["cell"].to_numpy(str)[chosen], ids=self.table["row"].to_numpy()[chosen])
-
-
-def recipe_of(config: Config, model: str, preset: str, *, epochs: int | None = None, patience: int | None = None,
-              precision: str | None = None) -> Recipe:
-    """The recipe of a network by name, one of `architectures.MODELS`, with what is not None in its place.
-
-    Raises:
-        ConfigError: no such model or preset, or the recipe cannot be.
-    """
-    how = recipes.recipe(preset, _options(config, model).architecture)
-    return replace(how, epochs=epochs or how.epochs, patience=patience or how.patience,
-                   precision=precision or how.precision)
-
-
-def fitted(collected: Collected, config: Config, model: str, how: Recipe,
-           on_epoch: Callable[[Mapping[str, float]], None] | None = None, folder: Path | None = None,
-           fresh: bool = False) -> Classifier:
-    """A network by name, trained on the training cells, its epoch chosen by the validation cells.
-
-    The gradient reversal sees the target season's series of the training cells, never a label of them.
-
-    Args:
-        folder: of the logs and the checkpoint, as `train.fit` says; `fresh` likewise.
-
-    Raises:
-        as `train.fit`.
-    """
-    options = _options(config, model)
-    trained = train.fit(
-        options, collected.labelled("train"), collected.labelled("validation"), class_names=config.taxonomy.names,
-        how=how, seed=config.training.seed,
-        smoothing=config.training.smoothing if options.architecture == BiGRUOptions.architecture else 0.0,
-        target=collected.target("train") if model.endswith("-grl") else None, on_epoch=on_epoch, folder=folder,
-        fresh=fresh)
-    return replace(trained, training={**trained.training, "samples": collected.digest})
-
-
-def _options(config: Config, model: str) -> NetworkOptions:
-    return architectures.for_cube(model, config.spec, len(config.taxonomy.names))
-
-
-def run_train(run: Run, config: Config, model: str, how: Recipe,
-              on_epoch: Callable[[Mapping[str, float]], None], *, fresh: bool = False) -> Confusion | None:
-    """Train a network into `model/`, write its card, and report on the held-out cells of the source seasons.
-
-    While training lasts, its checkpoint and its logs are in `model/MODEL.training/`; the logs stay. A training that
-    was interrupted goes on, unless `fresh`.
+        model: its name in the run.
+        trained: on the training cells of `collected`.
 
     Returns:
         what the report shows; None, and no report, where the split holds no labelled sample out.
 
     Raises:
-        as `train.fit`, and RunError where the run is not exported yet.
+        StorageError: a file cannot be written.
     """
-    collected = Collected(run, config)
-    ongoing = run.models / f"{model}.training"
-    trained = fitted(collected, config, model, how, on_epoch, ongoing, fresh)
     held_out = collected.labelled("test")
     found = evaluate.score(trained, held_out) if len(held_out) else None
     trained.save(run.models / model)
@@ -162,7 +49,6 @@ def run_train(run: Run, config: Config, model: str, how: Recipe,
     written = card.text(model, trained, folds, found, seasons=config.season.source, target=config.season.target,
                         simulated=simulated(run))
     write_files({run.models / model / card.FILE: written.encode()})
-    checkpoint.remove(ongoing / checkpoint.FILE)
     if found:
         evaluate.report(found, config.taxonomy.names, run.report / model,
                         title=_title(run, f"{model}, held-out cells"))
@@ -199,20 +85,67 @@ def run_evaluate(run: Run, config: Config, truth: pd.DataFrame) -> dict[str, Con
     return found
 
 
-def load(run: Run, config: Config, model: str) -> Classifier:
+def models(run: Run) -> list[Path]:
+    """The folders of a run's models, in order of their names.
+
+    Raises:
+        RunError: there is none.
+    """
+    folders = sorted(card.parent for card in run.models.glob(f"*/{MODEL_CARD}"))
+    if not folders:
+        raise RunError(f"{run.path} has no model yet", mend=f"train one with: agrispec-gee train {run.path}")
+    return folders
+
+
+def load(run: Run, config: Config, model: str) -> Trained:
     """One of a run's models, whose cube and classes are those of the configuration.
 
     Raises:
         RunError: there is no such model.
         SchemaMismatch: it is of another cube or of other classes.
     """
-    trained = classifiers.load(run.need(run.models / model, f"train --model {model}"))
+    trained = model_folder.load(folder_of(run, model))
+    check(run, config, model, trained)
+    return trained
+
+
+def check(run: Run, config: Config, model: str, trained: Trained) -> None:
+    """Checks that the cube and the classes of one of a run's models are those of the configuration.
+
+    Raises:
+        SchemaMismatch: they are not.
+    """
     trained.cube.check_read(config.spec)
     if trained.class_names != config.taxonomy.names:
         raise SchemaMismatch(f"{model} knows the classes {', '.join(trained.class_names)}, the configuration has"
                              f" {', '.join(config.taxonomy.names)}",
                              mend=f"restore [[classes]], or train again: agrispec-gee train {run.path} --model {model}")
-    return trained
+
+
+def folder_of(run: Run, model: str) -> Path:
+    """The folder of one of a run's models.
+
+    Raises:
+        RunError: there is no such model; those that are there are named.
+    """
+    present = {folder.name: folder for folder in models(run)}
+    if model not in present:
+        raise RunError(f"{run.path} has no model {model!r}; it has {', '.join(present)}",
+                       mend=f"give one of these, or train one: agrispec-gee train {run.path}")
+    return present[model]
+
+
+def need_network(run: Run, model: str) -> None:
+    """Checks that one of a run's models is a network, which other programs can compute.
+
+    Raises:
+        RunError: there is no such model.
+        ConfigError: it is made of trees.
+    """
+    if model_folder.kind(folder_of(run, model)) == model_folder.TREES:
+        raise ConfigError(f"{model} is made of trees, and only networks leave as ONNX files",
+                          mend="let Earth Engine itself map with a forest on harmonics:"
+                               f" agrispec-gee map-on-engine {run.path} --model forest-harmonic")
 
 
 def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[str, Any]],
@@ -254,7 +187,7 @@ def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[s
     rows = parcels.rows(fields, config.labels.parcel_id, trained.class_names, of_fields.classes,
                         of_fields.probability, of_fields.confident(threshold), sums.pixels)
     card = {"model": model, "season": layout.season, "cube": spec.digest, "threshold": threshold,
-            "model_digest": manifest.digest(run.models / model / classifiers.MODEL),
+            "model_digest": model_folder.digest(run.models / model),
             "patches_digest": manifest.digest(run.patches / shards.DESCRIPTION), "simulated": simulated(run)}
     with whole_folder(run.predictions) as folder:
         return _write(folder, card, config, layout.grid, tiles.assemble(classes, mixer, layout.grid),
@@ -288,20 +221,6 @@ def simulated(run: Run) -> bool:
 
 def _title(run: Run, text: str) -> str:
     return f"{text} (simulated)" if simulated(run) else text
-
-
-def models(run: Run) -> list[Path]:
-    """The folders of a run's models, in order of their names.
-
-    Raises:
-        RunError: there is none.
-    """
-    folders = sorted(card.parent for card in run.models.glob(f"*/{MODEL_CARD}"))
-    return folders or [run.need(run.models / "cropnet", "train")]
-
-
-def _said(classes: Sequence[tuple[str, tuple[int, ...]]]) -> str:
-    return ", ".join(f"{name} ({' '.join(map(str, codes))})" for name, codes in classes)
 
 
 def _scores(confusion: Confusion) -> dict[str, float]:

@@ -109,8 +109,9 @@ def test_a_trained_model_leaves_as_a_file_whose_classes_are_its_own(demo, tmp_pa
     assert {"export-model cropnet", "export-model cropnet-int8"} <= manifest.read(run.path)["stages"].keys()
 
     from agrispec_tf import commands
+    from agrispec_tf.collected import Collected
     from agrispec_tf.deployment import network
-    held_out = commands.Collected(run, run.config).labelled("test").series
+    held_out = Collected(run, run.config).labelled("test").series
     ours = commands.load(run, run.config, "cropnet").probabilities(held_out)
     whole, small = (network.OnnxClassifier.of(network.read(run.models / f"{name}.onnx")).probabilities(held_out)
                     for name in ("cropnet", "cropnet-int8"))
