@@ -470,14 +470,14 @@ def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], No
 
 def _predict(run: Run, config: Config, engine: Engine, model: str, tell: Callable[[str], None],
              season: int | None = None) -> None:
-    from agrispec_tf import commands
+    from agrispec_tf import commands, crop_map
     from exports import manifest, mapping
     from gee_scripts import export as graphs
     commands.load(run, config, model)  # refused before an export is paid for
     did = mapping.export_patches(run, config, engine, graphs, tell, season)
     asset = config.labels.parcels.format(season=did["season"])
     fields = engine.features(graphs.parcels(asset, mapping.grid_of(config))) if asset else []
-    did |= commands.run_predict(run, config, model, fields, lambda share: tell(f"{share:.0%} of the map"))
+    did |= crop_map.run_predict(run, config, model, fields, lambda share: tell(f"{share:.0%} of the map"))
     manifest.record(run.path, "predict", did)
 
 

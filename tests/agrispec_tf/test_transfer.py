@@ -7,6 +7,7 @@ import pytest
 
 from agrispec.errors import ConfigError, DataError
 from agrispec_tf import cropglobe, transfer
+from agrispec_tf.baselines import training
 from agrispec_tf.data.augmentation import V3
 from agrispec_tf.data.pipeline import Batches
 from agrispec_tf.data.preparation import Preparation
@@ -175,3 +176,9 @@ def test_what_is_unknown_is_named(france):
         View(step_days=7)
     with pytest.raises(ConfigError, match="teach nothing"):
         Settings(epochs=0)
+
+
+def test_forests_of_a_run_mean_what_they_mean_here():
+    for name, method in training.METHODS.items():
+        assert transfer.METHODS[name].grows == method.grows
+        assert transfer.METHODS[name].kind == {"medians": "series", "harmonics": "harmonic"}[method.features.kind]
