@@ -82,15 +82,16 @@ def exported(tmp_path_factory) -> Exported:
     for year in (2023, 2024):
         codes = (np.arange(shape[0])[:, None] // 4 + np.arange(shape[1]) // 6 + year) % 3 + 1
         first = datetime(year, 1, 1, tzinfo=UTC)
-        tree.write_image(f"projects/agrispec-local/assets/labels/corner_{year}", arrays={"crop": codes.astype(np.uint8)},
-                         grid=CORNER, nodata=0, time_start=first)
+        tree.write_image(f"projects/agrispec-local/assets/labels/corner_{year}", grid=CORNER, time_start=first,
+                         arrays={"crop": codes.astype(np.uint8)}, nodata=0)
         for number, day in enumerate(range(8, 360, 22)):
             # Crops differ in when they are green; noise is strong enough for wrong classes.
             green = np.exp(-((day - 100 - 45 * codes) / 50) ** 2)
-            level = random.normal(0, 0.09, (len(SENTINEL2_IDS), *shape))
+            level = random.normal(0, 0.2, (len(SENTINEL2_IDS), *shape))
             level += 0.1 + green * np.linspace(-0.05, 0.4, len(SENTINEL2_IDS))[:, None, None]
             dn = np.clip(level * 1e4, 1, 1e4).astype(np.uint16)
-            cs = np.where(unseen, 0.1, random.random(shape)).astype(np.float32)
+            # All other pixels are clear at least once.
+            cs = np.where(unseen, 0.1, random.uniform(1 if number == 8 else 0.5, 1, shape)).astype(np.float32)
             taken = first + timedelta(days=day)
             index = f"{taken:%Y%m%dT%H%M%S}_{number:02d}"
             tree.write_image(f"COPERNICUS/S2_SR_HARMONIZED/{index}", grid=CORNER, time_start=taken, nodata=0,

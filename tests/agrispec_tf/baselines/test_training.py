@@ -18,12 +18,23 @@ from exports import manifest, runs
 ROOT = Path(cli.__file__).parent
 LEARNING = ("keras", "tensorflow", "jax", "torch", "onnx", "onnxruntime", "openvino")
 LOCAL = ("rasterio", "pyproj", "shapely", "starlette", "uvicorn", "h5netcdf")
+# Not None in sys.modules, by which SciPy would take them for loaded.
+ABSENT = """
+import sys
+class Absent:
+    def __init__(self, packages):
+        self.packages = packages
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.packages:
+            raise ModuleNotFoundError(f"{name} is kept away", name=name)
+"""
 
 
-def without(packages, *arguments):
-    """What a command says in a process that has none of some packages."""
-    code = (f"import sys; sys.modules.update(dict.fromkeys({packages!r})); import cli;"
-            f" cli.main({list(map(str, arguments))!r})")
+def without(packages, *commands):
+    """What commands say, one after the other, in a process that has none of some packages."""
+    code = (f"{ABSENT}sys.meta_path.insert(0, Absent({packages!r}))\nimport cli\n"
+            f"for command in {[list(map(str, command)) for command in commands]!r}:\n"
+            "    cli.main(command, standalone_mode=False)")
     done = subprocess.run([sys.executable, "-W", "error", "-W", "ignore::ImportWarning", "-c", code],
                           capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
@@ -40,10 +51,11 @@ def refused(*arguments, code=2):
 
 def test_a_run_of_forests_needs_no_keras_and_training_the_base_installation_only(exported, tmp_path):
     run = exported.copy(tmp_path)
-    assert "on held-out cells: accuracy 0." in without(LEARNING + LOCAL, "train", run.path, "--model", "hgb-harmonic")
-    assert "hgb-harmonic on the 2024 season: accuracy 0." in without(LEARNING, "evaluate", run.path)
-    without(LEARNING, "predict", run.path, "--model", "hgb-harmonic")
-    said = without(LEARNING, "inspect", run.models / "hgb-harmonic")
+    chosen = ("--model", "hgb-harmonic")
+    assert "hgb-harmonic on held-out cells: accuracy 0." in without(LEARNING + LOCAL, ("train", run.path, *chosen))
+    said = without(LEARNING, ("evaluate", run.path), ("predict", run.path, *chosen),
+                   ("inspect", run.models / "hgb-harmonic"))
+    assert "hgb-harmonic on the 2024 season: accuracy 0." in said
     assert "histogram-boosting on cube" in said
     assert "trees of" in said
     assert list(manifest.read(run.path)["stages"]) == ["export", "train hgb-harmonic", "evaluate", "predict"]
@@ -97,7 +109,8 @@ def test_a_bound_on_leaves_is_refused_for_what_is_no_forest(exported, model, kin
 
 def test_a_bound_on_leaves_holds(exported, tmp_path):
     run = exported.copy(tmp_path)
-    without(LEARNING, "train", run.path, "--model", "forest", "--leaves", "3")
+    done = CliRunner().invoke(cli.main, ["train", str(run.path), "--model", "forest", "--leaves", "3"])
+    assert done.exit_code == 0, done.output
     model = commands.load(run, run.config, "forest")
     leaves = [tree.sum() for tree in np.split(model.estimator.trees.inputs < 0, model.estimator.trees.roots[1:])]
     assert max(leaves) == 3
