@@ -118,7 +118,7 @@ def test_a_missing_landscape_is_a_usage_error(run):
 
 def test_stages_out_of_order_name_the_command_that_is_missing(run):
     assert "agrispec-gee export" in refused("train", run, code=1)
-    assert "agrispec-gee train --model bigru" in refused("predict", run, "--model", "bigru", code=1)
+    assert f"has no model yet; train one with: agrispec-gee train {run}" in refused("predict", run, code=1)
     assert "agrispec-gee predict" in refused("publish", run, code=1)
 
 
