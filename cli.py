@@ -455,7 +455,8 @@ def _check_meant(model: str, of_networks: Mapping[str, Any]) -> None:
     given = [f"--{name}" for name in foreign if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
     if given:
         kind = "a network" if model in _NETWORKS else "a forest" if model.startswith("forest") else "boosted trees"
-        raise ConfigError(f"{model} is {kind}, for which there is no {' and no '.join(given)}", mend="leave it out")
+        raise ConfigError(f"--model {model} makes {kind}, for which there is no {' and no '.join(given)}",
+                          mend="leave it out")
 
 
 def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> Any:

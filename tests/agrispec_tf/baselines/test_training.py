@@ -98,13 +98,13 @@ def test_the_report_of_a_forest_agrees_with_the_manifest_and_its_own_answers(tra
                                     ("--patience", 2), ("--fresh",), ("--preset", "published")], ids=str)
 def test_an_option_of_networks_is_refused_for_a_forest(exported, option):
     said = refused("train", exported.run.path, "--model", "forest", *option)
-    assert f"forest is a forest, for which there is no {option[0]}; leave it out" in said
+    assert f"--model forest makes a forest, for which there is no {option[0]}; leave it out" in said
 
 
 @pytest.mark.parametrize(("model", "kind"), [("cropnet", "a network"), ("hgb", "boosted trees")])
 def test_a_bound_on_leaves_is_refused_for_what_is_no_forest(exported, model, kind):
     said = refused("train", exported.run.path, "--model", model, "--leaves", 9)
-    assert f"{model} is {kind}, for which there is no --leaves; leave it out" in said
+    assert f"--model {model} makes {kind}, for which there is no --leaves; leave it out" in said
 
 
 def test_a_bound_on_leaves_holds(exported, tmp_path):
