@@ -182,8 +182,8 @@ def export_model(run: Path, model: str, int8: bool, output: Path | None) -> None
     opened = runs.open(run)
     path = output or opened.models / f"{model}{'-int8' if int8 else ''}.onnx"
     with _progress(f"exporting {model}"):
-        from agrispec_tf import backend, commands
-        commands.need_network(opened, model)
+        from agrispec_tf import backend, commands, run_models
+        run_models.need_network(opened, model)
         backend.load()
         from agrispec_tf.deployment import export as deployment
         found = deployment.run_export(opened, opened.config, model, path, eight_bits=int8)
@@ -460,10 +460,10 @@ def _check_meant(model: str, of_networks: Mapping[str, Any]) -> None:
 
 
 def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> Any:
-    from agrispec_tf import commands
+    from agrispec_tf import commands, run_models
     from exports import collect
     from gee_scripts import export as graphs
-    commands.models(run)
+    run_models.models(run)
     truth = collect.truth(run, config, engine, graphs)
     tell(f"{len(truth)} samples of the {config.season.target} season have a label")
     return commands.run_evaluate(run, config, truth)
@@ -471,10 +471,10 @@ def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], No
 
 def _predict(run: Run, config: Config, engine: Engine, model: str, tell: Callable[[str], None],
              season: int | None = None) -> None:
-    from agrispec_tf import commands, crop_map
+    from agrispec_tf import crop_map, run_models
     from exports import manifest, mapping
     from gee_scripts import export as graphs
-    commands.load(run, config, model)  # refused before an export is paid for
+    run_models.load(run, config, model)  # refused before an export is paid for
     did = mapping.export_patches(run, config, engine, graphs, tell, season)
     asset = config.labels.parcels.format(season=did["season"])
     fields = engine.features(graphs.parcels(asset, mapping.grid_of(config))) if asset else []

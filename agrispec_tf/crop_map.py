@@ -14,7 +14,7 @@ from agrispec.config import Config
 from agrispec.formats.atomic import whole_folder
 from agrispec.grid import Grid
 from agrispec.taxonomy import NO_CLASS
-from agrispec_tf import commands, model_folder, picture, predict
+from agrispec_tf import commands, model_folder, picture, predict, run_models
 from agrispec_tf.data.samples import Series
 from exports import manifest, parcels, shards, tiles
 from exports.runs import PREDICTION_CARD, Run
@@ -39,7 +39,7 @@ def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[s
         RunError: there is no such model, or no patches.
         SchemaMismatch: the patches are of another cube than the model.
     """
-    trained = commands.load(run, config, model)
+    trained = run_models.load(run, config, model)
     spec, layout = shards.cube_of(run.need(run.patches, "predict")), shards.layout_of(run.patches)
     trained.cube.check_read(spec)
     mixer, side = shards.mixer_of(run.patches), layout.patch

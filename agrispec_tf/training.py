@@ -74,7 +74,7 @@ def run_train(run: Run, config: Config, model: str, how: Recipe,
     collected = Collected(run, config)
     ongoing = run.models / f"{model}.training"
     trained = fitted(collected, config, model, how, on_epoch, ongoing, fresh)
-    found = commands.enter(run, config, model, trained, collected)
+    found = commands.keep(run, config, collected, model, trained, f"train {model}")
     checkpoint.remove(ongoing / checkpoint.FILE)
     return found
 

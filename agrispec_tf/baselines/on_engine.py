@@ -21,7 +21,7 @@ from agrispec.grid import Grid
 from agrispec.harmonics import Harmonics
 from agrispec.season import Season
 from agrispec.taxonomy import NO_CLASS
-from agrispec_tf import commands, model_folder, predict
+from agrispec_tf import commands, model_folder, predict, run_models
 from agrispec_tf.baselines import baseline
 from agrispec_tf.baselines.baseline import Baseline
 from agrispec_tf.baselines.features import Coefficients
@@ -100,7 +100,7 @@ def run_map(run: Run, config: Config, model: str, engine: Engine, graphs: Graphs
 
 def _on_harmonics(run: Run, config: Config, model: str) -> tuple[Baseline, Harmonics]:
     """A forest and the terms that it reads; what it is not is told before anything large is loaded."""
-    folder = commands.folder_of(run, model)
+    folder = run_models.folder_of(run, model)
     mend = f"map with: agrispec-gee predict {run.path} --model {model}; or train --model forest-harmonic"
     if model_folder.kind(folder) == model_folder.NETWORK:
         raise ConfigError(f"{model} is a network, and Earth Engine itself computes forests only", mend=mend)
@@ -109,7 +109,7 @@ def _on_harmonics(run: Run, config: Config, model: str) -> tuple[Baseline, Harmo
         raise ConfigError(f"the trees of {model} add up, and Earth Engine's vote", mend=mend)
     if not isinstance(trained.features, Coefficients):
         raise ConfigError(f"{model} reads medians whose gaps are filled, and no graph fills gaps", mend=mend)
-    commands.check(run, config, model, trained)
+    run_models.check(run, config, model, trained)
     return trained, trained.features.harmonics
 
 

@@ -62,4 +62,4 @@ def run_train(run: Run, config: Config, model: str, *, leaves: int | None = None
                          features=method.features, seed=config.training.seed, leaves=leaves,
                          jobs=_MOST_THREADS[method.grows])
     trained = replace(grown, training={**grown.training, "samples": collected.digest})
-    return commands.enter(run, config, model, trained, collected)
+    return commands.keep(run, config, collected, model, trained, f"train {model}")

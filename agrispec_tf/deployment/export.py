@@ -8,7 +8,7 @@ import numpy as np
 
 from agrispec.config import Config
 from agrispec_tf import classifier as classifiers
-from agrispec_tf import commands
+from agrispec_tf import run_models
 from agrispec_tf.collected import Collected
 from agrispec_tf.deployment import cost, int8, network
 from agrispec_tf.deployment.cost import Cost
@@ -37,9 +37,9 @@ def run_export(run: Run, config: Config, model: str, path: Path, *, eight_bits: 
         DataError: too few of its layers would be in 8 bits.
         StorageError: the file cannot be written.
     """
-    commands.need_network(run, model)
-    trained = classifiers.load(commands.folder_of(run, model))
-    commands.check(run, config, model, trained)
+    run_models.need_network(run, model)
+    trained = classifiers.load(run_models.folder_of(run, model))
+    run_models.check(run, config, model, trained)
     written = network.written(trained)
     if not eight_bits:
         network.save(written, path)

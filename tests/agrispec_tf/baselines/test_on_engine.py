@@ -15,7 +15,7 @@ from agrispec.errors import DataError, TaskFailed
 from agrispec.formats import geotiff, tree_text
 from agrispec.grid import Grid
 from agrispec.kernels.trees import joined
-from agrispec_tf import commands
+from agrispec_tf import run_models
 from agrispec_tf.baselines import on_engine
 from agrispec_tf.baselines.forest import Forest
 from exports import manifest
@@ -113,7 +113,7 @@ def test_a_map_that_is_not_the_forests_is_found(mapped, engine, monkeypatch):
 def test_a_class_with_as_many_votes_is_no_difference_and_is_counted(mapped, engine):
     """Two trees that never agree; the engine takes the lower class, and `graphs` reads the higher one back."""
     run = mapped.run
-    whole = commands.load(run, run.config, "forest-harmonic")
+    whole = run_models.load(run, run.config, "forest-harmonic")
     leaf = {"inputs": np.array([-1]), "limits": np.zeros(1), "left": np.array([-1]), "right": np.array([-1])}
     trees = joined([{**leaf, "values": np.array([value])} for value in (1.0, 2.0)])
     replace(whole, estimator=Forest(trees=trees, classes=3, inputs=whole.estimator.inputs)).save(run.models / "torn")

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import cli
-from agrispec_tf import commands
+from agrispec_tf import run_models
 from agrispec_tf.baselines import baseline
 from agrispec_tf.collected import Collected
 from exports import manifest, runs
@@ -66,7 +66,7 @@ def test_a_run_of_forests_needs_no_keras_and_training_the_base_installation_only
 
 def test_a_forest_learns_from_the_training_cells_alone(trained):
     run, config = trained.run, trained.run.config
-    model, collected = commands.load(run, config, "forest-harmonic"), Collected(run, config)
+    model, collected = run_models.load(run, config, "forest-harmonic"), Collected(run, config)
     fold = {name: collected.labelled(name) for name in ("train", "validation", "test")}
     assert all(len(samples) for samples in fold.values())
     assert model.training["training_samples"] == len(fold["train"])
@@ -82,7 +82,7 @@ def test_a_forest_learns_from_the_training_cells_alone(trained):
 
 def test_the_report_of_a_forest_agrees_with_the_manifest_and_its_own_answers(trained):
     run = trained.run
-    model, held_out = (commands.load(run, run.config, "forest-harmonic"),
+    model, held_out = (run_models.load(run, run.config, "forest-harmonic"),
                        Collected(run, run.config).labelled("test"))
     right = (model.probabilities(held_out.series).argmax(axis=1) == held_out.labels).mean()
     entry = manifest.read(run.path)["stages"]["train forest-harmonic"]
@@ -111,7 +111,7 @@ def test_a_bound_on_leaves_holds(exported, tmp_path):
     run = exported.copy(tmp_path)
     done = CliRunner().invoke(cli.main, ["train", str(run.path), "--model", "forest", "--leaves", "3"])
     assert done.exit_code == 0, done.output
-    model = commands.load(run, run.config, "forest")
+    model = run_models.load(run, run.config, "forest")
     leaves = [tree.sum() for tree in np.split(model.estimator.trees.inputs < 0, model.estimator.trees.roots[1:])]
     assert max(leaves) == 3
     assert "at most 3 leaves a tree" in (run.models / "forest" / "card.md").read_text()
@@ -120,7 +120,7 @@ def test_a_bound_on_leaves_holds(exported, tmp_path):
 def test_a_model_that_is_not_there_is_refused_by_the_names_of_those_that_are(trained):
     for command in ("predict", "export-model", "map-on-engine"):
         said = refused(command, trained.run.path, "--model", "../model/forest-harmonic", code=1)
-        assert "has no model '../model/forest-harmonic'; it has forest-harmonic; give one of these" in said
+        assert "has no model '../model/forest-harmonic', but forest-harmonic; name one of these" in said
 
 
 def test_a_forest_does_not_leave_as_an_onnx_file(trained):
