@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     from exports.runs import Run
 
 _RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
-# A moving variance starts at 1 and keeps 0.9 of itself an update; that of reflectances is about a thousandth. On real
-# fields CropNet was of no use after 48 updates and good after 120.
-_SETTLED = 150
-# Those of agrispec_tf.models.architectures.MODELS, which does not load with this module.
-_MODEL = click.Choice(["cropnet", "cropnet-v1", "cropnet-1d", "bigru", "bigru-grl", "mlp", "tempcnn", "resnet50",
-                       "efficientnetv2s"])
+# Those of agrispec_tf.models.architectures.MODELS and agrispec_tf.baselines.training.METHODS, which do not load with
+# this module.
+_NETWORKS = ("cropnet", "cropnet-v1", "cropnet-1d", "bigru", "bigru-grl", "mlp", "tempcnn", "resnet50",
+             "efficientnetv2s")
+_FORESTS = ("forest", "forest-harmonic", "hgb", "hgb-harmonic")
 
 
-_KEPT = click.option("--model", default="cropnet", show_default=True, help="Which of RUN's models.")
+def _of_run(default: str = "cropnet") -> Callable[[Any], Any]:
+    """The option that names one of a run's models."""
+    return click.option("--model", default=default, show_default=True, help="Which of RUN's models.")
+
+
 _PATIENCE = click.option("--patience", type=click.IntRange(1),
                          help="End when so many epochs bring no higher macro-F1 on the validation cells.")
 _PRECISION = click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32",
@@ -37,7 +40,7 @@ _FRESH = click.option("--fresh", is_flag=True, help="Begin anew where an interru
 
 # Packages that a base installation does not have, and the extra that brings each.
 _EXTRAS = {"rasterio": "local", "pyproj": "local", "shapely": "local", "starlette": "local", "uvicorn": "local",
-           "h5netcdf": "local", "keras": "train", "tensorflow": "train", "matplotlib": "train", "jax": "jax",
+           "h5netcdf": "local", "keras": "train", "tensorflow": "train", "jax": "jax",
            "onnx": "deploy", "onnxruntime": "deploy", "openvino": "deploy"}
 
 
@@ -98,28 +101,32 @@ def export(run: Path) -> None:
 
 @main.command()
 @_RUN
-@click.option("--model", type=_MODEL, default="cropnet", show_default=True,
-              help="bigru-grl sees the target season's series too, without labels.")
-@click.option("--preset", default="published", show_default=True, help="Recipe: published or demo.")
+@click.option("--model", type=click.Choice([*_NETWORKS, *_FORESTS]), default="cropnet", show_default=True,
+              help="bigru-grl sees the target season's series too, without labels. forest and hgb (boosted trees) need"
+                   " no Keras; with -harmonic they read coefficients in place of medians.")
+@click.option("--preset", default="published", show_default=True, help="Recipe of a network: published or demo.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the samples, instead of the recipe's.")
 @_PATIENCE
 @_PRECISION
 @_BACKEND
 @_FRESH
-def train(run: Path, model: str, preset: str, backend: str | None, fresh: bool, **changed: Any) -> None:
+@click.option("--leaves", type=click.IntRange(2), help="Most leaves of a tree of a forest.  [default: whole trees]")
+def train(run: Path, model: str, leaves: int | None, **of_networks: Any) -> None:
     """Train a model on RUN's source seasons and score it on held-out cells.
 
-    The state is kept after each epoch: the same command goes on with a training that was interrupted.
+    The state of a network is kept after each epoch: the same command goes on with a training that was interrupted.
     """
     from exports import manifest, runs
+    _check_meant(model, of_networks)
     opened = runs.open(run)
     with _progress(f"training {model}") as tell:
-        found = _train(opened, opened.config, model, preset, tell, backend=backend, fresh=fresh, **changed)
-    training = manifest.read(run)["stages"][f"train {model}"]["training"]
-    _warn_of_lacking(training)
-    if training["updates"] < _SETTLED:
-        click.echo(f"agrispec-gee: {training['updates']} updates are few for batch normalisation to settle; the map may"
-                   " be useless; draw more samples ([samples] per_class) or take more --epochs", err=True)
+        if model in _FORESTS:
+            from agrispec_tf.baselines import training as forests
+            found = forests.run_train(opened, opened.config, model, leaves=leaves)
+        else:
+            found = _train(opened, opened.config, model, tell=tell, **of_networks)
+    if model in _NETWORKS:
+        _doubt(manifest.read(run)["stages"][f"train {model}"]["training"])
     click.echo(f"{_on_held_out(model, found, opened)}; next: agrispec-gee predict {run} --model {model}")
 
 
@@ -144,7 +151,7 @@ def finetune(model: Path, run: Path, name: str | None, **changed: Any) -> None:
     with _progress(f"fine-tuning {model}") as tell:
         found = _finetune(model, opened, opened.config, kept, tell, **changed)
     training = manifest.read(run)["stages"][f"finetune {kept}"]["training"]
-    _warn_of_lacking(training)
+    _doubt(training)
     before, after = (training["validation_macro_f1"][when] for when in ("before", "after"))
     click.echo(f"Validation cells: macro-F1 {after:.3f}, of epoch {training['best_epoch']}"
                + (f"; {before:.3f} before" if before is not None else ""))
@@ -164,7 +171,7 @@ def evaluate(run: Path) -> None:
 
 @main.command()
 @_RUN
-@_KEPT
+@_of_run()
 @click.option("--season", type=int, help="Year in which the season to map ends.  [default: RUN's target]")
 def predict(run: Path, model: str, season: int | None) -> None:
     """Map RUN's area: a class, a probability and a flag for every pixel and parcel."""
@@ -173,9 +180,28 @@ def predict(run: Path, model: str, season: int | None) -> None:
     click.echo(f"Map in {opened.predictions / 'map.png'}; next: agrispec-gee publish {run}")
 
 
+@main.command("map-on-engine")
+@_RUN
+@_of_run("forest-harmonic")
+@click.option("--season", type=int, help="Year in which the season to map ends.  [default: RUN's target]")
+def map_on_engine(run: Path, model: str, season: int | None) -> None:
+    """Let Earth Engine itself map RUN's area by a forest on harmonics, into an asset.
+
+    Nothing is downloaded but a sample of pixels, whose classes are compared with what the forest gives them here.
+    """
+    from agrispec_tf.baselines import on_engine
+    from exports import manifest
+    from gee_scripts import export as graphs
+    with _opened(run) as (opened, config, engine), _progress("mapping on the engine") as tell:
+        did = on_engine.run_map(opened, config, model, engine, graphs, tell, season)
+    manifest.record(run, f"map-on-engine {model}", did)
+    click.echo(f"{did['asset']}: {did['compared']} pixels compared, {did['equal']} equal, {did['tied']} with as many"
+               f" votes for another class{' (simulated)' if did['simulated'] else ''}")
+
+
 @main.command("export-model")
 @_RUN
-@_KEPT
+@_of_run()
 @click.option("--int8", is_flag=True, help="In integers of 8 bits; what they cost in accuracy is measured.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False),
               help="The file.  [default: RUN/model/MODEL.onnx, MODEL-int8.onnx]")
@@ -185,12 +211,14 @@ def export_model(run: Path, model: str, int8: bool, output: Path | None) -> None
     opened = runs.open(run)
     path = output or opened.models / f"{model}{'-int8' if int8 else ''}.onnx"
     with _progress(f"exporting {model}"):
-        commands = _learning()
+        from agrispec_tf import backend, collected, run_models
+        run_models.need_network(opened, model)
+        backend.load()
         from agrispec_tf.deployment import export as deployment
         found = deployment.run_export(opened, opened.config, model, path, eight_bits=int8)
     manifest.record(run, f"export-model {path.stem}", {"file": str(path), "digest": manifest.digest(path)})
     if found:
-        shown = "simulated samples" if commands.simulated(opened) else "samples"
+        shown = "simulated samples" if collected.simulated(opened) else "samples"
         click.echo(f"8 bits against 32 on {found.samples} {shown} of {found.blocks} held-out cells [95 % interval]:"
                    f" accuracy {found.accuracy}; macro-F1 {found.macro_f1}; same class {found.agreement:.2%}")
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
@@ -406,14 +434,17 @@ def _export(run: Run, config: Config, engine: Engine, tell: Callable[[str], None
 
 def _train(run: Run, config: Config, model: str, preset: str, tell: Callable[[str], None],
            backend: str | None = None, fresh: bool = False, **changed: Any) -> Any:
-    commands = _learning(backend)
-    how = commands.recipe_of(config, model, preset, **changed)
-    return commands.run_train(run, config, model, how, _told(tell, how.epochs, how.patience), fresh=fresh)
+    from agrispec_tf import backend as backends
+    backends.load(backend)
+    from agrispec_tf import training
+    how = training.recipe_of(config, model, preset, **changed)
+    return training.run_train(run, config, model, how, _told(tell, how.epochs, how.patience), fresh=fresh)
 
 
 def _finetune(folder: Path, run: Run, config: Config, name: str, tell: Callable[[str], None],
               backend: str | None = None, fresh: bool = False, **changed: Any) -> Any:
-    _learning(backend)
+    from agrispec_tf import backend as backends
+    backends.load(backend)
     from agrispec_tf import finetune, recipes
     how = recipes.changed(recipes.FINETUNING, **changed)
     return finetune.run_finetune(folder, run, config, name, how, _told(tell, 2 * how.epochs, how.patience), fresh=fresh)
@@ -429,10 +460,11 @@ def _told(tell: Callable[[str], None], epochs: int, patience: int | None) -> Cal
     return told
 
 
-def _warn_of_lacking(training: Mapping[str, Any]) -> None:
-    if training["validation_lacks"]:
-        click.echo(f"agrispec-gee: no validation sample is of class {', '.join(training['validation_lacks'])}; the"
-                   " epoch was chosen without looking at it", err=True)
+def _doubt(made: Mapping[str, Any]) -> None:
+    """Warns of what may make a network that was just trained worse than it could be."""
+    from agrispec_tf import training
+    for doubt in training.doubts(made):
+        click.echo(f"agrispec-gee: {doubt}", err=True)
 
 
 def _on_held_out(model: str, found: Any, run: Run) -> str:
@@ -441,11 +473,25 @@ def _on_held_out(model: str, found: Any, run: Run) -> str:
             f"{model} in {run.models / model}; no labelled sample is held out by [split] test, so none scores it")
 
 
+def _check_meant(model: str, of_networks: Mapping[str, Any]) -> None:
+    """Checks that no option was given that models of another kind have."""
+    from click.core import ParameterSource
+
+    from agrispec.errors import ConfigError
+    context = click.get_current_context()
+    foreign = [*(of_networks if model in _FORESTS else ()), *(() if model.startswith("forest") else ("leaves",))]
+    given = [f"--{name}" for name in foreign if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    if given:
+        kind = "a network" if model in _NETWORKS else "a forest" if model.startswith("forest") else "boosted trees"
+        raise ConfigError(f"--model {model} makes {kind}, for which there is no {' and no '.join(given)}",
+                          mend="leave it out")
+
+
 def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> Any:
+    from agrispec_tf import commands, run_models
     from exports import collect
     from gee_scripts import export as graphs
-    commands = _learning()
-    commands.models(run)
+    run_models.models(run)
     truth = collect.truth(run, config, engine, graphs)
     tell(f"{len(truth)} samples of the {config.season.target} season have a label")
     return commands.run_evaluate(run, config, truth)
@@ -453,14 +499,14 @@ def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], No
 
 def _predict(run: Run, config: Config, engine: Engine, model: str, tell: Callable[[str], None],
              season: int | None = None) -> None:
+    from agrispec_tf import crop_map, run_models
     from exports import manifest, mapping
     from gee_scripts import export as graphs
-    commands = _learning()
-    commands.load(run, config, model)  # refused before an export is paid for
+    run_models.load(run, config, model)  # refused before an export is paid for
     did = mapping.export_patches(run, config, engine, graphs, tell, season)
     asset = config.labels.parcels.format(season=did["season"])
     fields = engine.features(graphs.parcels(asset, mapping.grid_of(config))) if asset else []
-    did |= commands.run_predict(run, config, model, fields, lambda share: tell(f"{share:.0%} of the map"))
+    did |= crop_map.run_predict(run, config, model, fields, lambda share: tell(f"{share:.0%} of the map"))
     manifest.record(run.path, "predict", did)
 
 
@@ -474,7 +520,8 @@ def _publish(run: Run, config: Config, engine: Engine, tell: Callable[[str], Non
 
 
 def _bench(backend: str | None, **chosen: Any) -> None:
-    _learning(backend)
+    from agrispec_tf import backend as backends
+    backends.load(backend)
     from agrispec_tf.cropglobe import commands
     with _progress("training") as tell:
         said = commands.run_transfers(tell, **chosen)
@@ -514,38 +561,6 @@ def _opened(path: Path) -> Iterator[tuple[Run, Config, Engine]]:
         yield opened, config, computing
     finally:
         computing.close()
-
-
-def _learning(backend: str | None = None) -> Any:
-    """`agrispec_tf.commands`, on a backend of Keras, loaded without TensorFlow's start-up messages."""
-    import logging
-    import os
-    import sys
-    from importlib.util import find_spec
-
-    from agrispec.errors import ConfigError
-    if backend is None and "KERAS_BACKEND" not in os.environ and not find_spec("tensorflow") and find_spec("jax"):
-        backend = "jax"
-    if backend:
-        if not find_spec(backend):
-            raise MissingExtra(f"{backend}, which --backend names,", _EXTRAS[backend])
-        loaded = sys.modules.get("keras")
-        if loaded and loaded.backend.backend() != backend:
-            raise ConfigError(f"Keras computes with {loaded.backend.backend()} in this process already",
-                              mend=f"start a new one with KERAS_BACKEND={backend}")
-        os.environ["KERAS_BACKEND"] = backend
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # What TensorFlow says of its build while it loads heeds no setting, and goes to the file descriptor.
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        from agrispec_tf import commands
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-    return commands
 
 
 @contextmanager

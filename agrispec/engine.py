@@ -62,6 +62,27 @@ class PatchExport:
     request_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageExport:
+    """Export of an image to an asset, replacing one of that id; described but not started.
+
+    Attributes:
+        description: what task lists show.
+        expression: an image of scalar bands; its properties become the asset's.
+        asset_id: where to; its folder is there.
+        grid: pixels to write; masked ones stay masked.
+        pyramiding: how coarser pixels are made, "MODE" for classes, "MEAN" for quantities.
+        request_id: submitting the same id twice starts one task.
+    """
+
+    description: str
+    expression: Expression
+    asset_id: str
+    grid: Grid
+    pyramiding: str
+    request_id: str
+
+
 class State(StrEnum):
     """States of a task, as the service names them."""
 
@@ -129,7 +150,7 @@ class Engine(Protocol):
     def pixels(self, expression: Expression, grid: Grid) -> bytes:
         """Pixels of an image as an NPY file: a structured array (rows, columns) with a field a band; masked = 0."""
 
-    def export(self, task: TableExport | PatchExport) -> Operation:
+    def export(self, task: TableExport | PatchExport | ImageExport) -> Operation:
         """Submit an export."""
 
     def ingest_image(self, manifest: Mapping[str, Any]) -> Operation:

@@ -1,4 +1,4 @@
-"""The model card: what a trained network learnt from, how it scored where, and what nobody has tested."""
+"""The model card: what a trained model learnt from, how it scored where, and what nobody has tested."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from agrispec_tf.checks import absent
-from agrispec_tf.classifier import Classifier
-from agrispec_tf.data.samples import Samples
+from agrispec_tf.data.samples import Samples, absent
 from agrispec_tf.metrics import Confusion
+from agrispec_tf.model_folder import Described, Trained
 
 FILE = "card.md"
 """Its name in a model's folder."""
@@ -19,22 +18,22 @@ _FEW = 30
 """Held-out samples of a class below which the card warns: one sample more or less moves its recall by 3 points."""
 
 
-def text(name: str, trained: Classifier, folds: Mapping[str, Samples], scores: Confusion | None, *,
+def text(name: str, trained: Trained, folds: Mapping[str, Samples], scores: Confusion | None, *,
          seasons: Sequence[int], target: int, simulated: bool) -> str:
-    """The card of a classifier as Markdown.
+    """The card of a model as Markdown.
 
     Args:
         name: of the model.
-        trained: the classifier.
+        trained: the model.
         folds: the labelled samples that it could see or is scored on, `training`, `validation` and `held out`.
         scores: on those that are held out; None where there are none.
         seasons: the years in which the labelled seasons end.
         target: the year of the season to map.
         simulated: whether any scene was.
     """
-    made = trained.training
-    parts = [f"# {name}\n", f"{trained.options.architecture}, {trained.model.count_params():,} parameters,"
-             f" {len(trained.class_names)} classes. Exact settings and digests: model.json.\n"]
+    made, described = trained.training, trained.described
+    parts = [f"# {name}\n", f"{described.what}, {len(trained.class_names)} classes. Exact settings and digests:"
+             " model.json.\n"]
     if simulated:
         parts.append("**Trained on simulated scenes.** Nothing below is a statement about real fields.\n")
     if "from" in made:
@@ -44,10 +43,10 @@ def text(name: str, trained: Classifier, folds: Mapping[str, Samples], scores: C
               _data(folds, trained.class_names)]
     if made["training_samples"] < len(folds["training"]):
         parts.append(f"Of the training samples {made['training_samples']} were used, each class in its share.\n")
-    if made["target_series"]:
+    if made.get("target_series"):
         parts.append(f"Of season {target}, {made['target_series']} series without labels were seen in training.\n")
-    parts += ["## Input\n", _input(trained), "## Training\n", _training(trained), "## Scores on held-out cells\n",
-              _scores(scores, folds["held out"], trained.class_names), "## Limits\n",
+    parts += ["## Input\n", _input(trained, described), "## Training\n", _training(trained, described),
+              "## Scores on held-out cells\n", _scores(scores, folds["held out"], trained.class_names), "## Limits\n",
               _items(_limits(folds, scores, trained.class_names, seasons=seasons, target=target,
                              simulated=simulated))]
     return "\n".join(parts)
@@ -61,41 +60,16 @@ def _data(folds: Mapping[str, Samples], names: tuple[str, ...]) -> str:
     return _table(["class", *folds], rows)
 
 
-def _input(trained: Classifier) -> str:
-    cube, preparation = trained.cube, trained.preparation
+def _input(trained: Trained, described: Described) -> str:
+    cube = trained.cube
     first, last = cube.window.start * cube.step_days + 1, cube.window.stop * cube.step_days
-    filled = (f"smoothed (Whittaker, lambda {preparation.smoothing:g})" if preparation.smoothing
-              else "filled linearly")
     return _items([f"{cube.window.steps} steps of {cube.step_days} days, days {first} to {last} of the season",
-                   f"features: {_listed(cube.features)}",
-                   f"gaps {filled}; {'standardised' if preparation.normalisation else 'values as they are'}",
-                   f"cube {cube.digest}"])
+                   f"features: {_listed(cube.features)}", *described.reads, f"cube {cube.digest}"])
 
 
-def _training(trained: Classifier) -> str:
-    made, how = trained.training, trained.training["recipe"]
-    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
-    patience = f" (patience {how['patience']})" if how["patience"] else ""
-    if "stages" in made:
-        head, every = made["stages"]
-        course = (f"first the last layer, {head['epochs']} epochs of Adam at {head['learning_rate']:g}, then all"
-                  f" weights but batch normalisation, {every['epochs']} epochs at {every['learning_rate']:g}; at most"
-                  f" {how['epochs']} of each{patience}, {made['updates']} updates")
-    else:
-        course = (f"{len(trained.history)} of at most {how['epochs']} epochs{patience}, {made['updates']} updates, Adam"
-                  f" at {how['learning_rate']:g}")
-    return _items([
-        f"{course}, batches of {how['batch']}, {'augmented' if how['augmentation'] else 'not augmented'},"
-        f" {how['precision']}", _kept(made),
-        f"seed {made['seed']}, {made['devices']} device{'s' * (made['devices'] > 1)}", versions])
-
-
-def _kept(made: Mapping[str, Any]) -> str:
-    before = made.get("validation_macro_f1", {}).get("before")
-    began = "" if before is None else f"; before fine-tuning it was {before:.3f}"
-    if not made["best_epoch"]:
-        return f"kept: epoch 0, the model as it was: no epoch had a higher macro-F1 on the validation cells{began}"
-    return f"kept: epoch {made['best_epoch']}, the first with the highest macro-F1 on the validation cells{began}"
+def _training(trained: Trained, described: Described) -> str:
+    versions = (f"{name} {version}" for name, version in trained.training["versions"].items())
+    return _items([*described.taught, _listed(versions)])
 
 
 def _origins(origin: Mapping[str, Any] | None) -> Iterable[str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from agrispec.errors import ConfigError, DataError
 from agrispec.season import Window, steps_per_year
-from agrispec_tf.data.samples import Samples, Series
+from agrispec_tf.data.samples import Samples, Series, absent
 from agrispec_tf.data.vectors import VectorSpec
 from agrispec_tf.models.bigru import BiGRUOptions
 from agrispec_tf.models.options import NetworkOptions
@@ -43,12 +43,6 @@ def check(options: NetworkOptions, training: Samples, validation: Samples, class
     for name, series in (("training", training.series), ("validation", validation.series), ("target", target)):
         if series is not None:
             _check_finite(name, series)
-
-
-def absent(samples: Samples, class_names: tuple[str, ...]) -> tuple[str, ...]:
-    """The classes that no sample is of."""
-    counts = np.bincount(samples.labels, minlength=len(class_names))
-    return tuple(name for name, count in zip(class_names, counts, strict=True) if not count)
 
 
 def _check_folds(training: Samples, validation: Samples, class_names: tuple[str, ...]) -> None:

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.cube import CubeSpec
-from agrispec.errors import ConfigError, CorruptRecord, RunError
 from agrispec.formats.atomic import whole_folder
-from agrispec_tf.data import vectors
+from agrispec_tf import model_folder
 from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
 from agrispec_tf.data.vectors import VectorSpec
+from agrispec_tf.model_folder import Described, Record
 from agrispec_tf.models import architectures
 from agrispec_tf.models.options import NetworkOptions
-from exports.runs import MODEL_CARD
 
-MODEL, CARD, HISTORY = "model.keras", MODEL_CARD, "history.csv"
+MODEL, CARD, HISTORY = model_folder.NETWORK, model_folder.CARD, "history.csv"
 """The files of a model's folder."""
 
 
@@ -78,12 +75,36 @@ class Classifier:
         with whole_folder(folder) as part:
             self._write(part)
 
+    @property
+    def described(self) -> Described:
+        """What its card says of it."""
+        made, how, smoothing = self.training, self.training["recipe"], self.preparation.smoothing
+        filled = f"smoothed (Whittaker, lambda {smoothing:g})" if smoothing else "filled linearly"
+        return Described(
+            what=f"{self.options.architecture}, {self.model.count_params():,} parameters",
+            reads=(f"gaps {filled}; {'standardised' if self.preparation.normalisation else 'values as they are'}",),
+            taught=(f"{self._course}, batches of {how['batch']},"
+                    f" {'augmented' if how['augmentation'] else 'not augmented'}, {how['precision']}", _kept(made),
+                    f"seed {made['seed']}, {made['devices']} device{'s' * (made['devices'] > 1)}"))
+
+    @property
+    def _course(self) -> str:
+        """Epochs, updates and learning rates."""
+        made, how = self.training, self.training["recipe"]
+        patience = f" (patience {how['patience']})" if how["patience"] else ""
+        if "stages" in made:
+            head, every = made["stages"]
+            return (f"first the last layer, {head['epochs']} epochs of Adam at {head['learning_rate']:g}, then all"
+                    f" weights but batch normalisation, {every['epochs']} epochs at {every['learning_rate']:g}; at most"
+                    f" {how['epochs']} of each{patience}, {made['updates']} updates")
+        return (f"{len(self.history)} of at most {how['epochs']} epochs{patience}, {made['updates']} updates, Adam"
+                f" at {how['learning_rate']:g}")
+
     def _write(self, folder: Path) -> None:
         self.model.save(folder / MODEL)
-        card = {"architecture": self.options.architecture, "options": asdict(self.options),
-                "cube": self.cube.to_table(), "cube_digest": self.cube.digest, "classes": list(self.class_names),
-                "preparation": asdict(self.preparation), "training": dict(self.training)}
-        (folder / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+        Record(architecture=self.options.architecture, cube=self.cube, class_names=self.class_names,
+               training=self.training, own={"options": asdict(self.options),
+                                            "preparation": asdict(self.preparation)}).write(folder)
         with open(folder / HISTORY, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(self.history[0]) if self.history else ["epoch"])
             writer.writeheader()
@@ -97,32 +118,20 @@ def load(folder: Path) -> Classifier:
         RunError: there is no model in the folder.
         CorruptRecord: a file of it is not readable, or its parts do not belong together.
     """
-    missing = [name for name in (MODEL, CARD, HISTORY) if not (folder / name).is_file()]
-    if missing:
-        raise RunError(f"{folder} holds no model: {', '.join(missing)} is missing",
-                       mend="train one first: agrispec-gee train RUN")
-    try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        cube = vectors.from_table(card["cube"])
-        if cube.digest != card["cube_digest"]:
-            raise ValueError(f"the cube's digest is {cube.digest}, not {card['cube_digest']}")
-        options = architectures.from_card(card["architecture"], card["options"])
-        statistics = card["preparation"]["normalisation"]
-        preparation = Preparation(smoothing=card["preparation"]["smoothing"],
+    with model_folder.reading(folder, (MODEL, CARD, HISTORY)) as record:
+        options = architectures.from_card(record.architecture, record.own["options"])
+        statistics = record.own["preparation"]["normalisation"]
+        preparation = Preparation(smoothing=record.own["preparation"]["smoothing"],
                                   normalisation=Normalisation(**_tuples(statistics)) if statistics else None)
         with open(folder / HISTORY, newline="", encoding="utf-8") as file:
             history = tuple({key: float(value) for key, value in row.items()} for row in csv.DictReader(file))
-        model, names = keras.saving.load_model(folder / MODEL, compile=False), tuple(card["classes"])
+        model, names = keras.saving.load_model(folder / MODEL, compile=False), record.class_names
         read = options.inputs(np.zeros((1, *options.series_shape), np.float32)).shape[1:]
         if (model.input_shape[1:], model.output_shape[1:]) != (read, (len(names),)):
             raise ValueError(f"the network makes {model.output_shape[1:]} of {model.input_shape[1:]}, by its card"
                              f" {(len(names),)} of {read}")
-    except (ValueError, KeyError, TypeError, AttributeError, ConfigError, OSError, BadZipFile) as error:
-        reason = str(error).strip().splitlines()
-        raise CorruptRecord(f"the model in {folder} cannot be read ({reason[0] if reason else error!r})",
-                            mend="train it again, or restore the folder from a copy") from error
-    return Classifier(model=compiled_for_inference(model), options=options, cube=cube, preparation=preparation,
-                      class_names=names, training=card["training"], history=history)
+    return Classifier(model=compiled_for_inference(model), options=options, cube=record.cube, preparation=preparation,
+                      class_names=names, training=record.training, history=history)
 
 
 def compiled_for_inference(model: keras.Model) -> keras.Model:
@@ -137,6 +146,14 @@ def jit() -> bool:
     Measured on 2 cores: CropNet trains 155 against 135 and predicts 780 against 650 samples a CPU second.
     """
     return bool(keras.backend.backend() == "jax")
+
+
+def _kept(made: Mapping[str, Any]) -> str:
+    before = made.get("validation_macro_f1", {}).get("before")
+    began = "" if before is None else f"; before fine-tuning it was {before:.3f}"
+    if not made["best_epoch"]:
+        return f"kept: epoch 0, the model as it was: no epoch had a higher macro-F1 on the validation cells{began}"
+    return f"kept: epoch {made['best_epoch']}, the first with the highest macro-F1 on the validation cells{began}"
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

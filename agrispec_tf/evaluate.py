@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 
 from agrispec.errors import DataError
 from agrispec.formats.atomic import write_files
-from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.samples import Samples
 from agrispec_tf.metrics import Confusion
+from agrispec_tf.model_folder import Trained
 
 
-def score(classifier: Classifier, samples: Samples) -> Confusion:
+def score(classifier: Trained, samples: Samples) -> Confusion:
     """How a classifier does on samples it did not train on.
 
     Raises:

@@ -16,12 +16,13 @@ from agrispec.config import Config
 from agrispec.errors import ConfigError, CorruptRecord
 from agrispec_tf import checkpoint, evaluate, train
 from agrispec_tf import classifier as classifiers
-from agrispec_tf.baselines.baseline import TREES
 from agrispec_tf.checks import check
 from agrispec_tf.classifier import Classifier, compiled_for_inference
-from agrispec_tf.commands import Collected, keep
+from agrispec_tf.collected import Collected
+from agrispec_tf.commands import keep
 from agrispec_tf.data.samples import Samples
 from agrispec_tf.metrics import Confusion
+from agrispec_tf.model_folder import TREES
 from agrispec_tf.recipes import Recipe
 from agrispec_tf.start import Start
 from exports import manifest

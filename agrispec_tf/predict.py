@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.taxonomy import NO_CLASS
-from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.preparation import seen
 from agrispec_tf.data.samples import Series
+from agrispec_tf.model_folder import Trained
 from agrispec_tf.triage import confident
 
 
@@ -40,7 +40,7 @@ class Prediction:
         return confident(self.probability, threshold)
 
 
-def series(classifier: Classifier, places: Series, batch: int = 512) -> Prediction:
+def series(classifier: Trained, places: Series, batch: int = 512) -> Prediction:
     """The prediction of N series, `batch` of them at a time.
 
     Raises:

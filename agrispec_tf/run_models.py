@@ -1,14 +1,13 @@
-"""A run's trained networks, by the names of their folders."""
+"""A run's trained models, networks and trees, by the names of their folders."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from agrispec.config import Config
-from agrispec.errors import RunError, SchemaMismatch
-from agrispec_tf import classifier as classifiers
-from agrispec_tf.classifier import Classifier
-from agrispec_tf.models.architectures import MODELS
+from agrispec.errors import ConfigError, RunError, SchemaMismatch
+from agrispec_tf import model_folder
+from agrispec_tf.model_folder import Trained
 from exports.runs import MODEL_CARD, Run
 
 
@@ -18,36 +17,65 @@ def models(run: Run) -> list[Path]:
     Raises:
         RunError: there is none.
     """
-    return _present(run) or [run.need(run.models / "cropnet", "train")]
+    folders = sorted(card.parent for card in run.models.glob(f"*/{MODEL_CARD}"))
+    if not folders:
+        raise RunError(f"{run.path} has no model yet", mend=f"train one with: agrispec-gee train {run.path}")
+    return folders
 
 
-def load(run: Run, config: Config, model: str) -> Classifier:
+def load(run: Run, config: Config, model: str) -> Trained:
     """One of a run's models, whose cube and classes are those of the configuration.
 
     Raises:
-        RunError: there is no such model; those that are there are named.
+        RunError: there is no such model.
         SchemaMismatch: it is of another cube or of other classes.
     """
-    present = [folder.name for folder in _present(run)]
-    if model not in present:
-        raise RunError(f"{run.path} has no model {model!r}" + (f", but {', '.join(present)}" if present else " yet"),
-                       mend=f"make it with: agrispec-gee train --model {model} {run.path}" if model in MODELS else
-                       "name one of these" if present else f"train one first: agrispec-gee train {run.path}")
-    trained = classifiers.load(run.models / model)
+    trained = model_folder.load(folder_of(run, model))
+    check(run, config, model, trained)
+    return trained
+
+
+def check(run: Run, config: Config, model: str, trained: Trained) -> None:
+    """Checks that the cube and the classes of one of a run's models are those of the configuration.
+
+    Raises:
+        SchemaMismatch: they are not.
+    """
     trained.cube.check_read(config.spec)
     if trained.class_names != config.taxonomy.names:
         raise SchemaMismatch(f"{model} knows the classes {', '.join(trained.class_names)}, the configuration has"
                              f" {', '.join(config.taxonomy.names)}",
                              mend=f"restore [[classes]], or train again: {made_by(run, model, trained)}")
-    return trained
 
 
-def made_by(run: Run, model: str, trained: Classifier) -> str:
+def made_by(run: Run, model: str, trained: Trained) -> str:
     """The command that makes a model of a run."""
     if origin := trained.training.get("from"):
         return f"agrispec-gee finetune {origin['model']} {run.path} --name {model}"
     return f"agrispec-gee train {run.path} --model {model}"
 
 
-def _present(run: Run) -> list[Path]:
-    return sorted(card.parent for card in run.models.glob(f"*/{MODEL_CARD}"))
+def folder_of(run: Run, model: str) -> Path:
+    """The folder of one of a run's models.
+
+    Raises:
+        RunError: there is no such model; those that are there are named.
+    """
+    present = {folder.name: folder for folder in models(run)}
+    if model not in present:
+        raise RunError(f"{run.path} has no model {model!r}, but {', '.join(present)}",
+                       mend=f"name one of these, or train one: agrispec-gee train {run.path}")
+    return present[model]
+
+
+def need_network(run: Run, model: str) -> None:
+    """Checks that one of a run's models is a network, which other programs can compute.
+
+    Raises:
+        RunError: there is no such model.
+        ConfigError: it is made of trees.
+    """
+    if model_folder.kind(folder_of(run, model)) == model_folder.TREES:
+        raise ConfigError(f"{model} is made of trees, and only networks leave as ONNX files",
+                          mend="let Earth Engine itself map with a forest on harmonics:"
+                               f" agrispec-gee map-on-engine {run.path} --model forest-harmonic")

@@ -19,7 +19,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from agrispec.formats.asset_tree import AssetTree
-from agrispec_tf import commands, evaluate
+from agrispec_tf import evaluate, training
+from agrispec_tf.collected import Collected
 from exports import collect, runs
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
@@ -41,7 +42,7 @@ def main() -> None:
         try:
             table = collect.places(config, engine, graphs, lambda done: None)
             collect.cubes(run, config, engine, graphs, table, lambda done: None)
-            collected = commands.Collected(run, config)
+            collected = Collected(run, config)
             print(f"simulated landscape: {len(table)} cubes; held-out cells:"
                   f" {len(collected.labelled('test'))} samples of the first season, {len(collected.target('test'))}"
                   f" of the second; preset demo, seeds {SEEDS.start}-{SEEDS.stop - 1}", flush=True)
@@ -50,8 +51,8 @@ def main() -> None:
                 seeded = replace(config, training=replace(config.training, seed=seed))
                 for model in MODELS:
                     started = time.perf_counter()
-                    trained[model, seed] = commands.fitted(collected, seeded, model,
-                                                             commands.recipe_of(seeded, model, "demo"))
+                    trained[model, seed] = training.fitted(collected, seeded, model,
+                                                             training.recipe_of(seeded, model, "demo"))
                     print(f"  trained {model} with seed {seed} in {time.perf_counter() - started:.0f} s", flush=True)
             truth = collect.truth(run, config, engine, graphs)
         finally:
@@ -59,7 +60,7 @@ def main() -> None:
     report(collected, trained, truth)
 
 
-def report(collected: commands.Collected, trained: dict, truth) -> None:
+def report(collected: Collected, trained: dict, truth) -> None:
     first, second = collected.labelled("test"), collected.judged("test", truth)
     share = np.bincount(second.labels).max() / len(second)
     print(f"\nmajority class of the second season: accuracy {share:.3f}")

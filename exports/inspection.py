@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from agrispec.errors import CorruptRecord, DataError
 from agrispec.formats import example, geotiff
@@ -52,8 +53,7 @@ def _model(path: Path) -> Iterator[str]:
         training = card["training"]
         lines = [f"model {path}: {card['architecture']} on cube {card['cube_digest']},"
                  f" classes {', '.join(card['classes'])}",
-                 f"  seed {training['seed']}, best epoch {training['best_epoch']},"
-                 f" {training['training_samples']} training and {training['validation_samples']} validation samples"]
+                 f"  seed {training['seed']}, {_learnt(training)}"]
         if origin := training.get("from"):
             lines.append(f"  fine-tuned from {origin['model']} ({origin['digest']}),"
                          f" classes {', '.join(origin['classes'])}")
@@ -61,6 +61,14 @@ def _model(path: Path) -> Iterator[str]:
         raise CorruptRecord(f"{path / runs.MODEL_CARD} does not describe a model ({error})",
                             mend="train it again, or restore the folder") from error
     yield from lines
+
+
+def _learnt(training: Mapping[str, Any]) -> str:
+    if "trees" in training:
+        return (f"{training['trees']} trees of {training['nodes']} nodes,"
+                f" {training['training_samples']} training samples")
+    return (f"best epoch {training['best_epoch']}, {training['training_samples']} training and"
+            f" {training['validation_samples']} validation samples")
 
 
 def _folder(path: Path) -> Iterator[str]:

@@ -26,21 +26,33 @@ class Graphs(Protocol):
     def table(self, asset_id: str) -> Expression: ...
 
 
+def said(card: Mapping[str, Any]) -> dict[str, str | float]:
+    """What every asset of a map says of itself.
+
+    Args:
+        card: season, model, digests of model and cube, and whether scenes were simulated, as in `prediction.json`.
+    """
+    return {**{key: card[key] for key in ("season", "model", "model_digest", "cube")},
+            "simulated": str(card["simulated"]).lower()}
+
+
+def said_of_classes(config: Config) -> dict[str, str]:
+    """What an image of class numbers says beside: names and colours by number."""
+    return {"class_names": ",".join(config.taxonomy.names), "class_palette": ",".join(config.taxonomy.colours)}
+
+
 def images(run: Run, config: Config, card: Mapping[str, Any]) -> list[ImageAsset]:
     """The images of a run's predictions, a file and an asset each: classes are pyramided by MODE, quantities by MEAN.
 
     Args:
         card: what `prediction.json` says.
     """
-    said = {key: card[key] for key in ("season", "model", "model_digest", "cube")}
-    said["simulated"] = str(card["simulated"]).lower()
-    classes = {"class_names": ",".join(config.taxonomy.names), "class_palette": ",".join(config.taxonomy.colours)}
-
     def image(name: str, pyramiding: str, missing: float, **more: str | float) -> ImageAsset:
-        return ImageAsset(asset_id=_asset_id(run, config, card, name), band=name, file=run.predictions / f"{name}.tif",
-                          pyramiding=pyramiding, missing=missing, properties={**said, **more})
+        return ImageAsset(asset_id=asset_id(run, config, card["season"], name), band=name,
+                          file=run.predictions / f"{name}.tif", pyramiding=pyramiding, missing=missing,
+                          properties={**said(card), **more})
 
-    return [image("class", "MODE", NO_CLASS, **classes),
+    return [image("class", "MODE", NO_CLASS, **said_of_classes(config)),
             image("probability", "MEAN", tiles.NO_PROBABILITY),
             image("confident", "MODE", NO_CLASS, threshold=card["threshold"])]
 
@@ -58,7 +70,7 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: 
     card = _card(run)
     bucket, season = config.engine.bucket, config.season_of(card["season"])
     storage.open(engine, bucket).check()
-    engine.create_folder(f"projects/{config.engine.project}/assets/{config.engine.folder}")
+    engine.create_folder(folder(config))
     compared: dict[str, int] = {}
     for image in images(run, config, card):
         assets.publish_image(engine, bucket, image, season, lambda operation: progress(operation.description))
@@ -66,7 +78,7 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: 
         progress(f"{image.asset_id}: {compared[image.asset_id]} pixels compared, all equal")
     rows = parcels.read(run.predictions / "parcels.json")
     if rows:
-        table = _asset_id(run, config, card, "parcels")
+        table = asset_id(run, config, card["season"], "parcels")
         assets.publish_table(engine, bucket, rows, table, {"season": card["season"], "model": card["model"]}, season,
                              lambda operation: progress(operation.description))
         compared[table] = assets.compare_table(engine, graphs.table(table), rows, config.labels.parcel_id)
@@ -74,9 +86,14 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: 
     return {"compared": compared, "class_digest": card["class_digest"]}
 
 
-def _asset_id(run: Run, config: Config, card: Mapping[str, Any], name: str) -> str:
-    return (f"projects/{config.engine.project}/assets/{config.engine.folder}/"
-            f"{run.path.resolve().name}_{card['season']}_{name}")
+def folder(config: Config) -> str:
+    """The asset folder of the maps."""
+    return f"projects/{config.engine.project}/assets/{config.engine.folder}"
+
+
+def asset_id(run: Run, config: Config, season: int, name: str) -> str:
+    """The id of one of the assets of a run's map of a season."""
+    return f"{folder(config)}/{run.path.resolve().name}_{season}_{name}"
 
 
 def _card(run: Run) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from agrispec.engine import Engine, Operation, PatchExport, State, TableExport
+from agrispec.engine import Engine, ImageExport, Operation, PatchExport, State, TableExport
 from agrispec.errors import AgrispecError, EngineUnreachable, TaskFailed
 
 _POLL_S = (0.1, 10.0)
@@ -15,7 +15,7 @@ _PATIENCE_S = 300.0
 """How long an engine may not answer: an export runs for hours, and networks come back within minutes."""
 
 
-def export(engine: Engine, requests: Iterable[TableExport | PatchExport],
+def export(engine: Engine, requests: Iterable[TableExport | PatchExport | ImageExport],
            progress: Callable[[Operation], None]) -> list[Operation]:
     """Submit exports and wait until all have succeeded.
 

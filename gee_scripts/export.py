@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import ee
 
 from agrispec.config import Labels
 from agrispec.cube import CubeSpec
-from agrispec.engine import Expression, PatchExport, TableExport
+from agrispec.engine import Expression, ImageExport, PatchExport, TableExport
 from agrispec.grid import Cell, Grid
+from agrispec.harmonics import Harmonics
 from agrispec.season import Season
 from agrispec.taxonomy import Taxonomy
-from gee_scripts import catalog, clouds, cube, labels, sampling
+from gee_scripts import catalog, clouds, cube, forest, harmonics, labels, sampling
 
 
 def expression(graph: ee.ComputedObject) -> Expression:
@@ -33,9 +35,41 @@ def patches(spec: CubeSpec, season: Season, grid: Grid, patch: int, *, bucket: s
             request_id: str) -> PatchExport:
     """Every pixel of a grid, padded to whole patches, as `spec.patch_bands()`."""
     padded = grid.padded(patch)
-    region = ee.Geometry.Rectangle(list(padded.bounds), grid.crs, False)
-    return PatchExport(description=description, expression=expression(cube.patches(spec, season, region)),
-                       bucket=bucket, prefix=prefix, grid=padded, patch=patch, fill=spec.fill, request_id=request_id)
+    return PatchExport(description=description, expression=window(spec, season, padded), bucket=bucket,
+                       prefix=prefix, grid=padded, patch=patch, fill=spec.fill, request_id=request_id)
+
+
+def window(spec: CubeSpec, season: Season, grid: Grid) -> Expression:
+    """The pixels of a grid as `spec.patch_bands()`, to be asked for a window at a time."""
+    return expression(cube.patches(spec, season, _region(grid)))
+
+
+def forest_rows(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of the table asset that trees must be put into; none where they fit into a request. Raises as
+    `gee_scripts.forest.rows`."""
+    return [] if forest.fits(texts) else forest.rows(texts)
+
+
+def forest_map(spec: CubeSpec, made: Harmonics, season: Season, grid: Grid, trees: Sequence[str] | str, *,
+               asset_id: str, properties: Mapping[str, str | float], description: str,
+               request_id: str) -> ImageExport:
+    """The class that a forest on harmonics gives each pixel of a grid, as an asset of one byte band `class`.
+
+    A pixel without a clear look in the window of `spec` is masked.
+
+    Args:
+        made: the coefficients that the forest reads.
+        trees: their texts, or the id of the table asset that holds them.
+        properties: of the asset, beside the season's first and last moment.
+    """
+    region = _region(grid)
+    classifier = forest.stored(trees) if isinstance(trees, str) else forest.inline(trees)
+    mapped = forest.classes(harmonics.coefficients(spec, made, season, region), classifier, made.names(spec))
+    seen = mapped.updateMask(harmonics.seen(spec, season, region))
+    said = seen.set({**properties, "system:time_start": ee.Date(season.start.isoformat()).millis(),
+                     "system:time_end": ee.Date(season.end.isoformat()).millis()})
+    return ImageExport(description=description, expression=expression(said), asset_id=asset_id, grid=grid,
+                       pyramiding="MODE", request_id=request_id)
 
 
 def labelled_places(where: Labels, taxonomy: Taxonomy, season: Season, cell: Cell, per_class: int, scale_m: float,
@@ -86,5 +120,9 @@ def table(asset_id: str) -> Expression:
 
 def parcels(asset_id: str, grid: Grid) -> Expression:
     """The features of a table that touch a grid."""
-    return expression(ee.FeatureCollection(asset_id).filterBounds(
-        ee.Geometry.Rectangle(list(grid.bounds), grid.crs, False)))
+    return expression(ee.FeatureCollection(asset_id).filterBounds(_region(grid)))
+
+
+def _region(grid: Grid) -> ee.Geometry:
+    """A grid as a planar rectangle in its CRS."""
+    return ee.Geometry.Rectangle(list(grid.bounds), grid.crs, False)

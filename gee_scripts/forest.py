@@ -26,6 +26,11 @@ LONGEST_TEXT = 100_000
 _LINE_END = "#"
 
 
+def fits(texts: Sequence[str]) -> bool:
+    """Whether trees can travel in the graph itself."""
+    return sum(len(text) for text in texts) <= LARGEST_REQUEST
+
+
 def inline(texts: Sequence[str]) -> ee.Classifier:
     """The classifier of trees that travel in the graph itself (`agrispec.formats.tree_text`).
 
@@ -35,10 +40,11 @@ def inline(texts: Sequence[str]) -> ee.Classifier:
     Raises:
         DataError: they are more than a request may hold.
     """
-    size = sum(len(text) for text in texts)
-    if size > LARGEST_REQUEST:
+    if not fits(texts):
+        size = sum(len(text) for text in texts)
         raise DataError(f"{len(texts)} trees of {size / 1e6:.1f} MB do not fit into a request of 10 MB",
-                        mend="put them into a table asset, or train a forest of at most 150 leaves a tree")
+                        mend="put them into a table asset, as agrispec-gee map-on-engine does, or train with"
+                             " --leaves 150")
     return ee.Classifier.decisionTreeEnsemble(list(texts))
 
 
@@ -51,7 +57,7 @@ def rows(texts: Sequence[str]) -> list[dict[str, Any]]:
     longest = max((len(text) for text in texts), default=0)
     if longest > LONGEST_TEXT:
         raise DataError(f"a tree of {longest} characters does not fit into a table, whose strings have {LONGEST_TEXT}",
-                        mend="train a forest of at most 800 leaves a tree")
+                        mend="train with --leaves 800")
     return [{"tree": number, "text": text.replace("\n", _LINE_END),
              "geometry": {"type": "Point", "coordinates": [0.0, 0.0]}} for number, text in enumerate(texts)]
 

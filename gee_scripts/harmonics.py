@@ -34,3 +34,9 @@ def coefficients(spec: CubeSpec, made: Harmonics, season: Season, region: ee.Geo
     found = left.matrixSolve(transposed.matrixMultiply(values))
     # The separator of arrayFlatten is that of the coefficients' names.
     return found.matrixTranspose().arrayFlatten([list(spec.features), list(made.terms)]).toFloat()
+
+
+def seen(spec: CubeSpec, season: Season, region: ee.Geometry) -> ee.Image:
+    """Byte band `seen`: 1 where a step of the cube's window was clearly seen, 0 elsewhere; as `coefficients`."""
+    counts = cube.array(spec.view(), season, region).arraySlice(1, len(spec.features))
+    return counts.arrayReduce(ee.Reducer.max(), [0]).arrayGet([0, 0]).gt(0).toByte().rename(["seen"])

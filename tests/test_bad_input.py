@@ -118,7 +118,7 @@ def test_a_missing_landscape_is_a_usage_error(run):
 
 def test_stages_out_of_order_name_the_command_that_is_missing(run):
     assert "agrispec-gee export" in refused("train", run, code=1)
-    assert "agrispec-gee train --model bigru" in refused("predict", run, "--model", "bigru", code=1)
+    assert f"has no model yet; train one with: agrispec-gee train {run}" in refused("predict", run, code=1)
     assert "agrispec-gee predict" in refused("publish", run, code=1)
 
 
@@ -283,15 +283,14 @@ def divided(modelled):
 
 
 def test_a_class_without_samples_stops_fine_tuning(divided):
-    from agrispec_tf import commands
-    found = commands.Collected.labelled
+    found = collected.Collected.labelled
 
     def without_maize(self, fold):
         samples = found(self, fold)
         return samples.take(samples.labels == 0) if fold == "train" else samples
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commands.Collected, "labelled", without_maize)
+        patch.setattr(collected.Collected, "labelled", without_maize)
         said = refused("finetune", divided / "model" / "mlp", divided, code=1)
     assert "there is nothing to tell apart, and no training sample is of class maize" in said
 
@@ -328,7 +327,7 @@ def test_a_fine_tuned_model_is_used_like_any_other(divided):
     assert (path / "model" / "second.onnx").exists()
 
     shutil.rmtree(model)
-    table = commands.Collected(run, run.config).table
+    table = collected.Collected(run, run.config).table
     rows = table.loc[(table["season"] == run.config.season.target) & (table["fold"] == "test"), "row"]
     truth = pd.DataFrame({"row": rows, "label": 0})
     truth.to_parquet(run.truth)

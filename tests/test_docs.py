@@ -34,7 +34,7 @@ def test_every_command_has_help(command):
 
 def test_the_readme_names_only_commands_that_exist():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"agrispec-gee (\w+)", text))
+    named = set(re.findall(r"agrispec-gee ([\w-]+)", text))
     assert named <= set(cli.main.commands)
     assert named >= {"init", "export", "train", "predict", "publish", "demo"}
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

@@ -108,10 +108,11 @@ def test_a_trained_model_leaves_as_a_file_whose_classes_are_its_own(demo, tmp_pa
     assert "8 bits against 32 on" in done.output
     assert {"export-model cropnet", "export-model cropnet-int8"} <= manifest.read(run.path)["stages"].keys()
 
-    from agrispec_tf import commands
+    from agrispec_tf import run_models
+    from agrispec_tf.collected import Collected
     from agrispec_tf.deployment import network
-    held_out = commands.Collected(run, run.config).labelled("test").series
-    ours = commands.load(run, run.config, "cropnet").probabilities(held_out)
+    held_out = Collected(run, run.config).labelled("test").series
+    ours = run_models.load(run, run.config, "cropnet").probabilities(held_out)
     whole, small = (network.OnnxClassifier.of(network.read(run.models / f"{name}.onnx")).probabilities(held_out)
                     for name in ("cropnet", "cropnet-int8"))
     np.testing.assert_allclose(whole, ours, atol=1e-5)

@@ -248,7 +248,7 @@ def held_out(squares, exported) -> HeldOut:
     from sklearn.ensemble import RandomForestClassifier
 
     from agrispec_tf import train
-    from agrispec_tf.commands import Collected
+    from agrispec_tf.collected import Collected
     from agrispec_tf.data.preparation import Preparation
     from agrispec_tf.data.samples import Samples
     from agrispec_tf.models.cropnet import CropNetOptions

@@ -103,14 +103,23 @@ class Trees:
         """Nodes of all trees, leaves included."""
         return len(self.inputs)
 
+    def leaves(self, samples: NDArray[np.floating], inclusive: NDArray[np.bool_] | None = None) -> NDArray[np.int32]:
+        """The leaf that every sample (N, D) comes to in every tree: (N, trees) numbers of nodes.
+
+        Args:
+            inclusive: (nodes,) whether a limit itself goes left; None where all do.
+        """
+        if inclusive is None:
+            inclusive = np.ones(self.nodes, np.bool_)
+        return leaves(np.ascontiguousarray(samples, np.float64), self.roots, self.inputs, self.limits, inclusive,
+                      self.left, self.right)
+
     def says(self, vectors: NDArray[np.float32]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """What every tree says, (rows, (some rows, trees)) a few thousand rows of `vectors` (N, D) at a time."""
         inclusive = np.ones(self.nodes, np.bool_)
         for first in range(0, len(vectors), _SAMPLES):
             rows = slice(first, min(first + _SAMPLES, len(vectors)))
-            samples = np.ascontiguousarray(vectors[rows], np.float64)
-            found = leaves(samples, self.roots, self.inputs, self.limits, inclusive, self.left, self.right)
-            yield rows, self.values[found]
+            yield rows, self.values[self.leaves(vectors[rows], inclusive)]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The attributes by name."""

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.cube import CubeSpec
-from agrispec.errors import AgrispecError, ConfigError, CorruptRecord, DataError, RunError
+from agrispec.errors import ConfigError, DataError
 from agrispec.formats.atomic import whole_folder
 from agrispec.harmonics import Harmonics
 from agrispec.kernels.trees import Trees
+from agrispec_tf import model_folder
 from agrispec_tf.baselines import boosting, forest
 from agrispec_tf.baselines.boosting import Boosting
 from agrispec_tf.baselines.features import Coefficients, Features, Medians
 from agrispec_tf.baselines.forest import Forest
 from agrispec_tf.data.samples import Samples, Series
+from agrispec_tf.model_folder import Described, Record
 from exports import manifest
-from exports.runs import MODEL_CARD
 
 METHODS = (Forest.method, Boosting.method)
 """What `fit` can grow."""
 
-TREES, CARD = "trees.npz", MODEL_CARD
+TREES, CARD = model_folder.TREES, model_folder.CARD
 """The files of a baseline's folder: arrays and JSON, which run no code when they are read."""
 
 
@@ -72,17 +71,27 @@ class Baseline:
         Raises:
             StorageError: the folder cannot be written.
         """
-        card = {"architecture": self.estimator.method,
-                "features": {"kind": self.features.kind, **asdict(self.features)}, "cube": self.cube.to_table(),
-                "cube_digest": self.cube.digest, "classes": list(self.class_names), "inputs": self.estimator.inputs,
-                "training": dict(self.training)}
+        own = {"features": {"kind": self.features.kind, **asdict(self.features)}, "inputs": self.estimator.inputs}
         arrays = self.estimator.trees.arrays()
         if isinstance(self.estimator, Boosting):
             arrays |= {"adds_to": self.estimator.adds_to, "offsets": self.estimator.offsets}
         with whole_folder(folder) as part:
             with open(part / TREES, "wb") as file:
                 np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            (part / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+            Record(architecture=self.estimator.method, cube=self.cube, class_names=self.class_names,
+                   training=self.training, own=own).write(part)
+
+    @property
+    def described(self) -> Described:
+        """What its card says of it."""
+        trees, leaves = self.estimator.trees, self.training["leaves"]
+        bound = f", at most {leaves} leaves a tree" if leaves else ""
+        return Described(
+            what=f"{self.estimator.method}, {len(trees):,} trees of {trees.nodes:,} nodes",
+            reads=(self.features.described,),
+            taught=(f"grown by scikit-learn on the training cells alone{bound}; the validation cells taught nothing and"
+                    " chose nothing, so that its scores stand beside those of networks",
+                    f"seed {self.training['seed']}"))
 
 
 def load(folder: Path) -> Baseline:
@@ -92,25 +101,14 @@ def load(folder: Path) -> Baseline:
         RunError: there is no baseline in the folder.
         CorruptRecord: a file of it is not readable, or its parts do not belong together.
     """
-    missing = [name for name in (TREES, CARD) if not (folder / name).is_file()]
-    if missing:
-        raise RunError(f"{folder} holds no baseline: {', '.join(missing)} is missing",
-                       mend="train one first: agrispec-gee train RUN")
-    try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        cube = CubeSpec.from_table(card["cube"])
-        if cube.digest != card["cube_digest"]:
-            raise ValueError(f"the cube's digest is {cube.digest}, not {card['cube_digest']}")
-        features, names = _features(card["features"]), tuple(card["classes"])
+    with model_folder.reading(folder, (TREES, CARD)) as record:
+        features, names = _features(record.own["features"]), record.class_names
         with open(folder / TREES, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            estimator = _estimator(card, arrays, len(names))
-        if estimator.inputs != len(features.names(cube)) or estimator.trees.inputs.max() >= estimator.inputs:
-            raise ValueError(f"the trees read {estimator.inputs} inputs of {len(features.names(cube))}")
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, BadZipFile, AgrispecError) as error:
-        reason = str(error).strip().splitlines()
-        raise CorruptRecord(f"the baseline in {folder} cannot be read ({reason[0] if reason else error!r})",
-                            mend="train it again, or restore the folder from a copy") from error
-    return Baseline(estimator=estimator, features=features, cube=cube, class_names=names, training=card["training"])
+            estimator = _estimator(record, arrays, len(names))
+        if estimator.inputs != len(features.names(record.cube)) or estimator.trees.inputs.max() >= estimator.inputs:
+            raise ValueError(f"the trees read {estimator.inputs} inputs of {len(features.names(record.cube))}")
+    return Baseline(estimator=estimator, features=features, cube=record.cube, class_names=names,
+                    training=record.training)
 
 
 def fit(method: str, training: Samples, *, class_names: tuple[str, ...], features: Features, seed: int,
@@ -197,14 +195,14 @@ def _features(table: Mapping[str, Any]) -> Features:
     raise ValueError(f"there are no features {table['kind']!r}")
 
 
-def _estimator(card: Mapping[str, Any], arrays: Mapping[str, NDArray[np.generic]], classes: int) -> Forest | Boosting:
-    trees, inputs = Trees.from_arrays(arrays), int(card["inputs"])
-    if card["architecture"] == Forest.method:
+def _estimator(record: Record, arrays: Mapping[str, NDArray[np.generic]], classes: int) -> Forest | Boosting:
+    trees, inputs = Trees.from_arrays(arrays), int(record.own["inputs"])
+    if record.architecture == Forest.method:
         return Forest(trees=trees, classes=classes, inputs=inputs)
-    if card["architecture"] == Boosting.method:
+    if record.architecture == Boosting.method:
         made = Boosting(trees=trees, adds_to=np.asarray(arrays["adds_to"], np.int32), inputs=inputs,
                         offsets=np.asarray(arrays["offsets"], np.float64))
         if made.classes == classes:
             return made
         raise ValueError(f"the trees know {made.classes} classes of {classes}")
-    raise ValueError(f"there is no baseline {card['architecture']!r}")
+    raise ValueError(f"there is no baseline {record.architecture!r}")

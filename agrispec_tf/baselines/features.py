@@ -28,6 +28,12 @@ class Medians:
 
     smoothing: float = 0.0
 
+    @property
+    def described(self) -> str:
+        """What is made of a series, in words."""
+        filled = f"smoothed (Whittaker, lambda {self.smoothing:g})" if self.smoothing else "filled linearly"
+        return f"every step's median is an input; gaps {filled}"
+
     def names(self, cube: CubeSpec) -> tuple[str, ...]:
         """The names of the vectors' entries, step by step: 24_B2, 24_B3 …"""
         return tuple(f"{step:02d}_{feature}" for step in cube.window for feature in cube.features)
@@ -48,6 +54,12 @@ class Coefficients:
     kind: ClassVar[str] = "harmonics"
 
     harmonics: Harmonics = field(default_factory=Harmonics)
+
+    @property
+    def described(self) -> str:
+        """What is made of a series, in words."""
+        return (f"{len(self.harmonics.terms)} harmonic coefficients of every feature, fitted to the clearly seen steps"
+                f" (ridge {self.harmonics.ridge:g}); no gap is filled")
 
     def names(self, cube: CubeSpec) -> tuple[str, ...]:
         """The names of the vectors' entries, feature by feature: B2_constant, B2_cos1 …"""

@@ -98,3 +98,9 @@ class Samples:
         rank = np.empty(len(self))
         rank[by_class] = np.concatenate([np.arange(size) / max(size, 1) for size in sizes])
         return self.take(np.sort(drawn[np.argsort(rank, kind="stable")[:limit]]))
+
+
+def absent(samples: Samples, class_names: tuple[str, ...]) -> tuple[str, ...]:
+    """The classes that no sample is of."""
+    counts = np.bincount(samples.labels, minlength=len(class_names))
+    return tuple(name for name, count in zip(class_names, counts, strict=True) if not count)

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from agrispec.config import Config
-from agrispec_tf.commands import Collected
+from agrispec_tf import classifier as classifiers
+from agrispec_tf import run_models
+from agrispec_tf.collected import Collected
 from agrispec_tf.deployment import cost, int8, network
 from agrispec_tf.deployment.cost import Cost
 from agrispec_tf.deployment.network import OnnxClassifier
-from agrispec_tf.run_models import load
 from exports.runs import Run
 
 _CALIBRATION = 512
@@ -32,11 +33,13 @@ def run_export(run: Run, config: Config, model: str, path: Path, *, eight_bits: 
     Raises:
         RunError: there is no such model.
         SchemaMismatch: it was trained on other samples, classes or cubes.
-        ConfigError: a layer of it has no rule for ONNX.
+        ConfigError: it is no network, or a layer of it has no rule for ONNX.
         DataError: too few of its layers would be in 8 bits.
         StorageError: the file cannot be written.
     """
-    trained = load(run, config, model)
+    run_models.need_network(run, model)
+    trained = classifiers.load(run_models.folder_of(run, model))
+    run_models.check(run, config, model, trained)
     written = network.written(trained)
     if not eight_bits:
         network.save(written, path)

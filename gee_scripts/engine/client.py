@@ -16,7 +16,7 @@ import httplib2
 import numpy as np
 from google.auth import exceptions as auth_exceptions
 
-from agrispec.engine import Expression, Operation, PatchExport, State, TableExport
+from agrispec.engine import Expression, ImageExport, Operation, PatchExport, State, TableExport
 from agrispec.errors import AssetMissing, EngineError, EngineUnreachable
 from agrispec.grid import Grid
 
@@ -73,7 +73,7 @@ class Client:
         np.save(buffer, array)
         return buffer.getvalue()
 
-    def export(self, task: TableExport | PatchExport) -> Operation:
+    def export(self, task: TableExport | PatchExport | ImageExport) -> Operation:
         with _refusals():
             if isinstance(task, TableExport):
                 described = ee.batch.Export.table.toCloudStorage(
@@ -82,13 +82,20 @@ class Client:
                     selectors=list(task.selectors))
                 return _operation(ee.data.exportTable(task.request_id, described.config or {}))
             # Exactly this rectangle of exactly this grid: crs, crsTransform and dimensions, without a region.
-            described = ee.batch.Export.image.toCloudStorage(
-                image=ee.Image(_graph(task.expression)), description=task.description, bucket=task.bucket,
-                fileNamePrefix=task.prefix, crs=task.grid.crs, crsTransform=list(task.grid.transform),
-                dimensions=f"{task.grid.width}x{task.grid.height}", maxPixels=task.grid.width * task.grid.height,
-                fileFormat="TFRecord",
-                formatOptions={"patchDimensions": [task.patch, task.patch], "compressed": True,
-                               "defaultValue": task.fill})
+            grid = task.grid
+            placed: dict[str, Any] = {
+                "image": ee.Image(_graph(task.expression)), "description": task.description, "crs": grid.crs,
+                "crsTransform": list(grid.transform), "dimensions": f"{grid.width}x{grid.height}",
+                "maxPixels": grid.width * grid.height}
+            if isinstance(task, ImageExport):
+                described = ee.batch.Export.image.toAsset(
+                    **placed, assetId=task.asset_id, pyramidingPolicy={".default": task.pyramiding.lower()},
+                    overwrite=True)
+            else:
+                described = ee.batch.Export.image.toCloudStorage(
+                    **placed, bucket=task.bucket, fileNamePrefix=task.prefix, fileFormat="TFRecord",
+                    formatOptions={"patchDimensions": [task.patch, task.patch], "compressed": True,
+                                   "defaultValue": task.fill})
             return _operation(ee.data.exportImage(task.request_id, described.config or {}))
 
     def ingest_image(self, manifest: Mapping[str, Any]) -> Operation:

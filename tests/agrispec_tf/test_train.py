@@ -11,7 +11,8 @@ import pytest
 import cli
 from agrispec.cube import preset
 from agrispec.errors import ConfigError, DataError, MissingExtra
-from agrispec_tf import train
+from agrispec_tf import backend, train
+from agrispec_tf.baselines.training import METHODS
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.augmentation import Augmentation
 from agrispec_tf.data.preparation import Preparation
@@ -217,17 +218,17 @@ def test_presets_cubes_have_networks():
 def test_a_backend_that_is_not_installed_is_named_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(MissingExtra, match=r"jax, .* is not installed; .*agrispec-gee\[jax\]"):
-        cli._learning("jax")
+        backend.load("jax")
 
 
 def test_a_backend_cannot_be_changed_within_a_process(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
     other = "tensorflow" if keras.backend.backend() == "jax" else "jax"
     with pytest.raises(ConfigError, match=f"in this process already; start a new one with KERAS_BACKEND={other}"):
-        cli._learning(other)
+        backend.load(other)
 
 
-def test_the_command_line_knows_every_network_and_precision():
+def test_the_command_line_knows_every_network_forest_and_precision():
     given = {option.name: option.type for option in cli.train.params}
-    assert tuple(given["model"].choices) == MODELS
+    assert tuple(given["model"].choices) == (*MODELS, *METHODS)
     assert tuple(given["precision"].choices) == PRECISIONS

@@ -72,8 +72,10 @@ class LocalServer:
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         service.journal.listens(self.url)
         app = application(service, self.url, computing, quick, self._limits)
+        # Uvicorn's own logging would close and forget the handlers of whatever process the server runs in.
         config = uvicorn.Config(app, http="h11", ws="none", lifespan="off", loop="asyncio", log_level="warning",
-                                access_log=False, timeout_keep_alive=60, timeout_graceful_shutdown=_STOP_SECONDS)
+                                log_config=None, access_log=False, timeout_keep_alive=60,
+                                timeout_graceful_shutdown=_STOP_SECONDS)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, daemon=True,
                                         name="earth-engine")

@@ -3,6 +3,7 @@
 import pytest
 
 from agrispec.errors import ConfigError
+from agrispec_tf.baselines import training
 from agrispec_tf.cropglobe import methods
 from agrispec_tf.cropglobe.files import FILES
 from agrispec_tf.cropglobe.methods import METHODS
@@ -36,3 +37,9 @@ def test_augmentation_is_each_ones_own_or_what_is_asked_of_networks_that_read_se
 def test_a_model_that_would_see_the_target_is_none():
     with pytest.raises(ConfigError, match="no model 'bigru-grl'"):
         methods.named("bigru-grl")
+
+
+def test_forests_of_a_run_mean_what_they_mean_here():
+    for name, method in training.METHODS.items():
+        assert METHODS[name].learner == method.grows
+        assert METHODS[name].kind == {"medians": "series", "harmonics": "harmonic"}[method.features.kind]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -23,6 +24,16 @@ def test_a_session_yields_an_initialised_client_and_takes_it_away_again(tmp_path
         assert (tmp_path / "new").is_dir()
     with pytest.raises(ee.EEException):
         ee.Number(1).getInfo()
+
+
+def test_the_logging_of_the_process_goes_on_as_it_was(tmp_path: Path) -> None:
+    """Else whoever closes what it is told to forget, as Keras's does, would close the process's streams."""
+    handler = logging.FileHandler(tmp_path / "log")
+    try:
+        with embedded.session(tmp_path / "new"):
+            assert handler in [kept() for kept in logging._handlerList]
+    finally:
+        handler.close()
 
 
 def test_initialize_stays_on_the_folder_and_keeps_the_project_it_names(tmp_path: Path) -> None:

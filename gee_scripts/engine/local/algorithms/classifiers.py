@@ -55,9 +55,9 @@ class Classifier:
             return self.forest.predicted(samples)
         votes = self.forest.votes(samples)
         if self.mode == "MULTIPROBABILITY":
-            return votes / len(self.forest.roots)
+            return votes / len(self.forest.trees)
         if self.mode == "PROBABILITY":
-            return np.asarray(votes.max(axis=1) / len(self.forest.roots))
+            return np.asarray(votes.max(axis=1) / len(self.forest.trees))
         return np.asarray(self.forest.classes[votes.argmax(axis=1)])
 
 
@@ -70,8 +70,8 @@ _DIFFERS = ("each tree has one vote whatever its leaf's probabilities, and of cl
 def decision_tree(text: str) -> Classifier:
     """A classifier of one tree."""
     made = forest([text])
-    if len(made.roots) != 1:
-        raise AlgorithmError(f"there are {len(made.roots)} trees", mend="use Classifier.decisionTreeEnsemble")
+    if len(made.trees) != 1:
+        raise AlgorithmError(f"there are {len(made.trees)} trees", mend="use Classifier.decisionTreeEnsemble")
     return Classifier(forest=made)
 
 

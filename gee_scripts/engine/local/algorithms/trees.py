@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agrispec.kernels.trees import leaves
+from agrispec.kernels.trees import Trees
 from gee_scripts.engine.local.language.registry import AlgorithmError
 
 # They find their parts in one pass: a line may be as long as a request.
@@ -27,46 +27,33 @@ _OPPOSITE = {"<": ">=", ">=": "<", "<=": ">", ">": "<="}
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Forest:
-    """Trees as arrays; nodes of all trees stand one after the other.
+    """Trees that look at inputs by name.
 
     Attributes:
         names: the inputs, in order of their first use.
-        roots: (trees,) int32, the first node of each tree.
-        inputs: (nodes,) int32, the place of the input that a node looks at; -1 at a leaf.
-        limits: (nodes,) float64, what it is compared with.
+        trees: their nodes.
         inclusive: (nodes,) bool, whether the limit itself goes the left way.
-        left, right: (nodes,) int32, where it goes on below the limit and above it.
-        values: (nodes,) float64, what a leaf says.
     """
 
     names: tuple[str, ...]
-    roots: NDArray[np.int32]
-    inputs: NDArray[np.int32]
-    limits: NDArray[np.float64]
+    trees: Trees
     inclusive: NDArray[np.bool_]
-    left: NDArray[np.int32]
-    right: NDArray[np.int32]
-    values: NDArray[np.float64]
 
     @property
     def classes(self) -> NDArray[np.float64]:
         """The values of the leaves, each once, sorted."""
-        return np.unique(self.values[self.inputs < 0])
+        return np.unique(self.trees.values[self.trees.inputs < 0])
 
     def predicted(self, samples: NDArray[np.float64]) -> NDArray[np.float64]:
         """The value of every tree: samples (N, inputs) -> (N, trees)."""
-        return self.values[self._leaves(samples)]
+        return self.trees.values[self.trees.leaves(samples, self.inclusive)]
 
     def votes(self, samples: NDArray[np.float64]) -> NDArray[np.int64]:
         """How many trees are for each class: samples (N, inputs) -> (N, classes)."""
         classes = self.classes
-        places = np.searchsorted(classes, self.values)[self._leaves(samples)]
+        places = np.searchsorted(classes, self.trees.values)[self.trees.leaves(samples, self.inclusive)]
         places += np.arange(len(samples))[:, None] * len(classes)
         return np.bincount(places.ravel(), minlength=len(samples) * len(classes)).reshape(len(samples), len(classes))
-
-    def _leaves(self, samples: NDArray[np.float64]) -> NDArray[np.int32]:
-        return leaves(np.ascontiguousarray(samples, np.float64), self.roots, self.inputs, self.limits,
-                      self.inclusive, self.left, self.right)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +85,9 @@ def forest(texts: Sequence[str]) -> Forest:
         roots.append(len(nodes))
         _appended(tree, names, nodes)
     inputs, limits, inclusive, left, right, values = zip(*nodes, strict=True)
-    return Forest(names=tuple(names), roots=np.array(roots, np.int32), inputs=np.array(inputs, np.int32),
-                  limits=np.array(limits), inclusive=np.array(inclusive, np.bool_), left=np.array(left, np.int32),
-                  right=np.array(right, np.int32), values=np.array(values))
+    arrays = Trees.from_arrays({"roots": np.array(roots), "inputs": np.array(inputs), "limits": np.array(limits),
+                                "left": np.array(left), "right": np.array(right), "values": np.array(values)})
+    return Forest(names=tuple(names), trees=arrays, inclusive=np.array(inclusive, np.bool_))
 
 
 def _trees(text: str) -> list[dict[int, _Written]]:

@@ -1,0 +1,65 @@
+"""Forests and boosted trees of a run: their names, their training, their place in the run. Keras is not needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from agrispec.config import Config
+from agrispec.errors import ConfigError
+from agrispec_tf import commands
+from agrispec_tf.baselines import baseline
+from agrispec_tf.baselines.boosting import Boosting
+from agrispec_tf.baselines.features import Coefficients, Features, Medians
+from agrispec_tf.baselines.forest import Forest
+from agrispec_tf.collected import Collected
+from agrispec_tf.metrics import Confusion
+from exports.runs import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """What can be grown.
+
+    Attributes:
+        grows: one of `agrispec_tf.baselines.baseline.METHODS`.
+        features: what is made of a series.
+    """
+
+    grows: str
+    features: Features
+
+
+METHODS: Mapping[str, Method] = {
+    f"{name}{ending}": Method(grows=grows, features=features)
+    for name, grows in (("forest", Forest.method), ("hgb", Boosting.method))
+    for ending, features in (("", Medians()), ("-harmonic", Coefficients()))}
+"""By the names that commands take, as those of `agrispec_tf.cropglobe.methods.METHODS`."""
+
+_MOST_THREADS = {Forest.method: -1, Boosting.method: None}
+"""`jobs` of each: a forest's trees grow apart from each other; boosting's threads wait (`boosting.grown`)."""
+
+
+def run_train(run: Run, config: Config, model: str, *, leaves: int | None = None) -> Confusion | None:
+    """Grow one of `METHODS` on the training cells into `model/`, write its card, and report on the held-out cells of
+    the source seasons.
+
+    Args:
+        leaves: most leaves of a tree of a forest, None for whole trees.
+
+    Returns:
+        what the report shows; None, and no report, where the split holds no labelled sample out.
+
+    Raises:
+        ConfigError: there is no such method.
+        RunError: the run is not exported yet.
+        DataError: a class has no training sample, or a clear look is no finite number.
+    """
+    if model not in METHODS:
+        raise ConfigError(f"there is no model {model!r}", mend=f"use one of {', '.join(METHODS)}")
+    method, collected = METHODS[model], Collected(run, config)
+    grown = baseline.fit(method.grows, collected.labelled("train"), class_names=config.taxonomy.names,
+                         features=method.features, seed=config.training.seed, leaves=leaves,
+                         jobs=_MOST_THREADS[method.grows])
+    trained = replace(grown, training={**grown.training, **collected.provenance})
+    return commands.keep(run, config, collected, model, trained, f"train {model}")
