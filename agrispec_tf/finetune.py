@@ -118,7 +118,8 @@ def adopted(source: Classifier, class_names: tuple[str, ...], seed: int) -> Clas
     options = replace(source.options, classes=len(class_names))  # type: ignore[type-var]
     keras.utils.set_random_seed(seed)
     model = options.build()
-    old, new = source.model.layers, model.layers
+    # Layers without weights come and go between releases of this project, and between those of Keras.
+    old, new = ([layer for layer in network.layers if layer.weights] for network in (source.model, model))
     if _shapes(old[:-1]) != _shapes(new[:-1]):
         raise CorruptRecord("the model's weights are not those of the network that its card describes",
                             mend="train it again, or restore the folder from a copy")
