@@ -72,7 +72,13 @@ PRESETS: Mapping[str, Mapping[str, Recipe]] = {
 """Recipes by preset and architecture."""
 
 FINETUNING = Recipe(epochs=40, batch=16, learning_rate=1e-3)
-"""Of both stages of a fine-tuning, the second of which is slower (`agrispec_tf.finetune`)."""
+"""Of both stages of a fine-tuning, the second of which is slower (`agrispec_tf.finetune`).
+
+A TempCNN that knew Fergana's parcels of other years was adapted to 2016 by 5 labels a class, 3 seeds. With half or
+twice the batch, a triple rate, or augmentation by 10 days and dropped looks it was within 0.013 macro-F1 of this
+recipe, and nowhere above by more than 0.003; with 100 epochs it was 0.03 below. Augmentation would ask for exports of
+the whole year, too.
+"""
 
 
 def recipe(preset: str, architecture: str) -> Recipe:

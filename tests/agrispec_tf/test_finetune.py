@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -95,6 +96,14 @@ def test_a_network_that_knows_all_classes_answers_as_before_by_name(source, grow
     found = finetune.adopted(source, ("beet", "wheat", "maize"), seed=4)
     np.testing.assert_allclose(found.probabilities(series), source.probabilities(series)[:, [2, 0, 1]], rtol=1e-5)
     assert source.class_names == ("wheat", "maize", "beet"), "the source stays what it was"
+
+
+def test_layers_without_weights_do_not_hinder_a_network_of_another_release(source, grown):
+    *_, last, head = source.model.layers
+    released = keras.Model(source.model.inputs, head(keras.layers.Identity()(last.output)))
+    series = grown(20, seed=2).series
+    found = finetune.adopted(replace(source, model=released), source.class_names, seed=4)
+    np.testing.assert_allclose(found.probabilities(series), source.probabilities(series), rtol=1e-5)
 
 
 def test_what_training_cannot_better_is_left_alone(source, tuned, grown, class_names):
