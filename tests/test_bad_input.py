@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import cli
 from agrispec.errors import SchemaMismatch
+from agrispec_tf import collected
 
 
 @pytest.fixture
