@@ -58,7 +58,7 @@ def test_a_run_of_forests_needs_no_keras_and_training_the_base_installation_only
     assert "hgb-harmonic on the 2024 season: accuracy 0." in said
     assert "histogram-boosting on cube" in said
     assert "trees of" in said
-    assert list(manifest.read(run.path)["stages"]) == ["export", "train hgb-harmonic", "evaluate", "predict"]
+    assert {"export", "train hgb-harmonic", "evaluate", "predict"} <= set(manifest.read(run.path)["stages"])
     card = json.loads((run.predictions / "prediction.json").read_text())
     assert card["model_digest"] == manifest.digest(run.models / "hgb-harmonic" / "trees.npz")
     assert card["unseen"] == exported.unseen.sum()
