@@ -104,7 +104,8 @@ def export(run: Path) -> None:
 @click.option("--model", type=click.Choice([*_NETWORKS, *_FORESTS]), default="cropnet", show_default=True,
               help="bigru-grl sees the target season's series too, without labels. forest and hgb (boosted trees) need"
                    " no Keras; with -harmonic they read coefficients in place of medians.")
-@click.option("--preset", default="published", show_default=True, help="Recipe of a network: published or demo.")
+@click.option("--preset", default="published", show_default=True,
+              help="Recipe of a network: published, small (for hundreds or thousands of labelled places) or demo.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the samples, instead of the recipe's.")
 @_PATIENCE
 @_PRECISION

@@ -38,10 +38,9 @@ from fields_data import Fields, central_asia, flanders, france
 from agrispec.formats.atomic import write_files
 from agrispec_tf.baselines import baseline as baselines
 from agrispec_tf.baselines.features import Coefficients, Medians
-from agrispec_tf.data.augmentation import Augmentation
 from agrispec_tf.data.samples import Samples, Series
 from agrispec_tf.metrics import Confusion
-from agrispec_tf.recipes import Recipe
+from agrispec_tf.recipes import Recipe, recipe
 
 if TYPE_CHECKING:
     from agrispec_tf.classifier import Classifier
@@ -144,10 +143,9 @@ def network(model: str, members: int = 1) -> Method:
 
 
 def _recipes(course: Course) -> tuple[Recipe, Recipe]:
-    plain = Recipe(epochs=course.epochs, batch=course.batch, patience=course.patience, learning_rate=1e-3,
-                   standardised=True, balance=0.5)
-    return plain, replace(plain, augmentation=Augmentation(shift_days=10, scale_days=(-10, 10), dropped_share=0.3,
-                                                           copies=3, redrawn=True))
+    """The preset for few labels, without and with its augmentation; how long it lasts is the fields'."""
+    varied = replace(recipe("small", "tempcnn"), epochs=course.epochs, batch=course.batch, patience=course.patience)
+    return replace(varied, augmentation=None), varied
 
 
 def _inner(training: Samples, class_names: tuple[str, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -72,7 +72,7 @@ def test_an_unknown_cube_preset_is_a_usage_error(run):
 
 
 def test_an_unknown_training_preset_is_a_usage_error(exported):
-    assert "use one of published, demo" in refused("train", exported, "--preset", "quick", code=2)
+    assert "use one of published, small, demo" in refused("train", exported, "--preset", "quick", code=2)
 
 
 def test_a_window_that_ends_before_it_starts_is_a_usage_error(run):

@@ -190,6 +190,19 @@ def test_balanced_weights_give_each_class_the_same_say():
     np.testing.assert_allclose(np.bincount(labels, weights[labels]), 10 / 3, rtol=1e-6)
 
 
+@pytest.mark.parametrize("balance", [0.0, 0.5])
+def test_between_balanced_and_equal_weights_a_class_has_a_power_of_its_size_as_its_say(balance):
+    labels = np.array([0] * 16 + [1] * 4 + [2])
+    weights = train.class_weights(labels, 3, balance)
+    say = np.bincount(labels, weights[labels])
+    np.testing.assert_allclose(say / say[2], np.array([16, 4, 1]) ** (1 - balance), rtol=1e-6)
+
+
+def test_a_balance_beyond_its_bounds_is_refused():
+    with pytest.raises(ConfigError, match="a number from 0 to 1"):
+        Recipe(epochs=1, batch=2, learning_rate=1e-3, balance=1.5)
+
+
 def test_the_published_recipe_is_cropnets_released_protocol():
     how = recipe("published", "cropnet")
     assert (how.epochs, how.batch, how.learning_rate, how.standardised, how.limit) == (50, 256, 1e-4, False, None)
