@@ -66,7 +66,8 @@ _DEMO = Recipe(epochs=15, batch=64, learning_rate=1e-3, limit=1200, augmentation
 # crops weigh so much in it that they are seen everywhere. Compared with others on the training blocks of real fields
 # alone (benchmarks/bench_fields.py).
 _SMALL = Recipe(epochs=60, batch=32, learning_rate=1e-3, standardised=True, patience=15, balance=0.5,
-                augmentation=Augmentation(shift_days=10, scale_days=(-10, 10), dropped_share=0.3, copies=3, redrawn=True))
+                augmentation=Augmentation(shift_days=10, scale_days=(-10, 10), dropped_share=0.3, copies=3,
+                                          redrawn=True))
 _AS_CROPNET = ("cropnet", "cropnet-1d", "mlp", "tempcnn", "imagenet")
 PRESETS: Mapping[str, Mapping[str, Recipe]] = {
     "published": {**dict.fromkeys(_AS_CROPNET, _PUBLISHED),
