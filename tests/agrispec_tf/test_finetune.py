@@ -196,7 +196,8 @@ def test_four_labels_a_class_of_a_late_season_teach_more_than_anew(grown, class_
 def test_samples_of_another_cube_are_refused_by_what_differs(tuned, grown, small_cube):
     other = replace(small_cube, features=("B4", "B11", "B8"))
     with pytest.raises(SchemaMismatch, match=r"\['B4', 'B11', 'B8'\] instead of \['B4', 'B8', 'B11'\]"):
-        tuned(training=grown(12, cube=other), validation=grown(12, place="V", cube=other))
+        tuned(training=grown(12, cube=other), validation=grown(12, place="V", cube=other),
+              on_epoch=lambda row: pytest.fail("it was trained before it was refused"))
 
 
 def test_a_class_without_samples_is_named_before_a_checkpoint_is_discarded(tuned, tmp_path):
