@@ -82,10 +82,12 @@ def compared(name: str, cube: CubeSpec, classes: int, varied: Augmentation | Non
         print(f"{name}_train_vs_pytorch ratio={figures['ratio_to_pytorch']:.2f} goal=>={goal}")
     print(f"{name}_input_share_of_step ratio={figures['input_share']:.4f} goal=<=0.03")
     how = recipes.recipe("published", options.architecture)
-    seen = PARCELS * how.epochs * (1 + (varied.copies if varied else 0))
-    figures["hours_for_15000_parcels"] = seen / speed / 3600
-    print(f"{name}: {PARCELS:,} parcels, {how.epochs} epochs of {seen // PARCELS // how.epochs} copies: projected"
-          f" {figures['hours_for_15000_parcels']:.1f} hours on one such core", flush=True)
+    views = 1 + (varied.copies if varied else 0)
+    seen = PARCELS * how.epochs * views
+    figures["hours_for_15000_parcels"] = hours = seen / speed / 3600
+    projected = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
+    print(f"{name}: {PARCELS:,} parcels, {how.epochs} epochs of {views} views of each: projected {projected} on one"
+          " such core", flush=True)
     return figures
 
 
