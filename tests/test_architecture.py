@@ -21,7 +21,8 @@ ALLOWED = {
 # Which packages alone may import a library; a path names one module.
 HOMES = {"ee": ("gee_scripts/",), "keras": ("agrispec_tf/",), "google.cloud.storage": ("exports/storage.py",),
          "onnx": ("agrispec_tf/deployment/",), "onnxruntime": ("agrispec_tf/deployment/",),
-         "openvino": ("agrispec_tf/deployment/",), "tensorflow": (), "jax": (), "tfrecord": (), "geemap": ()}
+         "openvino": ("agrispec_tf/deployment/",), "tensorflow": ("agrispec_tf/layers/batch_norm.py",), "jax": (),
+         "tfrecord": (), "geemap": ()}
 KERNELS = {"numpy", "numba"}
 ENGINE = "gee_scripts.engine.local"
 # The parts of the embedded engine, each of which imports those before it.

@@ -203,8 +203,6 @@ def test_an_unknown_model_is_refused_with_those_that_are_there(modelled):
     for command in ("predict", "export-model"):
         said = refused(command, modelled, "--model", "bigru-finetund", code=1)
         assert "has no model 'bigru-finetund', but bigru; name one of these" in said
-    assert "but bigru; make it with: agrispec-gee train --model mlp" in refused("predict", modelled, "--model", "mlp",
-                                                                             code=1)
     assert not (modelled / "patches").exists()
 
 
