@@ -87,8 +87,8 @@ def fit(source: Classifier, training: Samples, validation: Samples, *, class_nam
 
     layers = begun.model.layers
     encoder = tuple(layer.name for layer in layers[:-1])
-    # Statistics stay: on real parcels those of batches brought 0.004 macro-F1, which is nothing, and a last batch of
-    # one sample has none.
+    # Statistics stay: with those of its batches a TempCNN was 0.004 macro-F1 better on real parcels (24 pairs of runs),
+    # too little to rely on a last batch of one sample for.
     norms = tuple(layer.name for layer in layers if isinstance(layer, keras.layers.BatchNormalization))
     known = set(class_names) <= set(source.class_names)
     first = stage(1, HEAD, begun.model.get_weights(), how, frozen=encoder, candidate=known)
