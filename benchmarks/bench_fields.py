@@ -4,8 +4,8 @@ Blocks are 0.1 degree cells, five folds of whole blocks, classes with at least 4
 boosting learn from all samples outside of the held-out fold. A network must choose its epoch, and its recipe out of
 two, on blocks of its training folds, and so learns from four fifths of them; "five" are five such networks, each of
 which left out another fifth, whose probabilities are averaged, so that together they learn from what a forest does.
-How much classes weigh and how long training lasts was settled on the training blocks of the first fold of Central Asia
-before any held-out block was looked at. Scores are of the held-out samples of all folds together; differences to the
+Which networks are five, how much classes weigh and how long training lasts was settled on blocks inside of the first
+fold's training blocks, which other folds hold out, and on no held-out score. Scores are of the held-out samples of all folds together; differences to the
 forest of medians have an interval over blocks. All figures are of this run.
 
 Predictions are kept in a folder: the same command goes on after an interruption, and several processes may share the
