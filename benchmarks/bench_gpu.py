@@ -38,7 +38,7 @@ from agrispec_tf.models.bigru import BiGRUOptions
 from agrispec_tf.models.cropnet import CropNetOptions
 
 NETWORKS: tuple[tuple[str, str, Callable[[CubeSpec], Any]], ...] = (
-    ("CropNet v1", "cropnet-5d", lambda cube: CropNetOptions.for_cube(cube, 7, "v1")),
+    ("CropNet v1", "cropnet-5d", lambda cube: CropNetOptions.for_cube(cube, 7, variant="v1")),
     ("CropNet v3", "cropnet-5d", lambda cube: CropNetOptions.for_cube(cube, 7)),
     ("Bi-GRU", "agrispec-23", lambda cube: BiGRUOptions.for_cube(cube, 17)))
 PRECISIONS = {"bfloat16": "mixed_bfloat16", "tf32": "float32"}
