@@ -5,8 +5,8 @@ boosting learn from all samples outside of the held-out fold. A network must cho
 two, on blocks of its training folds, and so learns from four fifths of them; "five" are five such networks, each of
 which left out another fifth, whose probabilities are averaged, so that together they learn from what a forest does.
 Which networks are five, how much classes weigh and how long training lasts was settled on blocks inside of the first
-fold's training blocks, which other folds hold out, and on no held-out score. Scores are of the held-out samples of all folds together; differences to the
-forest of medians have an interval over blocks. All figures are of this run.
+fold's training blocks, which other folds hold out, and on no held-out score. Scores are of the held-out samples of all
+folds together; differences to the forest of medians have an interval over blocks. All figures are of this run.
 
 Predictions are kept in a folder: the same command goes on after an interruption, and several processes may share the
 work (--only). What was predicted by other settings, samples or versions is made again.
