@@ -11,6 +11,7 @@ import click
 
 from agrispec.errors import AgrispecError, MissingExtra
 from agrispec_tf.cropglobe.options import transfers as _transfers
+from gee_scripts.engine.commands import DATA, engine
 
 if TYPE_CHECKING:
     from agrispec.config import Config
@@ -288,71 +289,11 @@ def demo(run: Path) -> None:
     click.echo(f"Next: agrispec-gee inspect {run}    or your own area: agrispec-gee init runs/mine")
 
 
-@main.group()
-def engine() -> None:
-    """The embedded Earth Engine: for any `ee` script, without an account.
-
-    Assets and buckets are a folder. Processes that use one folder at once share the server of the first; `engine
-    serve` keeps one up.
-    """
-
-
-_DATA = click.option("--data", type=click.Path(path_type=Path, file_okay=False), required=True,
-                     help="Folder of assets and buckets.")
-_PROJECT = click.option("--project", default="agrispec-local", show_default=True,
-                        help="Cloud project id that it stands for.")
-
-
-@engine.command()
-@_DATA
-@_PROJECT
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
-def serve(data: Path, project: str, port: int) -> None:
-    """Serve a folder until interrupted; the address is printed first.
-
-    STORAGE_EMULATOR_HOST=ADDRESS lets Cloud Storage's client reach its buckets.
-    """
-    import gc
-    import signal
-    import threading
-
-    from gee_scripts.engine.local.server import LocalServer
-    data.mkdir(parents=True, exist_ok=True)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with LocalServer(data, project, port=port) as server:
-        # What is loaded by now lives as long as the process, which does nothing else: its garbage collector need not
-        # go through it again and again, a fifth of what small requests cost.
-        gc.freeze()
-        click.echo(server.url)
-        click.echo(f"Serving {data} as {project}. In Python: ee.Initialize(google.auth.credentials"
-                   f".AnonymousCredentials(), url={server.url!r}, project={project!r})", err=True)
-        stop.wait()
-
-
-@engine.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of assets and buckets.")
-@click.option("--url", help="Address of a server that runs already, instead of --data.")
-@_PROJECT
-@click.argument("script", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def run(data: Path | None, url: str | None, project: str, script: Path, arguments: tuple[str, ...]) -> None:
-    """Run SCRIPT, an unmodified Earth Engine script, on the embedded engine."""
-    if (data is None) == (url is None):
-        raise click.UsageError("give --data DIR or --url URL")
-    from gee_scripts.engine import script as scripts
-    if url is not None:
-        scripts.run(script, arguments, url, project)
-        return
-    from gee_scripts.engine import embedded
-    data.mkdir(parents=True, exist_ok=True)
-    with embedded.served(data, project) as address:
-        scripts.run(script, arguments, address, project)
+main.add_command(engine)
 
 
 @engine.command("import")
-@_DATA
+@DATA
 @click.option("--id", "asset", help="Asset id of a GeoTIFF that is no Sentinel-2 scene.")
 @click.option("--time", type=click.DateTime(), help="When a GeoTIFF was taken, UTC.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -376,26 +317,6 @@ def import_(data: Path, asset: str | None, time: Any, files: tuple[Path, ...]) -
         raise click.UsageError("give two NetCDF files, a GeoTIFF with --time, or a GeoTIFF with --id")
     for name in found:
         click.echo(name)
-
-
-@engine.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON list of objects.")
-def functions(as_json: bool) -> None:
-    """Tell which of Earth Engine's functions are answered, and how far."""
-    import json
-    from collections import Counter
-    from dataclasses import asdict
-
-    from gee_scripts.engine.local.language import coverage
-    rows = coverage.rows()
-    if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows], indent=1))
-        return
-    for row in rows:
-        if row.status != "not":
-            click.echo(f"{row.name:<40} {row.status:<8} {row.note}".rstrip())
-    counts = Counter(row.status for row in rows)
-    click.echo(f"{counts['done']} done, {counts['partial']} partial, {counts['not']} not")
 
 
 @main.group()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
 
 import keras
@@ -13,7 +14,7 @@ from agrispec.errors import ConfigError
 from agrispec_tf.data.vectors import VectorSpec
 
 
-class NetworkOptions:
+class NetworkOptions(ABC):
     """What a network is built from: a frozen dataclass of JSON types and tuples of them, which stand in its card.
 
     Its fields begin with those named here. A class with checks of its own calls this `__post_init__` by name: `super()`
@@ -55,6 +56,6 @@ class NetworkOptions:
         """Prepared series (N, steps, features) as the network's input: as they are."""
         return np.ascontiguousarray(series)
 
+    @abstractmethod
     def build(self) -> keras.Model:
         """The network with fresh weights; its output is logits (batch, classes)."""
-        raise NotImplementedError

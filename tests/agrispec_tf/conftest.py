@@ -1,7 +1,10 @@
 """A small season of crops that differ in when they peak, for tests of learning."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -9,6 +12,9 @@ import pytest
 from agrispec.cube import CubeSpec
 from agrispec.season import Window
 from agrispec_tf.data.samples import Samples, Series
+
+if TYPE_CHECKING:
+    from agrispec_tf.classifier import Classifier
 
 NAMES = ("wheat", "maize", "beet")
 
@@ -48,6 +54,21 @@ def _small_cube() -> CubeSpec:
 @pytest.fixture(scope="session")
 def class_names() -> tuple[str, ...]:
     return NAMES
+
+
+def assert_same(ours: Classifier, theirs: Classifier) -> None:
+    """Two trainings came to the same, but for the time they took: scores, settings and every bit of the weights."""
+    def timeless(rows: Iterable[Mapping[str, float]]) -> list[dict[str, float]]:
+        return [{**row, "seconds": 0} for row in rows]
+    assert timeless(ours.history) == timeless(theirs.history)
+    assert ours.training == theirs.training
+    for one, other in zip(ours.model.get_weights(), theirs.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(name="assert_same", scope="session")
+def _assert_same() -> Callable[..., None]:
+    return assert_same
 
 
 def simulated_globe(folder: Path, country: str, count: int, *, delay_days: float = 0.0, seed: int = 0,

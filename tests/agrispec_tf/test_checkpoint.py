@@ -63,16 +63,7 @@ def stopped(stopped_once, tmp_path):
     return Path(shutil.copytree(stopped_once, tmp_path / "t"))
 
 
-def assert_same(ours, theirs):
-    def timeless(rows):
-        return [{**row, "seconds": 0} for row in rows]
-    assert timeless(ours.history) == timeless(theirs.history)
-    assert ours.training == theirs.training
-    for one, other in zip(ours.model.get_weights(), theirs.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_training_goes_on_to_the_same_history_and_weights_and_is_not_repeated(fit, whole, stopped):
+def test_training_goes_on_to_the_same_history_and_weights_and_is_not_repeated(fit, whole, stopped, assert_same):
     told = []
     assert_same(fit(folder=stopped, on_epoch=lambda row: told.append(row["epoch"])), whole)
     assert told == [1, 2, 3, 4]
@@ -81,7 +72,7 @@ def test_training_goes_on_to_the_same_history_and_weights_and_is_not_repeated(fi
     assert (stopped / HISTORY).read_text() == before, "not even the seconds are new"
 
 
-def test_training_against_a_target_goes_on_with_its_ramp(fit, grown, small_cube, tmp_path):
+def test_training_against_a_target_goes_on_with_its_ramp(fit, grown, small_cube, tmp_path, assert_same):
     changed = {"options": BiGRUOptions.for_cube(small_cube, 3), "target": grown(10, seed=5, place="T").series,
                "how": Recipe(epochs=2, batch=12, learning_rate=1e-3, standardised=True)}
     with pytest.raises(Stopped):
@@ -166,7 +157,7 @@ def test_the_logs_grow_with_the_epochs_and_go_on_with_the_training(fit, stopped)
     assert read_history(stopped) == [dict(row) for row in found.history]
 
 
-def test_training_ends_when_its_patience_does_and_that_survives_too(fit, tmp_path):
+def test_training_ends_when_its_patience_does_and_that_survives_too(fit, tmp_path, assert_same):
     how = replace(HOW, epochs=9, patience=2, learning_rate=1e-9)
     found = fit(how=how, folder=tmp_path)
     assert found.training["best_epoch"] == 1

@@ -55,15 +55,6 @@ def weights_of(model):
     return [(layer.name, weights) for layer in model.layers for weights in layer.get_weights()]
 
 
-def assert_same(ours, theirs):
-    def timeless(rows):
-        return [{**row, "seconds": 0} for row in rows]
-    assert timeless(ours.history) == timeless(theirs.history)
-    assert ours.training == theirs.training
-    for one, other in zip(ours.model.get_weights(), theirs.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
 def test_the_first_stage_leaves_every_bit_of_the_encoder_and_trains_the_head(source, whole):
     after = source.options.build()
     with np.load(whole[1] / finetune.HEAD / checkpoint.FILE) as found:
@@ -135,7 +126,7 @@ def test_scores_of_the_kept_epoch_are_those_of_the_result(whole, grown):
 
 
 @pytest.mark.parametrize("epoch", [2, 5])
-def test_fine_tuning_that_stops_anywhere_goes_on_to_the_same_weights(tuned, whole, tmp_path, epoch):
+def test_fine_tuning_that_stops_anywhere_goes_on_to_the_same_weights(tuned, whole, tmp_path, epoch, assert_same):
     def stop(row):
         if row["epoch"] == epoch:
             raise Stopped
@@ -164,7 +155,7 @@ def test_a_checkpoint_of_another_fine_tuning_is_refused_unless_it_is_fresh(sourc
     assert not list(tmp_path.rglob(checkpoint.FILE))
 
 
-def test_stages_that_are_done_are_not_repeated(tuned, whole, tmp_path):
+def test_stages_that_are_done_are_not_repeated(tuned, whole, tmp_path, assert_same):
     folder = Path(shutil.copytree(whole[1], tmp_path / "t"))
     before = {path: path.read_bytes() for path in folder.rglob("history.csv")}
     assert len(before) == 2
