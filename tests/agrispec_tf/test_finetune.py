@@ -170,18 +170,22 @@ def test_four_labels_a_class_of_a_late_season_teach_more_than_anew(grown, class_
         noise = np.random.default_rng(100 + seed).normal(0, 0.2, samples.series.values.shape).astype(np.float32)
         return replace(samples, series=replace(samples.series, values=samples.series.values + noise))
 
+    held_out = sampled(600, 90, "T")
+
     def right(classifier):
-        held_out = sampled(150, 90, "T")
         return (classifier.probabilities(held_out.series).argmax(axis=1) == held_out.labels).mean()
 
     options = TempCNNOptions.for_cube(small_cube, 3)
     known = train.fit(options, sampled(150, 0, "E", delay=0), sampled(30, 1, "V", delay=0), class_names=class_names,
                       how=Recipe(epochs=12, batch=16, learning_rate=1e-3, standardised=True), seed=3)
-    few, how = (sampled(12, 70, "L"), sampled(12, 80, "M")), Recipe(epochs=15, batch=8, learning_rate=1e-3)
-    anew = train.fit(options, *few, class_names=class_names, how=replace(how, standardised=True), seed=0)
-    found = finetune.fit(known, *few, class_names=class_names, how=how, seed=0)
-    assert right(found) > right(known) + 0.03
-    assert right(found) > right(anew) + 0.2
+    how, adapted, anew = Recipe(epochs=15, batch=8, learning_rate=1e-3), [], []
+    for draw in (70, 71, 72):
+        few = sampled(12, draw, "L"), sampled(12, draw + 10, "M")
+        adapted.append(right(finetune.fit(known, *few, class_names=class_names, how=how, seed=0)))
+        anew.append(right(train.fit(options, *few, class_names=class_names, how=replace(how, standardised=True),
+                                    seed=0)))
+    assert np.mean(adapted) > right(known)
+    assert np.mean(adapted) > np.mean(anew) + 0.15
 
 
 def test_samples_of_another_cube_are_refused_by_what_differs(tuned, grown, small_cube):
