@@ -11,6 +11,7 @@ values, seen = rng.random((3, 9, 2)).astype(np.float32), rng.random((3, 9)) < 0.
 print(float(sum(answer.sum() for answer in (
     *median.median(values, seen[:, :2].repeat(9, axis=1).reshape(3, 2, 9).transpose(0, 2, 1)),
     gap_filling.linear(values, seen, 1, 8), resampling.resize(values, 1, 8, 12),
+    resampling.read(values, [[0.5, 7.25]] * 3),
     whittaker.smooth(values, seen.astype(np.float32), 3.0)))))
 """
 

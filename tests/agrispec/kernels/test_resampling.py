@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agrispec.kernels.resampling import resize, resize_numpy
+from agrispec.kernels.resampling import read, read_numpy, resize, resize_numpy
 
 
 @pytest.mark.parametrize(("length", "head", "last"), [
@@ -51,3 +51,35 @@ def test_nothing_outside_of_a_slice_is_read(steps):
 def test_a_slice_outside_of_the_series_and_an_empty_result_are_refused(start, stop, steps):
     with pytest.raises(ValueError, match="steps"):
         resize(np.zeros((2, 30, 1), np.float32), start, stop, steps)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), steps=st.integers(1, 30), asked=st.integers(0, 40))
+def test_a_series_read_at_positions_equals_numpys_interp(seed, steps, asked):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(5, steps, 2)).astype(np.float32)
+    positions = rng.uniform(-3, steps + 2, (5, asked))
+    found = read(values, positions)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, read_numpy(values, positions))
+    for n in range(5):
+        for feature in range(2):
+            expected = np.interp(positions[n], np.arange(steps), values[n, :, feature])
+            np.testing.assert_allclose(found[n, :, feature], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("reader", [read, read_numpy])
+def test_whole_positions_give_the_steps_themselves_and_look_at_no_other(reader):
+    values = np.full((2, 9, 3), np.nan, np.float32)
+    values[:, 2:5] = np.random.default_rng(2).random((2, 3, 3))
+    np.testing.assert_array_equal(reader(values, np.array([[4.0, 2.0, 3.0]] * 2)), values[:, [4, 2, 3]])
+    assert np.isfinite(reader(values, np.array([[2.0, 2.5, 3.999]] * 2))).all()
+
+
+@pytest.mark.parametrize(("shape", "positions"), [
+    ((2, 5, 1), [[0.0]]), ((2, 5), [[0.0], [1.0]]), ((1, 0, 1), [[0.0]]), ((1, 5, 1), [[float("nan")]]),
+    ((1, 5, 1), [0.0]),
+])
+def test_positions_that_are_none_of_the_series_are_refused(shape, positions):
+    with pytest.raises(ValueError, match="position"):
+        read(np.zeros(shape, np.float32), np.array(positions))
