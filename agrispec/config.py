@@ -115,10 +115,14 @@ class Cube:
     Attributes:
         preset: "cropnet-5d" or "agrispec-23".
         window_days: first and last day of the season of the model's window; empty keeps the preset's.
+        gdd: whether cubes carry growing degree days of ERA5-Land, which a model on thermal time needs.
+        gdd_base: their base temperature, °C: what a day's mean temperature has above it counts.
     """
 
     preset: str = "cropnet-5d"
     window_days: tuple[int, ...] = ()
+    gdd: bool = False
+    gdd_base: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.window_days) not in (0, 2):
@@ -255,7 +259,8 @@ class Config:
     def spec(self) -> CubeSpec:
         """The cube that is exported and trained on."""
         days = self.cube.window_days
-        return preset(self.cube.preset, window_days=(days[0], days[1]) if days else None, clear=self.clear)
+        return preset(self.cube.preset, window_days=(days[0], days[1]) if days else None, clear=self.clear,
+                      gdd_base=self.cube.gdd_base if self.cube.gdd else None)
 
     @property
     def taxonomy(self) -> Taxonomy:

@@ -18,11 +18,14 @@ from agrispec.errors import ConfigError, SchemaMismatch
 from agrispec.indices import FORMULAS
 from agrispec.season import Window, steps_per_year
 
+GDD = "gdd"
+"""The column before the last of a cube that carries temperatures: growing degree days, °C day."""
+
 COUNT = "count"
 """The last column of every cube: how many clear looks a step had."""
 
 FILL = -9999.0
-"""What the features hold where a step had no clear look; its count is 0."""
+"""What the features hold where a step had no clear look, whose count is 0, and `gdd` where a day is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,8 @@ class CubeSpec:
         scale_m: pixel size, metres.
         collection: Earth Engine id of the scenes.
         fill: value of a feature where its step had no clear look.
+        gdd_base: base temperature, °C, of the growing degree days in column `gdd`: what each day's mean temperature
+            has above it, summed from the season's first day to the middle of each step. None for no such column.
     """
 
     features: tuple[str, ...]
@@ -95,6 +100,7 @@ class CubeSpec:
     scale_m: float = 10.0
     collection: str = "COPERNICUS/S2_SR_HARMONIZED"
     fill: float = FILL
+    gdd_base: float | None = None
 
     def __post_init__(self) -> None:
         known = (*SENTINEL2_IDS, *FORMULAS)
@@ -109,19 +115,22 @@ class CubeSpec:
                               mend="choose a window inside the season and export at least the window")
         if self.scale_m <= 0:
             raise ConfigError(f"a pixel size of {self.scale_m} m is none", mend="give metres above 0, e.g. 10")
+        if self.gdd_base is not None and not -20 <= self.gdd_base <= 30:
+            raise ConfigError(f"no crop begins to grow at {self.gdd_base:g} °C",
+                              mend="give a base temperature in °C, e.g. 0 for wheat or 8 for maize")
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names along a record's last axis: the features, then the clear-look count."""
-        return (*self.features, COUNT)
+        """The names along a record's last axis: the features, growing degree days if any, the clear-look count."""
+        return (*self.features, COUNT) if self.gdd_base is None else (*self.features, GDD, COUNT)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(T, F + 1) of a record, row-major, oldest step first."""
+        """(T, columns) of a record, row-major, oldest step first."""
         return self.exported.steps, len(self.columns)
 
     def patch_bands(self) -> tuple[str, ...]:
-        """The names of a patch's scalar bands, T × (F + 1) of them, step by step: `24_B2` … `24_count`, `25_B2` …"""
+        """The names of a patch's scalar bands, T × columns of them, step by step: `24_B2` … `24_count`, `25_B2` …"""
         return tuple(f"{step:02d}_{column}" for step in self.exported for column in self.columns)
 
     def view(self) -> CubeSpec:
@@ -136,10 +145,12 @@ class CubeSpec:
         """Checks that series of `other` mean what a model trained on this cube saw.
 
         Raises:
-            SchemaMismatch: they do not; how many of the year's steps they carry may differ, nothing else.
+            SchemaMismatch: they do not. How many of the year's steps they carry may differ, and whether they carry
+                growing degree days: a model whose preparation needs those asks for them itself.
         """
         ours, theirs = self.view().to_table(), other.view().to_table()
-        differing = [f"{key} {theirs.get(key)} instead of {ours[key]}" for key in ours if ours[key] != theirs.get(key)]
+        differing = [f"{key} {theirs.get(key)} instead of {ours[key]}" for key in ours
+                     if key != "gdd_base" and ours[key] != theirs.get(key)]
         if differing:
             raise SchemaMismatch(f"the model was trained on another cube than {other.digest}: {'; '.join(differing)}",
                                  mend="export with the cube of the model's run, or train a model on this cube")
@@ -151,9 +162,10 @@ class CubeSpec:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_table(self) -> dict[str, Any]:
-        """The attributes as a TOML table."""
-        return {**asdict(self), "features": list(self.features), "exported": [self.exported.start, self.exported.stop],
-                "window": [self.window.start, self.window.stop]}
+        """The attributes as a TOML table; no `gdd_base` where there is none, so such cubes keep their digests."""
+        table = {**asdict(self), "features": list(self.features), "exported": [self.exported.start, self.exported.stop],
+                 "window": [self.window.start, self.window.stop]}
+        return {key: value for key, value in table.items() if value is not None}
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> CubeSpec:
@@ -170,7 +182,8 @@ class CubeSpec:
                               mend="export it again, or restore the cube.toml that came with it") from error
 
 
-def preset(name: str, *, window_days: tuple[int, int] | None = None, clear: ClearLook | None = None) -> CubeSpec:
+def preset(name: str, *, window_days: tuple[int, int] | None = None, clear: ClearLook | None = None,
+           gdd_base: float | None = None) -> CubeSpec:
     """A named cube; it exports the whole season year.
 
     Args:
@@ -178,6 +191,7 @@ def preset(name: str, *, window_days: tuple[int, int] | None = None, clear: Clea
             "agrispec-23" (8 features by 23 steps of 16 days, models see all of them).
         window_days: other first and last day of the season for the model's window.
         clear: another rule for clear looks.
+        gdd_base: base temperature of growing degree days, °C; None for a cube without them.
 
     Raises:
         ConfigError: no preset of that name.
@@ -190,4 +204,5 @@ def preset(name: str, *, window_days: tuple[int, int] | None = None, clear: Clea
         raise ConfigError(f"there is no cube preset {name!r}", mend=f"use one of {', '.join(presets)}")
     features, step_days, days = presets[name]
     return CubeSpec(features=features, step_days=step_days, exported=Window(0, steps_per_year(step_days)),
-                    window=Window.of_days(*(window_days or days), step_days), clear=clear or ClearLook())
+                    window=Window.of_days(*(window_days or days), step_days), clear=clear or ClearLook(),
+                    gdd_base=gdd_base)

@@ -133,8 +133,10 @@ def digest_of(series: Series | Samples | None) -> str | None:
     """16 hexadecimal digits of what a network would see of samples or series: numbers, labels, ids and cells."""
     if series is None:
         return None
-    arrays: list[NDArray[Any]] = [series.values, series.counts] if isinstance(series, Series) else [
-        series.series.values, series.series.counts, series.labels, series.ids.astype(str), series.cells]
+    looks = series if isinstance(series, Series) else series.series
+    arrays: list[NDArray[Any]] = [looks.values, looks.counts] + ([] if looks.heat is None else [looks.heat])
+    if isinstance(series, Samples):
+        arrays += [series.labels, series.ids.astype(str), series.cells]
     found = hashlib.sha256()
     for array in arrays:
         found.update(f"{array.shape} {array.dtype}".encode())

@@ -50,7 +50,7 @@ class Collected:
                             f" {run.samples}", mend=f"export again with: agrispec-gee export {run.path}")
         self.provenance = {"samples": self.digest, "seasons": list(config.season.source),
                            "simulated": simulated(run)}
-        self.series = Series(cube=config.spec, values=cubes.values, counts=cubes.counts)
+        self.series = Series(cube=config.spec, values=cubes.values, counts=cubes.counts, heat=cubes.heat)
         self._target = config.season.target
 
     def labelled(self, fold: str) -> Samples:

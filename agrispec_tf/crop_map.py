@@ -48,9 +48,10 @@ def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[s
     classes: list[NDArray[np.uint8]] = []
     probability: list[NDArray[np.float32]] = []
     sums, done = predict.ParcelSums.none(len(fields), len(trained.class_names)), 0
-    for values, counts in shards.patches(run.patches, spec, max(1, _PIXELS // side**2)):
+    for values, counts, heat in shards.patches(run.patches, spec, max(1, _PIXELS // side**2)):
         places = Series(cube=spec, values=values.reshape(-1, *values.shape[3:]),
-                        counts=counts.reshape(-1, counts.shape[-1]))
+                        counts=counts.reshape(-1, counts.shape[-1]),
+                        heat=None if heat is None else heat.reshape(-1, heat.shape[-1]))
         found = predict.series(trained, places)
         corners = [mixer.corner(done + number) for number in range(len(values))]
         within = np.stack([parcel[row:row + side, column:column + side] for row, column in corners]).ravel()

@@ -1,8 +1,8 @@
 """CubeSpec to record features and patch layout: the only place that spells record keys.
 
-A table record holds the whole cube of one place as ONE flat list, time-major: T × (F + 1) floats, step by
-step, each step's features in the cube's order and its clear-look count last. `unpack` cuts it into
-(sample, step, feature); models that want bands before time (CropNet) transpose the last two axes:
+A table record holds the whole cube of one place as ONE flat list, time-major: T × columns floats, step by
+step, each step's features in the cube's order, its growing degree days where the cube carries them, and its
+clear-look count last. `unpack` cuts it into (sample, step, feature); models that want bands before time (CropNet) transpose the last two axes:
 `values.transpose(0, 2, 1)` is (sample, band, step).
 
 A patch record holds one image patch, a feature a scalar band, each a flat list of rows × columns floats.
@@ -11,14 +11,30 @@ A patch record holds one image patch, a feature a scalar band, each a flat list 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
-from agrispec.cube import CubeSpec
+from agrispec.cube import GDD, CubeSpec
 from agrispec.formats.example import Feature
 
 ROW = "row"
 CUBE = "cube"
+
+
+class Unpacked(NamedTuple):
+    """Cubes, their columns apart.
+
+    Attributes:
+        values: (..., T, F) float32 features, the cube's fill where a step had no clear look.
+        counts: (..., T) float32, clear looks of each step.
+        heat: (..., T) float32, growing degree days at the middle of each step, °C day, NaN where they are not known;
+            None where the cube carries none.
+    """
+
+    values: np.ndarray
+    counts: np.ndarray
+    heat: np.ndarray | None
 
 
 def table_features(spec: CubeSpec) -> dict[str, Feature]:
@@ -32,15 +48,18 @@ def patch_features(spec: CubeSpec, patch: int) -> dict[str, Feature]:
     return {band: Feature(kind="float", length=patch * patch) for band in spec.patch_bands()}
 
 
-def unpack(flat: np.ndarray, spec: CubeSpec) -> tuple[np.ndarray, np.ndarray]:
-    """Flat cubes (N, T × (F + 1)) -> features (N, T, F) float32, clear-look counts (N, T) float32."""
-    cubes = flat.reshape(len(flat), *spec.shape)
-    return np.ascontiguousarray(cubes[..., :-1]), np.ascontiguousarray(cubes[..., -1])
+def unpack(flat: np.ndarray, spec: CubeSpec) -> Unpacked:
+    """Flat cubes (..., T × columns) as their columns."""
+    cubes = flat.reshape(*flat.shape[:-1], *spec.shape)
+    heat = None
+    if GDD in spec.columns:
+        degree_days = cubes[..., spec.columns.index(GDD)]
+        heat = np.where(degree_days == np.float32(spec.fill), np.float32(np.nan), degree_days)
+    return Unpacked(values=np.ascontiguousarray(cubes[..., :len(spec.features)]),
+                    counts=np.ascontiguousarray(cubes[..., -1]), heat=heat)
 
 
-def unpack_patches(columns: Mapping[str, np.ndarray], spec: CubeSpec, patch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Patch records -> features (N, row, column, T, F) float32, clear-look counts (N, row, column, T) float32."""
-    steps, width = spec.shape
+def unpack_patches(columns: Mapping[str, np.ndarray], spec: CubeSpec, patch: int) -> Unpacked:
+    """Patch records as their columns, (N, row, column, T, F) and (N, row, column, T)."""
     stacked = np.stack([columns[band] for band in spec.patch_bands()], axis=-1)
-    cubes = stacked.reshape(len(stacked), patch, patch, steps, width)
-    return np.ascontiguousarray(cubes[..., :-1]), np.ascontiguousarray(cubes[..., -1])
+    return unpack(stacked.reshape(len(stacked), patch, patch, -1), spec)

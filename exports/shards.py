@@ -30,11 +30,13 @@ class Cubes:
         rows: (N,) int64, row numbers of `samples.parquet`, ascending.
         values: (N, T, F) float32 features, the cube's fill where a step had no clear look.
         counts: (N, T) float32, clear looks of each step.
+        heat: (N, T) float32, growing degree days, as `exports.schema.Unpacked` has them; None where there are none.
     """
 
     rows: np.ndarray
     values: np.ndarray
     counts: np.ndarray
+    heat: np.ndarray | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,8 @@ def require(folder: Path, wanted: CubeSpec) -> None:
     """
     found = cube_of(folder)
     if found != wanted:
-        changed = [key for key, value in wanted.to_table().items() if found.to_table()[key] != value]
+        ours, theirs = wanted.to_table(), found.to_table()
+        changed = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
         raise SchemaMismatch(f"the records in {folder} are of cube {found.digest}, not of {wanted.digest}"
                              f" ({', '.join(changed)} differ)",
                              mend="export them again, or restore the configuration that they were exported with")
@@ -152,15 +155,15 @@ def read(folder: Path, spec: CubeSpec) -> Cubes:
     if (np.diff(rows[order]) == 0).any():
         twice = rows[order][1:][np.diff(rows[order]) == 0][0]
         raise CorruptRecord(f"sample {twice} came twice in {folder}", mend="export the records again")
-    values, counts = schema.unpack(np.concatenate([part[schema.CUBE] for part in parts]), spec)
-    return Cubes(rows=rows[order], values=values[order], counts=counts[order])
+    found = schema.unpack(np.concatenate([part[schema.CUBE] for part in parts])[order], spec)
+    return Cubes(rows=rows[order], values=found.values, counts=found.counts, heat=found.heat)
 
 
-def patches(folder: Path, spec: CubeSpec, batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def patches(folder: Path, spec: CubeSpec, batch: int) -> Iterator[schema.Unpacked]:
     """The patches of a map in the mixer's order, `batch` at a time.
 
     Yields:
-        features (n, row, column, T, F) float32, clear-look counts (n, row, column, T) float32.
+        features (n, row, column, T, F), clear-look counts and growing degree days (n, row, column, T).
 
     Raises:
         SchemaMismatch: the folder, or a file in it, is of another cube.
@@ -170,9 +173,9 @@ def patches(folder: Path, spec: CubeSpec, batch: int) -> Iterator[tuple[np.ndarr
     side, total, seen = layout_of(folder).patch, mixer_of(folder).total_patches, 0
     for path in sorted(folder.glob("*.tfrecord.gz")):
         for columns in example.iterate(path, schema.patch_features(spec, side), batch):
-            values, counts = schema.unpack_patches(columns, spec, side)
-            seen += len(values)
-            yield values, counts
+            found = schema.unpack_patches(columns, spec, side)
+            seen += len(found.values)
+            yield found
     if seen != total:
         raise CorruptRecord(f"{folder} holds {seen} patches, its mixer says {total}", mend="export the patches again")
 

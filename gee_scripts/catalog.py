@@ -32,3 +32,11 @@ EMBEDDING = "GOOGLE/SATELLITE_EMBEDDING/V1/ANNUAL"
 EMBEDDING_BANDS = tuple(f"A{number:02d}" for number in range(64))
 EMBEDDING_SINCE = 2017
 """The first embedded year."""
+
+# https://developers.google.com/earth-engine/datasets/catalog/ECMWF_ERA5_LAND_DAILY_AGGR
+# One image a day (UTC) of the globe's land since 1950, in pixels of 0.1 degree (11,132 m); temperature_2m is the mean
+# of a day's hours in kelvin. The newest days come about a week late. Sea, and coast that is mostly sea, is masked.
+TEMPERATURES = "ECMWF/ERA5_LAND/DAILY_AGGR"
+TEMPERATURE = "temperature_2m"
+FREEZING_K = 273.15
+"""0 °C in kelvin."""

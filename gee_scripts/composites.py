@@ -34,10 +34,10 @@ def step_medians(clear: ee.ImageCollection, season: Season, window: Window,
         seen = looks.select([bands[0]], [COUNT]).count().unmask(0, False)
         return looks.median().addBands(seen)
 
-    spans = [[_millis(day) for day in season.bounds(step)] for step in window]
+    spans = [[millis(day) for day in season.bounds(step)] for step in window]
     return ee.ImageCollection.fromImages(ee.List(spans).map(composite))
 
 
-def _millis(day: date) -> int:
+def millis(day: date) -> int:
     """Milliseconds since 1970-01-01 UTC of a day's beginning."""
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import ee
 
 from agrispec.bands import SENTINEL2_IDS
-from agrispec.cube import COUNT, CubeSpec
+from agrispec.cube import COUNT, GDD, CubeSpec
 from agrispec.season import Season
-from gee_scripts import clouds, composites, indices
+from gee_scripts import clouds, composites, indices, thermal_time
 
 
 def steps(spec: CubeSpec, season: Season, region: ee.Geometry) -> ee.ImageCollection:
     """One image per exported step, oldest first, with `spec.columns` as float bands and no masked pixel.
 
-    A feature is `spec.fill` where its step had no clear look; `count` is 0 there.
+    A feature is `spec.fill` where its step had no clear look; `count` is 0 there. `gdd`, if the cube carries it, is
+    `spec.fill` where ERA5-Land does not know all days of the season up to the step's end.
     """
     found = clouds.scenes(spec.collection, season, region, spec.clear)
     looks = clouds.clear(found, clouds.scores(season, region), spec.clear)
@@ -23,13 +24,16 @@ def steps(spec: CubeSpec, season: Season, region: ee.Geometry) -> ee.ImageCollec
         of_bands = set(spec.features) <= set(SENTINEL2_IDS)
         features = (composite.select(list(spec.features)) if of_bands
                     else indices.compute(composite, spec.features))
-        return features.unmask(spec.fill, False).addBands(composite.select(COUNT)).toFloat()
+        found = features if spec.gdd_base is None else features.addBands(composite.select(GDD))
+        return found.unmask(spec.fill, False).addBands(composite.select(COUNT)).toFloat()
 
+    if spec.gdd_base is not None:
+        medians = medians.combine(thermal_time.degree_days(season, spec.exported, spec.gdd_base))
     return medians.map(columns)
 
 
 def array(spec: CubeSpec, season: Season, region: ee.Geometry) -> ee.Image:
-    """The cube as one band `cube`, an array of T × (F + 1) a pixel: steps along axis 0, columns along axis 1."""
+    """The cube as one band `cube`, an array of T × columns a pixel: steps along axis 0, columns along axis 1."""
     # toArray leaves a masked image out of its pixel's array; `steps` has none.
     return steps(spec, season, region).toArray().rename(["cube"])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ee
 
 from agrispec.cube import CubeSpec
@@ -19,7 +21,7 @@ def coefficients(spec: CubeSpec, made: Harmonics, season: Season, region: ee.Geo
         season: the year.
         region: where scenes are looked for.
     """
-    columns = cube.array(spec.view(), season, region)
+    columns = _columns(spec, season, region)
     features = len(spec.features)
     seen = columns.arraySlice(1, features).gt(0)
     # A fill value times 0 is 0: what was not seen has no part in the sums.
@@ -38,5 +40,10 @@ def coefficients(spec: CubeSpec, made: Harmonics, season: Season, region: ee.Geo
 
 def seen(spec: CubeSpec, season: Season, region: ee.Geometry) -> ee.Image:
     """Byte band `seen`: 1 where a step of the cube's window was clearly seen, 0 elsewhere; as `coefficients`."""
-    counts = cube.array(spec.view(), season, region).arraySlice(1, len(spec.features))
+    counts = _columns(spec, season, region).arraySlice(1, len(spec.features))
     return counts.arrayReduce(ee.Reducer.max(), [0]).arrayGet([0, 0]).gt(0).toByte().rename(["seen"])
+
+
+def _columns(spec: CubeSpec, season: Season, region: ee.Geometry) -> ee.Image:
+    """The window's features and counts; harmonics are of days, and no temperature is read for them."""
+    return cube.array(replace(spec, gdd_base=None).view(), season, region)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
@@ -19,11 +20,14 @@ from agrispec.taxonomy import Taxonomy
 from scenes.canopy import CanopyTable
 from scenes.landscape import Landscape, Scenes, Window, label_image, landscape_window, scenes_of
 from scenes.phenology import CROPS
+from scenes.temperature import GRID, daily_means
 
-__all__ = ["CLOUD_SCORE_COLLECTION", "SENTINEL2_COLLECTION", "Landscape", "LandscapeSummary", "simulate"]
+__all__ = ["CLOUD_SCORE_COLLECTION", "SENTINEL2_COLLECTION", "TEMPERATURE_COLLECTION", "Landscape",
+           "LandscapeSummary", "simulate"]
 
 SENTINEL2_COLLECTION = "COPERNICUS/S2_SR_HARMONIZED"
 CLOUD_SCORE_COLLECTION = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
+TEMPERATURE_COLLECTION = "ECMWF/ERA5_LAND/DAILY_AGGR"
 SIMULATED = {"agrispec:simulated": "true"}
 
 _WITHOUT_TWIN = 0.002  # of the scenes; the Cloud Score+ archive has such gaps
@@ -56,8 +60,8 @@ class LandscapeSummary:
 def simulate(tree: AssetTree, landscape: Landscape) -> LandscapeSummary:
     """Writes a landscape into an asset tree, window by window.
 
-    Writes the Sentinel-2 scenes, their Cloud Score+ twins (a handful are missing, as in the archive), label
-    images and parcels by season. Every asset carries the property `agrispec:simulated`.
+    Writes the Sentinel-2 scenes, their Cloud Score+ twins (a handful are missing, as in the archive), daily
+    temperatures, label images and parcels by season. Every asset carries the property `agrispec:simulated`.
 
     Raises:
         AssetExists: the tree holds such scenes already.
@@ -66,6 +70,7 @@ def simulate(tree: AssetTree, landscape: Landscape) -> LandscapeSummary:
     about = "Simulated by agrispec-gee, not observed: "
     for collection, text in ((SENTINEL2_COLLECTION, "surface reflectance of a small landscape as Sentinel-2 sees it"),
                              (CLOUD_SCORE_COLLECTION, "clearness of the simulated Sentinel-2 scenes"),
+                             (TEMPERATURE_COLLECTION, "daily temperatures that fit the simulated crops"),
                              (landscape.labels, "what grows where in the simulated landscape")):
         tree.create_collection(collection, properties={"description": about + text, **SIMULATED})
     windows = tuple(landscape_window(landscape, number) for number in range(landscape.windows))
@@ -84,6 +89,7 @@ def simulate(tree: AssetTree, landscape: Landscape) -> LandscapeSummary:
                 scenes[season] += len(names)
                 lost += [names[t] for t in sorted(without)]
             _write_parcels(tree, landscape, windows, season)
+            _write_temperatures(tree, landscape, season, writers)
     return LandscapeSummary(windows=windows, taxonomy=CROPS, scenes=scenes, without_twin=tuple(lost),
                             parcels=sum(int((~window.parcels.wood).sum()) for window in windows))
 
@@ -120,6 +126,16 @@ def _write_labels(tree: AssetTree, landscape: Landscape, window: Window, season:
     tree.write_image(f"{landscape.labels}/{window.cell.id}_{season}", grid=window.grid, nodata=0,
                      arrays={"crop": label_image(window, season, landscape)}, pyramiding={"crop": "MODE"},
                      time_start=datetime(season, 1, 1, tzinfo=UTC), properties=dict(SIMULATED))
+
+
+def _write_temperatures(tree: AssetTree, landscape: Landscape, season: int, writers: ThreadPoolExecutor) -> None:
+    def write(day: date, kelvin: NDArray[np.float32]) -> None:
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        tree.write_image(f"{TEMPERATURE_COLLECTION}/{day:%Y%m%d}", arrays={"temperature_2m": kelvin}, grid=GRID,
+                         time_start=midnight, time_end=midnight + timedelta(days=1), properties=dict(SIMULATED))
+
+    for _ in writers.map(write, *daily_means(landscape, season)):
+        pass
 
 
 def _write_parcels(tree: AssetTree, landscape: Landscape, windows: tuple[Window, ...], season: int) -> None:

@@ -28,7 +28,7 @@ from agrispec_tf.baselines.features import Coefficients
 from agrispec_tf.baselines.forest import Forest
 from agrispec_tf.collected import simulated
 from agrispec_tf.data.samples import Series
-from exports import assets, mapping, planning, publish, storage, tasks
+from exports import assets, mapping, planning, publish, schema, storage, tasks
 from exports.runs import Run
 
 Progress = Callable[[str], None]
@@ -126,8 +126,8 @@ def _compared(config: Config, trained: Baseline, spec: CubeSpec, year: int, grid
     for number, window in enumerate(windows):
         patch = np.load(io.BytesIO(engine.pixels(cubes, window)))
         found = np.load(io.BytesIO(engine.pixels(classes, window)))["class"].ravel()
-        pixels = np.stack([patch[band] for band in spec.patch_bands()], axis=-1).reshape(-1, *spec.shape)
-        expected = predict.series(trained, Series(cube=spec, values=pixels[..., :-1], counts=pixels[..., -1]))
+        pixels = schema.unpack(np.stack([patch[band].ravel() for band in spec.patch_bands()], axis=-1), spec)
+        expected = predict.series(trained, Series(cube=spec, **pixels._asdict()))
         same = found == expected.classes
         votes = expected.probabilities[np.arange(len(found)), np.minimum(found, len(trained.class_names) - 1)]
         known = (expected.classes != NO_CLASS) & (found < len(trained.class_names))

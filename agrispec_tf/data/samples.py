@@ -20,19 +20,27 @@ class Series:
         cube: what the numbers mean; of vectors, which are series of one step, whose they are.
         values: (N, T, F) float32, T = `cube.exported.steps`; anything where the count is 0.
         counts: (N, T), clear looks of each step.
+        heat: (N, T) float32, growing degree days from the season's first day to the middle of each step, °C day; NaN
+            from the step on for which temperatures are not known. None where the cube carries none.
     """
 
     cube: CubeSpec | VectorSpec
     values: NDArray[np.float32]
     counts: NDArray[np.float32]
+    heat: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        steps, columns = self.cube.shape
-        expected = (len(self.values), steps, columns - 1)
+        steps, features = self.cube.exported.steps, len(self.cube.features)
+        expected = (len(self.values), steps, features)
         if self.values.shape != expected or self.counts.shape != expected[:2]:
             raise DataError(f"series of shape {self.values.shape} with counts {self.counts.shape} are not"
-                            f" (N, {steps}, {columns - 1}) with (N, {steps}), as their cube says",
+                            f" (N, {steps}, {features}) with (N, {steps}), as their cube says",
                             mend="read them with the cube.toml that lies beside their shards")
+        shape = None if self.heat is None else self.heat.shape
+        if shape != (None if self.cube.gdd_base is None else expected[:2]):
+            raise DataError(f"{len(self.values)} series come with growing degree days of shape {shape}, their cube has"
+                            f" the base temperature {self.cube.gdd_base}",
+                            mend="give growing degree days of each step where the cube has gdd_base, and nowhere else")
 
     def __len__(self) -> int:
         return len(self.values)
@@ -54,7 +62,8 @@ class Series:
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Series:
         """The series of some row numbers, in their order, or of a mask (N,)."""
-        return replace(self, values=self.values[rows], counts=self.counts[rows])
+        return replace(self, values=self.values[rows], counts=self.counts[rows],
+                       heat=None if self.heat is None else self.heat[rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

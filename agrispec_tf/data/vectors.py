@@ -25,11 +25,13 @@ class VectorSpec:
         length: D.
         step_days: of the one step, which is as long as the year.
         exported, window: that step, in the records and to a network.
+        gdd_base: none; vectors come without temperatures.
     """
 
     step_days: ClassVar[int] = YEAR_DAYS
     exported: ClassVar[Window] = Window(0, 1)
     window: ClassVar[Window] = Window(0, 1)
+    gdd_base: ClassVar[None] = None
 
     kind: str
     length: int
