@@ -187,11 +187,13 @@ class Training:
     Attributes:
         smoothing: lambda of the Whittaker smoother (order 2, weighted by clear looks) that the Bi-GRU's series go
             through; 0 fills gaps linearly instead. CropNet's always are filled linearly, as published.
+        thermal: whether a model reads series by growing degree days, in place of dates; needs [cube] gdd = true.
         confidence: predictions below this probability are flagged for review; 0.65 is the founding page's.
         seed: seeds weights, shuffling and augmentation.
     """
 
     smoothing: float = 2.0
+    thermal: bool = False
     confidence: float = 0.65
     seed: int = 0
 
@@ -254,6 +256,9 @@ class Config:
 
     def __post_init__(self) -> None:
         self.spec, self.taxonomy  # noqa: B018 - both check themselves
+        if self.training.thermal and not self.cube.gdd:
+            raise ConfigError("[training] thermal reads growing degree days that the cube does not carry",
+                              mend="set gdd = true in [cube] and export again, or thermal = false")
 
     @property
     def spec(self) -> CubeSpec:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from agrispec.cube import CubeSpec
 from agrispec.formats.atomic import whole_folder
 from agrispec_tf import model_folder
-from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
 from agrispec_tf.data.vectors import VectorSpec
@@ -79,10 +78,12 @@ class Classifier:
     def described(self) -> Described:
         """What its card says of it."""
         made, how, smoothing = self.training, self.training["recipe"], self.preparation.smoothing
+        axis = self.preparation.thermal
         filled = f"smoothed (Whittaker, lambda {smoothing:g})" if smoothing else "filled linearly"
         return Described(
             what=f"{self.options.architecture}, {self.model.count_params():,} parameters",
-            reads=(f"gaps {filled}; {'standardised' if self.preparation.normalisation else 'values as they are'}",),
+            reads=(f"gaps {filled}; {f'{axis.described}; ' if axis else ''}"
+                   f"{'standardised' if self.preparation.normalisation else 'values as they are'}",),
             taught=(f"{self._course}, batches of {how['batch']},"
                     f" {'augmented' if how['augmentation'] else 'not augmented'}, {how['precision']}", _kept(made),
                     f"seed {made['seed']}, {made['devices']} device{'s' * (made['devices'] > 1)}"))
@@ -120,9 +121,7 @@ def load(folder: Path) -> Classifier:
     """
     with model_folder.reading(folder, (MODEL, CARD, HISTORY)) as record:
         options = architectures.from_card(record.architecture, record.own["options"])
-        statistics = record.own["preparation"]["normalisation"]
-        preparation = Preparation(smoothing=record.own["preparation"]["smoothing"],
-                                  normalisation=Normalisation(**_tuples(statistics)) if statistics else None)
+        preparation = Preparation.from_table(record.own["preparation"])
         with open(folder / HISTORY, newline="", encoding="utf-8") as file:
             history = tuple({key: float(value) for key, value in row.items()} for row in csv.DictReader(file))
         model, names = keras.saving.load_model(folder / MODEL, compile=False), record.class_names
@@ -159,8 +158,3 @@ def _kept(made: Mapping[str, Any]) -> str:
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     power = np.exp(logits - logits.max(axis=1, keepdims=True))
     return power / power.sum(axis=1, keepdims=True)
-
-
-def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A JSON table whose lists are tuples again."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}

@@ -22,6 +22,7 @@ from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.pipeline import Batches
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Samples, Series
+from agrispec_tf.data.thermal_axis import ThermalAxis
 from agrispec_tf.logs import Logs
 from agrispec_tf.metrics import Confusion
 from agrispec_tf.models import bigru
@@ -35,7 +36,7 @@ from exports import manifest
 def fit(options: NetworkOptions, training: Samples, validation: Samples, *, class_names: tuple[str, ...], how: Recipe,
         seed: int, smoothing: float = 0.0, target: Series | None = None, start: Start | None = None,
         on_epoch: Callable[[Mapping[str, float]], None] | None = None, folder: Path | None = None,
-        fresh: bool = False) -> Classifier:
+        fresh: bool = False, thermal: bool = False) -> Classifier:
     """Trains a network and keeps the epoch of the highest macro-F1 on the validation fold.
 
     Labels of a target season cannot be given. With `target` the Bi-GRU is trained against a domain head:
@@ -61,15 +62,17 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
         smoothing: lambda of the Whittaker smoother, 0 for none.
         target: unlabelled series of the target season, for the Bi-GRU only.
         start: what to begin from, None for random weights. Series go through its preparation, in place of
-            `smoothing` and of what the recipe says of standardisation.
+            `smoothing`, of `thermal` and of what the recipe says of standardisation.
         on_epoch: called with the scores of each epoch; where a training goes on, of those before it first.
         folder: where the logs grow and the checkpoint is; None keeps neither.
         fresh: whether to begin anew where a checkpoint is in `folder`, which is discarded then.
+        thermal: whether series are read by growing degree days, on the axis of the samples that teach.
 
     Raises:
         DataError: a fold is empty, a class has no training sample, a label is no class, a clear look is no number,
             or a sample or a cell is in both folds.
-        ConfigError: the network, the classes and the cube do not belong together.
+        ConfigError: the network, the classes and the cube do not belong together, or `thermal` is asked of a cube
+            without growing degree days.
         SchemaMismatch: the checkpoint is of another training.
         CorruptRecord: the checkpoint cannot be read.
         StorageError: a checkpoint or a log cannot be written; the last whole checkpoint stays.
@@ -80,7 +83,7 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
                           mend="leave the target season out")
     several = devices.count()
     identity = _identity(options, training, validation, class_names, how, seed, smoothing, target,
-                         start, several) if folder else {}
+                         start, several, thermal) if folder else {}
     if folder and fresh:
         checkpoint.remove(folder / checkpoint.FILE)
     begun = Checkpoint.read(folder / checkpoint.FILE, identity) if folder else None
@@ -88,10 +91,11 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
     used = training.thinned(how.limit, generator) if how.limit else training
     if target is not None and how.limit and len(target) > how.limit:
         target = target.take(np.sort(generator.permutation(len(target))[:how.limit]))
-    preparation = start.preparation if start else Preparation(smoothing=smoothing)
+    preparation = start.preparation if start else Preparation(
+        smoothing=smoothing, thermal=ThermalAxis.fitted(used.series) if thermal else None)
     if how.standardised and not start:
         statistics = Normalisation.fitted(preparation.apply(used.series))
-        preparation = Preparation(smoothing=smoothing, normalisation=statistics)
+        preparation = replace(preparation, normalisation=statistics)
 
     # What comes out of training computes in float32 on one device: where training does not, it is a network of its own.
     outcome = options.build() if several > 1 or how.precision != "float32" else None
@@ -153,13 +157,13 @@ def _objective(*, adversarial: bool) -> tuple[Any, Any]:
 
 def _identity(options: NetworkOptions, training: Samples, validation: Samples, class_names: tuple[str, ...],
               how: Recipe, seed: int, smoothing: float, target: Series | None, start: Start | None,
-              several: int) -> dict[str, Any]:
+              several: int, thermal: bool) -> dict[str, Any]:
     """What a training's outcome follows from."""
     versions = manifest.versions()
     backend = keras.backend.backend()
     return {"network": {"architecture": options.architecture, **asdict(options)}, "cube": training.series.cube.digest,
             "classes": list(class_names), "recipe": asdict(how), "seed": seed, "smoothing": smoothing,
-            "training samples": checkpoint.digest_of(training), "devices": several,
+            "thermal": thermal, "training samples": checkpoint.digest_of(training), "devices": several,
             "validation samples": checkpoint.digest_of(validation), "target series": checkpoint.digest_of(target),
             "start": start.digest if start else None, "backend": backend,
             "versions": {name: versions.get(name) for name in ("keras", backend, "numpy")}}

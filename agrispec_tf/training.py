@@ -52,7 +52,7 @@ def fitted(collected: Collected, config: Config, model: str, how: Recipe,
         how=how, seed=config.training.seed,
         smoothing=config.training.smoothing if options.architecture == BiGRUOptions.architecture else 0.0,
         target=collected.target("train") if model.endswith("-grl") else None, on_epoch=on_epoch, folder=folder,
-        fresh=fresh)
+        fresh=fresh, thermal=config.training.thermal)
     return replace(trained, training={**trained.training, **collected.provenance})
 
 

@@ -9,7 +9,7 @@ import csv
 import gzip
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from pyproj import Transformer
 from agrispec.cube import FILL, CubeSpec
 from agrispec.grid import cell_of
 from agrispec.season import Season, Window, steps_per_year
+from agrispec_tf.adaptation.thermal_time import warmed
 from agrispec_tf.data.samples import Samples, Series
 
 FEWEST_PARCELS = 40
@@ -81,6 +82,19 @@ def asian_seasons(folder: Path) -> Mapping[str, tuple[str, int]]:
 def france(folder: Path) -> Fields:
     """Nine Sentinel-2 bands of points in France at the dekads of 2023, each in the 10-day step of its middle."""
     return _points("France 2023, dekads", folder, "2023_FRA_LPIS_POLY_110_dekad.geoparquet", 2023, 10, "CROPTYPE28")
+
+
+def warmed_france(folder: Path, base: float) -> Fields:
+    """`france` with growing degree days above `base` °C from the dekads' mean temperatures (AgERA5, 0.01 kelvin)."""
+    fields, season = france(folder), Season.of(2023, step_days=10)
+    table = pq.read_table(folder / "points" / "2023_FRA_LPIS_POLY_110_dekad.geoparquet",
+                          columns=["sample_id", "timestamp", "AGERA5-TMEAN"]).to_pandas()
+    kelvin = table[table["timestamp"].dt.year == 2023].pivot_table(index="sample_id", columns="timestamp",
+                                                                   values="AGERA5-TMEAN") / 100
+    days = [(when.date() - season.start).days for when in kelvin.columns] + [365]
+    celsius = kelvin.reindex(fields.samples.ids).to_numpy() - 273.15
+    return replace(fields, samples=replace(fields.samples, series=warmed(fields.samples.series, celsius, days, season,
+                                                                         base)))
 
 
 def flanders(folder: Path) -> Fields:

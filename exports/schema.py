@@ -2,8 +2,8 @@
 
 A table record holds the whole cube of one place as ONE flat list, time-major: T × columns floats, step by
 step, each step's features in the cube's order, its growing degree days where the cube carries them, and its
-clear-look count last. `unpack` cuts it into (sample, step, feature); models that want bands before time (CropNet) transpose the last two axes:
-`values.transpose(0, 2, 1)` is (sample, band, step).
+clear-look count last. `unpack` cuts it into (sample, step, feature); models that want bands before time (CropNet)
+transpose the last two axes: `values.transpose(0, 2, 1)` is (sample, band, step).
 
 A patch record holds one image patch, a feature a scalar band, each a flat list of rows × columns floats.
 """

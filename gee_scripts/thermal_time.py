@@ -54,5 +54,6 @@ def degree_days(season: Season, window: Window, base: float) -> ee.ImageCollecti
     sums, counts = (columns.arraySlice(0, window.start).arrayProject([0]).arrayFlatten([names])
                     for columns in (to_middle, found))
     # A projection of its own: at 10 m every image of a year would be read again for each of a million pixels.
-    known = sums.updateMask(counts.gte(ee.Image.constant(wanted))).toFloat().reproject(daily.first().select(catalog.TEMPERATURE).projection())
+    grid = daily.first().select(catalog.TEMPERATURE).projection()
+    known = sums.updateMask(counts.gte(ee.Image.constant(wanted))).toFloat().reproject(grid)
     return ee.ImageCollection.fromImages(ee.List(names).map(lambda name: known.select([name]).rename([GDD])))

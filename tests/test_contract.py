@@ -146,7 +146,7 @@ def test_patches_of_a_seen_season_equal_the_oracle_pixel_by_pixel(tiny, exported
         engine.close()
     shards.describe(tmp_path, spec, layout=shards.PatchLayout(grid=tiny.grid, patch=side, season=2023))
     [file] = tmp_path.glob("*.tfrecord.gz")
-    values, counts = schema.unpack_patches(example.read(file, schema.patch_features(spec, side)), spec, side)
+    values, counts, _ = schema.unpack_patches(example.read(file, schema.patch_features(spec, side)), spec, side)
     mixer = shards.mixer_of(tmp_path)
     medians, expected_counts = composites(tiny)
     np.testing.assert_array_equal(tiles.assemble([counts], mixer, tiny.grid).transpose(2, 0, 1),

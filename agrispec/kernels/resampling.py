@@ -1,4 +1,4 @@
-"""Reading time series between their steps: at given positions, or a window stretched to a number of steps."""
+"""Reading time series between their steps: where, and what is there."""
 
 from __future__ import annotations
 
@@ -55,6 +55,69 @@ def _read(values, positions):  # type: ignore[no-untyped-def]
             for feature in range(width):
                 a = values[n, before, feature]
                 found[n, place, feature] = a + (values[n, after, feature] - a) * share
+    return found
+
+
+def stretched(start: ArrayLike, stop: ArrayLike, steps: int) -> NDArray[np.float64]:
+    """The positions (N, steps) at which `resize` reads slices [start, stop), (N,) each, of series."""
+    opened, closed = np.asarray(start, np.int64)[:, None], np.asarray(stop, np.int64)[:, None]
+    length = closed - opened
+    inside = np.clip((np.arange(steps, dtype=np.float64) + 0.5) * length / steps - 0.5, 0, length - 1)
+    return (opened + inside).astype(np.float64)
+
+
+def reached(curves: NDArray[np.float64], levels: NDArray[np.float64], start: ArrayLike,
+            stop: ArrayLike) -> NDArray[np.float64]:
+    """Where each rising curve reaches levels of its own, between its steps linearly: the inverse of reading it.
+
+    Args:
+        curves: (N, T), each higher at every step than at the one before.
+        levels: (N, S), in any order.
+        start: first step of the window of each curve, (N,) or one for all.
+        stop: the step after the last one of the window, (N,) or one for all.
+
+    Returns: (N, S) positions within [start, stop - 1]; a level below a window's first is its first step, one above
+        its last is its last step.
+
+    Raises:
+        ValueError: the shapes do not belong together, or a window is empty or leaves the curves.
+    """
+    if curves.ndim != 2 or levels.ndim != 2 or len(levels) != len(curves):
+        raise ValueError(f"curves {curves.shape} are not (N, T) with levels {levels.shape} as (N, S)")
+    opened, closed = windows(start, stop, curves.shape)
+    return _reached(np.ascontiguousarray(curves, np.float64), np.ascontiguousarray(levels, np.float64), opened, closed)
+
+
+def reached_numpy(curves: NDArray[np.float64], levels: NDArray[np.float64], start: NDArray[np.int64],
+                  stop: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The twin: counts the steps of the window that are below each level."""
+    step = np.arange(curves.shape[1])
+    inside = (step >= start[:, None]) & (step < stop[:, None])
+    passed = ((curves[:, None, :] <= levels[:, :, None]) & inside[:, None, :]).sum(axis=2)
+    left = start[:, None] + np.maximum(passed - 1, 0)
+    right = np.minimum(left + 1, stop[:, None] - 1)
+    below, above = np.take_along_axis(curves, left, axis=1), np.take_along_axis(curves, right, axis=1)
+    between = (levels > below) & (right > left)
+    share = np.where(between, (levels - below) / np.where(between, above - below, 1.0), 0.0)
+    return np.asarray(left + share, np.float64)
+
+
+@compiled(reached_numpy)
+def _reached(curves, levels, start, stop):  # type: ignore[no-untyped-def]
+    series, asked = levels.shape
+    found = np.empty(levels.shape, np.float64)
+    for n in range(series):
+        for place in range(asked):
+            low, high = start[n], stop[n]
+            while high - low > 1:
+                middle = (low + high) // 2
+                if curves[n, middle] <= levels[n, place]:
+                    low = middle
+                else:
+                    high = middle
+            found[n, place] = low
+            if low + 1 < stop[n] and levels[n, place] > curves[n, low]:
+                found[n, place] += (levels[n, place] - curves[n, low]) / (curves[n, low + 1] - curves[n, low])
     return found
 
 

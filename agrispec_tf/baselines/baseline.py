@@ -21,6 +21,7 @@ from agrispec_tf.baselines import boosting, forest
 from agrispec_tf.baselines.boosting import Boosting
 from agrispec_tf.baselines.features import Coefficients, Features, Medians
 from agrispec_tf.baselines.forest import Forest
+from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Samples, Series
 from agrispec_tf.model_folder import Described, Record
 from exports import manifest
@@ -189,7 +190,8 @@ def _counts(labels: NDArray[np.integer], class_names: tuple[str, ...]) -> NDArra
 
 def _features(table: Mapping[str, Any]) -> Features:
     if table["kind"] == Medians.kind:
-        return Medians(smoothing=float(table["smoothing"]))
+        made = Preparation.from_table({**table, "normalisation": None})
+        return Medians(smoothing=made.smoothing, thermal=made.thermal)
     if table["kind"] == Coefficients.kind:
         return Coefficients(harmonics=Harmonics(**table["harmonics"]))
     raise ValueError(f"there are no features {table['kind']!r}")

@@ -14,6 +14,7 @@ from agrispec.harmonics import Harmonics
 from agrispec.kernels import harmonics
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
+from agrispec_tf.data.thermal_axis import ThermalAxis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,17 +23,20 @@ class Medians:
 
     Attributes:
         smoothing: lambda of the Whittaker smoother, 0 for none, as of a network's series.
+        thermal: the training season's warmth, by which series are read, as of a network's; None reads them by date.
     """
 
     kind: ClassVar[str] = "medians"
 
     smoothing: float = 0.0
+    thermal: ThermalAxis | None = None
 
     @property
     def described(self) -> str:
         """What is made of a series, in words."""
         filled = f"smoothed (Whittaker, lambda {self.smoothing:g})" if self.smoothing else "filled linearly"
-        return f"every step's median is an input; gaps {filled}"
+        read = f"; {self.thermal.described}" if self.thermal else ""
+        return f"every step's median is an input; gaps {filled}{read}"
 
     def names(self, cube: CubeSpec) -> tuple[str, ...]:
         """The names of the vectors' entries, step by step: 24_B2, 24_B3 …"""
@@ -40,7 +44,8 @@ class Medians:
 
     def of(self, series: Series) -> NDArray[np.float32]:
         """(N, T · F); 0 where nothing was clearly seen within the window."""
-        return Preparation(smoothing=self.smoothing).apply(series).reshape(len(series), -1)
+        prepared = Preparation(smoothing=self.smoothing, thermal=self.thermal).apply(series)
+        return prepared.reshape(len(series), -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

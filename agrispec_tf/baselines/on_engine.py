@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +29,7 @@ from agrispec_tf.baselines.features import Coefficients
 from agrispec_tf.baselines.forest import Forest
 from agrispec_tf.collected import simulated
 from agrispec_tf.data.samples import Series
-from exports import assets, mapping, planning, publish, schema, storage, tasks
+from exports import assets, mapping, planning, publish, storage, tasks
 from exports.runs import Run
 
 Progress = Callable[[str], None]
@@ -75,7 +76,9 @@ def run_map(run: Run, config: Config, model: str, engine: Engine, graphs: Graphs
         TaskFailed: the export failed, or a pixel that was compared differs.
     """
     trained, made = _on_harmonics(run, config, model)
-    spec, grid, token = config.spec.view(), mapping.grid_of(config), uuid.uuid4().hex[:8]
+    # Harmonics are of days: no temperature is read for them.
+    spec = replace(config.spec, gdd_base=None).view()
+    grid, token = mapping.grid_of(config), uuid.uuid4().hex[:8]
     year = config.season.target if season is None else season
     said = {"season": year, "model": model, "model_digest": model_folder.digest(run.models / model),
             "cube": spec.digest, "simulated": simulated(run)}
@@ -126,8 +129,8 @@ def _compared(config: Config, trained: Baseline, spec: CubeSpec, year: int, grid
     for number, window in enumerate(windows):
         patch = np.load(io.BytesIO(engine.pixels(cubes, window)))
         found = np.load(io.BytesIO(engine.pixels(classes, window)))["class"].ravel()
-        pixels = schema.unpack(np.stack([patch[band].ravel() for band in spec.patch_bands()], axis=-1), spec)
-        expected = predict.series(trained, Series(cube=spec, **pixels._asdict()))
+        pixels = np.stack([patch[band] for band in spec.patch_bands()], axis=-1).reshape(-1, *spec.shape)
+        expected = predict.series(trained, Series(cube=spec, values=pixels[..., :-1], counts=pixels[..., -1]))
         same = found == expected.classes
         votes = expected.probabilities[np.arange(len(found)), np.minimum(found, len(trained.class_names) - 1)]
         known = (expected.classes != NO_CLASS) & (found < len(trained.class_names))

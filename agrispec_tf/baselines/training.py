@@ -13,6 +13,7 @@ from agrispec_tf.baselines.boosting import Boosting
 from agrispec_tf.baselines.features import Coefficients, Features, Medians
 from agrispec_tf.baselines.forest import Forest
 from agrispec_tf.collected import Collected
+from agrispec_tf.data.thermal_axis import ThermalAxis
 from agrispec_tf.metrics import Confusion
 from exports.runs import Run
 
@@ -51,15 +52,20 @@ def run_train(run: Run, config: Config, model: str, *, leaves: int | None = None
         what the report shows; None, and no report, where the split holds no labelled sample out.
 
     Raises:
-        ConfigError: there is no such method.
+        ConfigError: there is no such method, or it knows no thermal time.
         RunError: the run is not exported yet.
         DataError: a class has no training sample, or a clear look is no finite number.
     """
     if model not in METHODS:
         raise ConfigError(f"there is no model {model!r}", mend=f"use one of {', '.join(METHODS)}")
     method, collected = METHODS[model], Collected(run, config)
-    grown = baseline.fit(method.grows, collected.labelled("train"), class_names=config.taxonomy.names,
-                         features=method.features, seed=config.training.seed, leaves=leaves,
-                         jobs=_MOST_THREADS[method.grows])
+    samples, features = collected.labelled("train"), method.features
+    if config.training.thermal:
+        if not isinstance(features, Medians):
+            raise ConfigError(f"the harmonics of {model} are of days, not of growing degree days",
+                              mend="set thermal = false in [training], or train forest or hgb")
+        features = replace(features, thermal=ThermalAxis.fitted(samples.series))
+    grown = baseline.fit(method.grows, samples, class_names=config.taxonomy.names, features=features,
+                         seed=config.training.seed, leaves=leaves, jobs=_MOST_THREADS[method.grows])
     trained = replace(grown, training={**grown.training, **collected.provenance})
     return commands.keep(run, config, collected, model, trained, f"train {model}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +15,12 @@ from agrispec_tf.data import augmentation
 from agrispec_tf.data.augmentation import Draw
 from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.samples import Series
+from agrispec_tf.data.thermal_axis import ThermalAxis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """Window, gap filling, smoothing, length, standardisation: always in this order.
+    """Window, gap filling, smoothing, length or thermal time, standardisation: always in this order.
 
     The window comes first. A prediction's records carry the model's window and nothing else, so training must
     not fill a gap, or smooth, with looks from outside of the window it draws.
@@ -25,11 +28,24 @@ class Preparation:
     Attributes:
         smoothing: lambda of the Whittaker smoother, weighted by clear looks, which fills gaps as it smooths;
             0 fills them linearly.
+        thermal: the training season's warmth, by which series are read, within their window; None reads them by date.
         normalisation: statistics of the training fold; None passes the values on as they are.
     """
 
     smoothing: float = 0.0
+    thermal: ThermalAxis | None = None
     normalisation: Normalisation | None = None
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Preparation:
+        """The preparation of a table that `dataclasses.asdict` made and that went through JSON.
+
+        Raises:
+            KeyError, TypeError: it is no such table.
+        """
+        thermal, statistics = table.get("thermal"), table["normalisation"]
+        return cls(smoothing=table["smoothing"], thermal=ThermalAxis(**_tuples(thermal)) if thermal else None,
+                   normalisation=Normalisation(**_tuples(statistics)) if statistics else None)
 
     def apply(self, series: Series, draw: Draw | None = None) -> NDArray[np.float32]:
         """The network's view of N series.
@@ -44,7 +60,8 @@ class Preparation:
             before standardisation.
 
         Raises:
-            DataError: the series do not carry the steps that were drawn.
+            DataError: the series do not carry the steps that were drawn, or `thermal` cannot read them.
+            ConfigError: there is a thermal axis, and the series carry no growing degree days, or others.
         """
         exported, steps = series.cube.exported, series.cube.window.steps
         shown = draw or augmentation.plain(series.cube.window, len(series))
@@ -53,6 +70,8 @@ class Preparation:
                             f" steps {exported.start} to {exported.stop - 1}",
                             mend="train on exports of the whole season year, or without augmentation")
         start, stop = shown.start - exported.start, shown.stop - exported.start
+        places = None if self.thermal is None else self.thermal.positions(series, shown.start, shown.stop, steps)
+        first = exported.start
         counts = series.counts
         if shown.dropped is not None:
             counts = _dimmed(counts, shown.dropped[:, exported.start:exported.stop], start, stop)
@@ -62,11 +81,13 @@ class Preparation:
             # instead, as where gaps are filled.
             looked = weights > 0
             between = np.maximum.accumulate(looked, axis=1) & np.maximum.accumulate(looked[:, ::-1], axis=1)[:, ::-1]
+            first = shown.start[:, None]
             stop, start = stop - start, np.zeros_like(start)
             filled = gap_filling.linear(whittaker.smooth(values, weights, self.smoothing), between, start, stop)
         else:
             filled = gap_filling.linear(series.values, counts > 0, start, stop)
-        prepared = resampling.resize(filled, start, stop, steps)
+        prepared = (resampling.resize(filled, start, stop, steps) if places is None
+                    else resampling.read(filled, places - first))
         if draw is not None:
             prepared = augmentation.warped(prepared, draw.knots)
         return self.normalisation.apply(prepared) if self.normalisation else prepared
@@ -104,3 +125,8 @@ def seen(series: Series) -> NDArray[np.bool_]:
     window, exported = series.cube.window, series.cube.exported
     return (series.counts[:, window.start - exported.start:window.stop - exported.start] > 0).any(axis=1)
 
+
+
+def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON table whose lists are tuples again."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}

@@ -21,7 +21,6 @@ from agrispec.cube import CubeSpec
 from agrispec.errors import ConfigError, CorruptRecord, RunError
 from agrispec.formats.atomic import write_files
 from agrispec_tf.classifier import Classifier
-from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
 from agrispec_tf.deployment.graph import IR_VERSION, OPSET, Graph, Value
@@ -40,8 +39,9 @@ _HOW_TO_USE = """\
 
 Input `series`: float32 (batch, {steps}, {features}), the time steps of the model's window, oldest first, by features:
 {names}. How they are computed stands in the metadata `cube`. Gaps are filled and values standardised first, as the
-metadata `preparation` says: steps without a clear look are filled {filling}; then, where there is a
-`normalisation`, each feature is (value - mean) / deviation.
+metadata `preparation` says: steps without a clear look are filled {filling}; where there is a `thermal`, a series is
+read where its growing degree days reach the `levels`; where there is a `normalisation`, each feature is
+(value - mean) / deviation.
 
 Output `probabilities`: float32 (batch, {classes}), in the order of the metadata `classes`. Output `logits`: before the
 softmax.
@@ -170,10 +170,7 @@ class OnnxClassifier:
             cube = CubeSpec.from_table(json.loads(props["cube"]))
             if cube.digest != props["cube_digest"]:
                 raise ValueError(f"the cube's digest is {cube.digest}, not {props['cube_digest']}")
-            prepared = json.loads(props["preparation"])
-            statistics = {key: tuple(values) for key, values in (prepared["normalisation"] or {}).items()}
-            preparation = Preparation(smoothing=prepared["smoothing"],
-                                      normalisation=Normalisation(**statistics) if statistics else None)
+            preparation = Preparation.from_table(json.loads(props["preparation"]))
             names = tuple(json.loads(props["classes"]))
         except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise CorruptRecord(f"the ONNX model does not say what it reads ({error})",

@@ -14,7 +14,8 @@ def test_unpacking_a_flat_cube_gives_every_number_its_step_and_feature(spec):
     steps, columns = spec.shape
     step, column = np.mgrid[:steps, :columns]
     flat = (1000 * step + column).astype(np.float32).ravel()
-    values, counts = schema.unpack(np.stack([flat, flat + 0.5]), spec)
+    values, counts, heat = schema.unpack(np.stack([flat, flat + 0.5]), spec)
+    assert heat is None
     assert values.shape == (2, steps, columns - 1)
     assert values[0, 7, 3] == 7003
     assert (counts[0] == 1000 * np.arange(steps) + columns - 1).all()

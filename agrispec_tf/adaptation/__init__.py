@@ -1,0 +1,1 @@
+"""What helps a model into a new season or region, one method per file."""
