@@ -119,8 +119,8 @@ def test_patches_hold_the_same_window_of_the_target_season(tiny, exported):
     run, config, _, _ = exported
     spec = config.spec.view()
     blocks = list(shards.patches(run.patches, spec, 4))
-    assert sum(len(values) for values, _ in blocks) == 9
-    assert all((counts == 0).all() and (values == -9999).all() for values, counts in blocks)
+    assert sum(len(block.values) for block in blocks) == 9
+    assert all((block.counts == 0).all() and (block.values == -9999).all() for block in blocks)
 
 
 def test_patches_are_not_read_as_training_cubes(exported):

@@ -71,7 +71,6 @@ class Preparation:
                             mend="train on exports of the whole season year, or without augmentation")
         start, stop = shown.start - exported.start, shown.stop - exported.start
         places = None if self.thermal is None else self.thermal.positions(series, shown.start, shown.stop, steps)
-        first = exported.start
         counts = series.counts
         if shown.dropped is not None:
             counts = _dimmed(counts, shown.dropped[:, exported.start:exported.stop], start, stop)
@@ -81,13 +80,13 @@ class Preparation:
             # instead, as where gaps are filled.
             looked = weights > 0
             between = np.maximum.accumulate(looked, axis=1) & np.maximum.accumulate(looked[:, ::-1], axis=1)[:, ::-1]
-            first = shown.start[:, None]
+            places = None if places is None else places - start[:, None]
             stop, start = stop - start, np.zeros_like(start)
             filled = gap_filling.linear(whittaker.smooth(values, weights, self.smoothing), between, start, stop)
         else:
             filled = gap_filling.linear(series.values, counts > 0, start, stop)
         prepared = (resampling.resize(filled, start, stop, steps) if places is None
-                    else resampling.read(filled, places - first))
+                    else resampling.read(filled, places))
         if draw is not None:
             prepared = augmentation.warped(prepared, draw.knots)
         return self.normalisation.apply(prepared) if self.normalisation else prepared

@@ -78,7 +78,7 @@ class ThermalAxis:
                 slice begins, or not before it ends, is read at the slice's edge.
             steps: length of the result.
 
-        Returns: (N, steps) positions in steps of the year.
+        Returns: (N, steps) positions among the steps that the series carry, counted from 0.
 
         Raises:
             ConfigError: the cube carries no growing degree days, or of another base.
@@ -104,7 +104,7 @@ class ThermalAxis:
             raise DataError(f"the growing degree days of series {row} fall from one step to the next, or are missing"
                             " between two that are known", mend="give sums from the season's first day on")
         wanted = np.interp(resampling.stretched(start, stop, steps), year, levels)
-        return exported.start + resampling.reached(curves, wanted, start - exported.start, stop - exported.start)
+        return resampling.reached(curves, wanted, start - exported.start, stop - exported.start)
 
 
 def continued(series: Series) -> int:

@@ -39,6 +39,18 @@ def test_a_small_configuration_is_enough():
     assert found.season_of(2024).steps == 73
 
 
+def test_growing_degree_days_are_asked_for_by_a_switch():
+    assert config.parse(TEXT + "[cube]\ngdd_base = 8\n").spec.gdd_base is None
+    assert config.parse(TEXT + "[cube]\ngdd = true\n").spec.gdd_base == 0
+    assert config.parse(TEXT + "[cube]\ngdd = true\ngdd_base = 8\n[training]\nthermal = true\n").spec.gdd_base == 8
+
+
+def test_thermal_time_needs_a_cube_with_growing_degree_days():
+    with pytest.raises(ConfigError, match="does not carry") as refused:
+        config.parse(TEXT + "[training]\nthermal = true\n")
+    assert "gdd = true" in refused.value.mend
+
+
 def test_settings_reach_the_cube():
     found = config.parse(TEXT + '[cube]\nwindow_days = [1, 100]\n[clear]\nthreshold = 0.6\n')
     assert found.spec.clear.threshold == 0.6

@@ -10,6 +10,7 @@ from agrispec.errors import ConfigError
 from agrispec.season import Window
 
 CROPNET = preset("cropnet-5d")
+WARM = replace(CROPNET, gdd_base=0.0)
 
 
 def test_cropnet_exports_10_bands_by_73_steps_and_models_see_43():
@@ -38,6 +39,20 @@ def test_patch_bands_run_step_by_step_with_the_count_last():
     assert names[-1] == "66_count"
 
 
+def test_growing_degree_days_come_before_the_count_and_only_where_a_base_is_given():
+    assert WARM.columns == (*SENTINEL2_IDS, "gdd", "count")
+    assert WARM.shape == (73, 12)
+    assert WARM.view().patch_bands()[10:13] == ("24_gdd", "24_count", "25_B2")
+    assert "gdd_base" not in CROPNET.to_table()
+    assert CROPNET.digest == "2b705448f33daec7"  # as it was before cubes could carry temperatures
+    assert len({CROPNET.digest, WARM.digest, replace(WARM, gdd_base=8.0).digest}) == 3
+
+
+def test_a_model_reads_cubes_of_its_features_with_or_without_growing_degree_days():
+    CROPNET.check_read(WARM.view())
+    WARM.check_read(CROPNET)
+
+
 def test_a_view_is_a_view_of_its_cube_and_never_the_reverse():
     assert CROPNET.view().is_view_of(CROPNET)
     assert CROPNET.is_view_of(CROPNET)
@@ -46,7 +61,7 @@ def test_a_view_is_a_view_of_its_cube_and_never_the_reverse():
 
 CHANGES = [{"features": SENTINEL2_IDS[::-1]}, {"step_days": 4}, {"exported": Window(0, 72)}, {"window": Window(25, 67)},
            {"clear": ClearLook(threshold=0.6)}, {"scale_m": 20.0}, {"collection": "COPERNICUS/S2_HARMONIZED"},
-           {"fill": -1.0}]
+           {"fill": -1.0}, {"gdd_base": 0.0}]
 
 
 def test_every_attribute_is_tried_below():
@@ -60,7 +75,7 @@ def test_any_other_meaning_has_another_digest(change):
     assert other.is_view_of(CROPNET) == ("exported" in change)
 
 
-@pytest.mark.parametrize("cube", [CROPNET, CROPNET.view(), preset("agrispec-23", clear=ClearLook(score="cs_cdf"))])
+@pytest.mark.parametrize("cube", [CROPNET, CROPNET.view(), WARM, preset("agrispec-23", clear=ClearLook(score="cs_cdf"))])
 def test_tables_read_back(cube):
     again = CubeSpec.from_table(cube.to_table())
     assert again == cube
@@ -73,7 +88,8 @@ def test_tables_read_back(cube):
     lambda: replace(CROPNET, window=Window(60, 74)), lambda: replace(CROPNET, exported=Window(30, 60)),
     lambda: ClearLook(score="csp"), lambda: ClearLook(threshold=0), lambda: ClearLook(unmatched="keep"),
     lambda: ClearLook(max_cloud_cover=0), lambda: CubeSpec.from_table({"features": ["B2"]}),
-    lambda: replace(CROPNET, scale_m=0)])
+    lambda: replace(CROPNET, scale_m=0), lambda: replace(CROPNET, gdd_base=40.0),
+    lambda: replace(CROPNET, gdd_base=float("nan"))])
 def test_impossible_cubes_are_refused_with_a_mend(make):
     with pytest.raises(ConfigError) as refused:
         make()

@@ -89,8 +89,8 @@ def write_patches(folder, present, side=4):
 def test_patches_come_in_the_mixers_order_whatever_the_batch(tmp_path, batch):
     expected = write_patches(tmp_path, 4)
     blocks = list(shards.patches(tmp_path, SPEC.view(), batch))
-    np.testing.assert_array_equal(np.concatenate([values for values, _ in blocks]), expected[..., :-1])
-    np.testing.assert_array_equal(np.concatenate([counts for _, counts in blocks]), expected[..., -1])
+    np.testing.assert_array_equal(np.concatenate([block.values for block in blocks]), expected[..., :-1])
+    np.testing.assert_array_equal(np.concatenate([block.counts for block in blocks]), expected[..., -1])
     assert shards.layout_of(tmp_path) == shards.PatchLayout(grid=GRID, patch=4, season=2024)
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agrispec.kernels.resampling import read, read_numpy, resize, resize_numpy
+from agrispec.kernels.resampling import reached, reached_numpy, read, read_numpy, resize, resize_numpy, stretched
 
 
 @pytest.mark.parametrize(("length", "head", "last"), [
@@ -83,3 +83,36 @@ def test_whole_positions_give_the_steps_themselves_and_look_at_no_other(reader):
 def test_positions_that_are_none_of_the_series_are_refused(shape, positions):
     with pytest.raises(ValueError, match="position"):
         read(np.zeros(shape, np.float32), np.array(positions))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), steps=st.integers(1, 60))
+def test_reading_at_stretched_positions_is_resizing(seed, steps):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(9, 30, 2)).astype(np.float32)
+    start = rng.integers(0, 30, 9)
+    stop = rng.integers(start, 30) + 1
+    np.testing.assert_allclose(read(values, stretched(start, stop, steps)), resize(values, start, stop, steps),
+                               rtol=1e-5, atol=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), steps=st.integers(1, 30), asked=st.integers(0, 40))
+def test_where_a_rising_curve_reaches_a_level_is_numpys_interp_of_the_inverse(seed, steps, asked):
+    rng = np.random.default_rng(seed)
+    curves = np.cumsum(rng.uniform(0.01, 5, (7, steps)), axis=1)
+    levels = rng.uniform(-2, curves[:, -1:] + 3, (7, asked))
+    levels[:, :2] = curves[:, :2][:, :levels[:, :2].shape[1]] if steps > 1 else levels[:, :2]
+    start = rng.integers(0, steps, 7)
+    stop = rng.integers(start, steps) + 1
+    found = reached(curves, levels, start, stop)
+    np.testing.assert_allclose(found, reached_numpy(curves, levels, start, stop), rtol=1e-12)
+    for n in range(7):
+        inside = np.arange(start[n], stop[n])
+        np.testing.assert_allclose(found[n], np.interp(levels[n], curves[n, inside], inside), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("curves", "levels"), [((2, 5), (1, 3)), ((2, 5, 1), (2, 3)), ((2, 5), (2,))])
+def test_levels_of_other_curves_are_refused(curves, levels):
+    with pytest.raises(ValueError, match="curves"):
+        reached(np.zeros(curves), np.zeros(levels), 0, 5)
