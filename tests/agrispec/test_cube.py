@@ -75,7 +75,8 @@ def test_any_other_meaning_has_another_digest(change):
     assert other.is_view_of(CROPNET) == ("exported" in change)
 
 
-@pytest.mark.parametrize("cube", [CROPNET, CROPNET.view(), WARM, preset("agrispec-23", clear=ClearLook(score="cs_cdf"))])
+@pytest.mark.parametrize("cube", [CROPNET, CROPNET.view(), WARM,
+                                  preset("agrispec-23", clear=ClearLook(score="cs_cdf"))])
 def test_tables_read_back(cube):
     again = CubeSpec.from_table(cube.to_table())
     assert again == cube
