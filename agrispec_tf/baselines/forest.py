@@ -38,6 +38,11 @@ class Forest:
     classes: int
     inputs: int
 
+    @property
+    def floor(self) -> float:
+        """Half a vote: a class that no tree votes for is improbable, not impossible."""
+        return 0.5 / len(self.trees)
+
     def probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Shares of the votes (N, C) for vectors (N, D); as many votes mean the lower class number."""
         found = np.empty((len(vectors), self.classes), np.float32)
