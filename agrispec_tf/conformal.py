@@ -26,8 +26,8 @@ def threshold(probabilities: NDArray[np.floating], labels: NDArray[np.integer], 
     """The probability from which a class is in a set, 0 to 1.
 
     With n samples it is the k-th lowest probability of a true class, k = floor((n + 1)(1 - coverage)). The share
-    that is covered of exchangeable new samples is then Beta(n + 1 - k, k) distributed, and at least `coverage` in the mean.
-    Too few samples for that, under 9 for 0.9, give 0: all classes are in all sets.
+    that is covered of exchangeable new samples is then Beta(n + 1 - k, k) distributed, and at least `coverage` in the
+    mean. Too few samples for that, under 9 for 0.9, give 0: all classes are in all sets.
 
     Args:
         probabilities: (N, C) of samples that did not teach.
