@@ -41,7 +41,7 @@ class Classifier:
         history: one row of scores an epoch.
     """
 
-    floor: ClassVar[float] = calibration.TINY
+    pseudocount: ClassVar[float] = calibration.TINY
 
     model: keras.Model
     options: NetworkOptions

@@ -55,7 +55,7 @@ class Trained(Protocol):
         class_names: C names by class number.
         training: how it was trained: seed, counts, versions; JSON types only.
         described: the same in words.
-        floor: what a probability below it counts as where a temperature is looked for (`calibration.temperature`).
+        pseudocount: added to each probability where a temperature is looked for (`calibration.temperature`).
     """
 
     @property
@@ -71,7 +71,7 @@ class Trained(Protocol):
     def described(self) -> Described: ...
 
     @property
-    def floor(self) -> float: ...
+    def pseudocount(self) -> float: ...
 
     def probabilities(self, series: Series, batch: int = ...) -> NDArray[np.float32]:
         """Class probabilities (N, C) of N series, `batch` of them at a time.

@@ -36,7 +36,7 @@ def calibrated(trained: Trained, validation: Samples) -> Trained:
         validation: samples of source seasons, of cells that did not teach.
     """
     labels = validation.labels
-    found = calibration.temperature(trained.probabilities(validation.series), labels, trained.floor)
+    found = calibration.temperature(trained.probabilities(validation.series), labels, trained.pseudocount)
     better = trained if found == 1 else trained.tempered(found)
     least = conformal.threshold(better.probabilities(validation.series), labels)
     return replace(better, training={  # type: ignore[type-var]

@@ -42,7 +42,8 @@ class Baseline:
         cube: what it was trained on.
         class_names: C names by class number.
         training: how it was trained: seed, counts, versions; JSON types only.
-        temperature: T of softmax(log p / T), p being the estimator's probabilities; 1 leaves them as they are.
+        temperature: T of softmax(log p / T), p being the estimator's probabilities and its pseudocount; at 1 they stay
+            as they are.
     """
 
     estimator: Forest | Boosting
@@ -66,13 +67,13 @@ class Baseline:
             rows = np.arange(first, min(first + batch, len(series)))
             found[rows] = self.estimator.probabilities(self.features.of(series.take(rows)))
             if self.temperature != 1:
-                found[rows] = calibration.tempered(found[rows], self.temperature, self.floor)
+                found[rows] = calibration.tempered(found[rows], self.temperature, self.pseudocount)
         return found
 
     @property
-    def floor(self) -> float:
-        """What a lower probability of the estimator counts as."""
-        return self.estimator.floor
+    def pseudocount(self) -> float:
+        """Added to each of the estimator's probabilities before it is tempered."""
+        return self.estimator.pseudocount
 
     def tempered(self, temperature: float) -> Baseline:
         """A copy whose probabilities are softmax(log p / T) of the estimator's; classes stay what they are."""

@@ -26,7 +26,7 @@ class Boosting:
     """
 
     method: ClassVar[str] = "histogram-boosting"
-    floor: ClassVar[float] = TINY
+    pseudocount: ClassVar[float] = TINY
 
     trees: Trees
     adds_to: NDArray[np.int32]

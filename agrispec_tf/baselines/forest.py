@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from agrispec.kernels.trees import Trees, joined
+from agrispec_tf.calibration import VOTES
 
 DEEPEST = 30
 """Splits between a root and a leaf: R, in whose words Earth Engine reads trees, numbers nodes by 32 bits, and the
@@ -33,15 +34,11 @@ class Forest:
     """
 
     method: ClassVar[str] = "random-forest"
+    pseudocount: ClassVar[float] = VOTES
 
     trees: Trees
     classes: int
     inputs: int
-
-    @property
-    def floor(self) -> float:
-        """Half a vote: a class that no tree votes for is improbable, not impossible."""
-        return 0.5 / len(self.trees)
 
     def probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Shares of the votes (N, C) for vectors (N, D); as many votes mean the lower class number."""

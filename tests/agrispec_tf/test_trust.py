@@ -22,7 +22,7 @@ class Given:
     logits: np.ndarray
     temperature: float = 1.0
     training: dict = field(default_factory=dict)
-    floor: float = calibration.TINY
+    pseudocount: float = calibration.TINY
 
     def probabilities(self, series):
         power = np.exp(self.logits[:len(series)] / self.temperature)

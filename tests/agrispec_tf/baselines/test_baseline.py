@@ -109,18 +109,17 @@ def test_a_saved_baseline_comes_back_whole(trained, grown, tmp_path):
 def test_a_tempered_baseline_has_tempered_probabilities_and_the_same_classes(trained, temperature, grown):
     series = grown(200, seed=9).series
     before, after = trained.probabilities(series), trained.tempered(temperature).probabilities(series)
-    np.testing.assert_array_equal(after, calibration.tempered(before, temperature, trained.floor))
+    np.testing.assert_array_equal(after, calibration.tempered(before, temperature, trained.pseudocount))
     np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
     assert np.abs(after - before).max() > 0.01
 
 
-def test_a_class_without_a_vote_counts_as_half_a_vote(grown, class_names):
+def test_a_class_without_a_vote_is_improbable_not_impossible(grown, class_names):
     forest = baselines.fit("random-forest", grown(30), class_names=class_names, features=Coefficients(), seed=0)
-    assert forest.floor == 0.001
     votes, found = (one.probabilities(grown(60, seed=9).series) for one in (forest, forest.tempered(2.0)))
     none = votes == 0
     assert none.any()
-    assert (found[none] > 0.01).all()
+    assert (found[none] > 0.04).all()
 
 
 def test_no_file_of_a_baseline_holds_code(folder):

@@ -107,7 +107,7 @@ def test_a_forest_is_tempered_by_the_validation_cells_and_the_report_says_what_t
     made = model.training["calibration"]
     assert made["samples"] == len(validation) > 0
     assert made["temperature"] == model.temperature == calibration.temperature(
-        votes.probabilities(validation.series), validation.labels, model.floor) != 1
+        votes.probabilities(validation.series), validation.labels, model.pseudocount) != 1
     found = json.loads((run.report / "forest-harmonic" / "trust.json").read_text())
     for table, one in ((found, model), (found["as_trained"], votes)):
         kept = Reliability.of(one.probabilities(held_out.series), held_out.labels)
