@@ -164,11 +164,15 @@ def finetune(model: Path, run: Path, name: str | None, **changed: Any) -> None:
 @_RUN
 def evaluate(run: Path) -> None:
     """Open the target season's labels and score every model of RUN on its held-out cells."""
+    from agrispec_tf import trust
+    from exports import manifest
     with _opened(run) as (opened, config, engine), _progress("evaluating") as tell:
         scores = _evaluate(opened, config, engine, tell)
+    worth = manifest.read(run)["stages"]["evaluate"]["trust"]
     for name, found in scores.items():
         click.echo(f"{name} on the {config.season.target} season: accuracy {found.accuracy:.3f},"
                    f" macro-F1 {found.macro_f1:.3f}")
+        click.echo(f"  {trust.in_words(worth[name])}")
 
 
 @main.command()

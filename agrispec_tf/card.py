@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from agrispec_tf.conformal import COVERAGE
 from agrispec_tf.data.samples import Samples, absent
 from agrispec_tf.metrics import Confusion
 from agrispec_tf.model_folder import Described, Trained
+from agrispec_tf.trust import in_words
 
 FILE = "card.md"
 """Its name in a model's folder."""
@@ -18,8 +20,8 @@ _FEW = 30
 """Held-out samples of a class below which the card warns: one sample more or less moves its recall by 3 points."""
 
 
-def text(name: str, trained: Trained, folds: Mapping[str, Samples], scores: Confusion | None, *,
-         seasons: Sequence[int], target: int, simulated: bool) -> str:
+def text(name: str, trained: Trained, folds: Mapping[str, Samples], scores: Confusion | None,
+         trust: Mapping[str, Any], *, seasons: Sequence[int], target: int, simulated: bool) -> str:
     """The card of a model as Markdown.
 
     Args:
@@ -27,6 +29,7 @@ def text(name: str, trained: Trained, folds: Mapping[str, Samples], scores: Conf
         trained: the model.
         folds: the labelled samples that it could see or is scored on, `training`, `validation` and `held out`.
         scores: on those that are held out; None where there are none.
+        trust: `Trust.table` of those, and that `as_trained`; empty where there are none.
         seasons: the years in which the labelled seasons end.
         target: the year of the season to map.
         simulated: whether any scene was.
@@ -46,7 +49,8 @@ def text(name: str, trained: Trained, folds: Mapping[str, Samples], scores: Conf
     if made.get("target_series"):
         parts.append(f"Of season {target}, {made['target_series']} series without labels were seen in training.\n")
     parts += ["## Input\n", _input(trained, described), "## Training\n", _training(trained, described),
-              "## Scores on held-out cells\n", _scores(scores, folds["held out"], trained.class_names), "## Limits\n",
+              "## Scores on held-out cells\n", _scores(scores, folds["held out"], trained.class_names),
+              "## Probabilities\n", _items(_probabilities(made.get("calibration"), trust)), "## Limits\n",
               _items(_limits(folds, scores, trained.class_names, seasons=seasons, target=target,
                              simulated=simulated))]
     return "\n".join(parts)
@@ -94,6 +98,19 @@ def _scores(scores: Confusion | None, held_out: Samples, names: tuple[str, ...])
             + _table(["class", "n", "precision", "recall", "F1"], rows))
 
 
+def _probabilities(made: Mapping[str, Any] | None, trust: Mapping[str, Any]) -> Iterable[str]:
+    if not made or not made["samples"]:
+        yield ("They have not been calibrated, since no labelled sample is in the validation cells: 0.9 need not mean"
+               " right nine times in ten.")
+    else:
+        yield (f"Logits are divided by T = {made['temperature']:.3f}, under which the labels of the"
+               f" {made['samples']} validation samples are likeliest; no class changes by it.")
+        yield (f"With a probability of {made['least']:.3f} or more a class is in the set of a sample. Sets are to hold"
+               f" the true class in {COVERAGE:.0%}, if samples are like those of the validation cells.")
+    if trust:
+        yield f"On held-out cells: {in_words(trust)}. As trained the ECE was {trust['as_trained']['ece']:.3f}."
+
+
 def _limits(folds: Mapping[str, Samples], scores: Confusion | None, names: tuple[str, ...], *,
             seasons: Sequence[int], target: int, simulated: bool) -> Iterable[str]:
     if simulated:
@@ -101,7 +118,8 @@ def _limits(folds: Mapping[str, Samples], scores: Confusion | None, names: tuple
     yield (f"Not scored here on season {target}, nor on any season but {_listed(seasons)}; `agrispec-gee evaluate`"
            f" scores it on {target} where labels of that season exist.")
     yield "Not scored outside the area of these cells, on other sensors, or on crops that are none of its classes."
-    yield "Its probabilities have not been calibrated: 0.9 need not mean right nine times in ten."
+    yield ("What is said of its probabilities holds for cells like these; in another season or region they promise"
+           " nothing until `agrispec-gee evaluate` has measured them.")
     for fold in ("validation", "held out"):
         if len(folds[fold]) and (missing := absent(folds[fold], names)):
             yield f"No {fold} sample is of class {', '.join(missing)}."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from agrispec.cube import CubeSpec
 from agrispec.formats.atomic import whole_folder
-from agrispec_tf import model_folder
+from agrispec_tf import calibration, model_folder
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
 from agrispec_tf.data.vectors import VectorSpec
@@ -40,6 +40,8 @@ class Classifier:
         history: one row of scores an epoch.
     """
 
+    pseudocount: ClassVar[float] = calibration.TINY
+
     model: keras.Model
     options: NetworkOptions
     cube: CubeSpec | VectorSpec
@@ -64,6 +66,26 @@ class Classifier:
             logits = np.asarray(self.model.predict_on_batch(prepared), np.float32)[:len(rows)]
             found[rows] = _softmax(logits)
         return found
+
+    def rescaled(self, scale: float, offset: NDArray[np.floating] | float = 0.0) -> Classifier:
+        """A copy whose logits are scale * logits + offset, by the weights of its last layer alone: whatever computes
+        the network, an ONNX file or one of 8 bits, needs not know of it.
+
+        Args:
+            scale: of all logits; a positive one changes no class, but where single precision cannot tell two logits
+                apart.
+            offset: (C,), or one for all classes.
+        """
+        model = keras.models.clone_model(self.model)
+        model.set_weights(self.model.get_weights())
+        head = [layer for layer in model.layers if layer.weights][-1]
+        kernel, bias = head.get_weights()
+        head.set_weights([kernel * scale, bias * scale + np.broadcast_to(offset, bias.shape)])
+        return replace(self, model=compiled_for_inference(model))
+
+    def tempered(self, temperature: float) -> Classifier:
+        """A copy whose probabilities are softmax(logits / T); classes stay what they are."""
+        return self.rescaled(1 / temperature)
 
     def save(self, folder: Path) -> None:
         """Writes the model's folder, which replaces one that is there; a failure leaves that one as it was.

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from agrispec.config import Config
 from agrispec.formats.atomic import write_files
-from agrispec_tf import card, evaluate, run_models
+from agrispec_tf import card, evaluate, run_models, trust
+from agrispec_tf.calibration import Reliability
 from agrispec_tf.collected import Collected, simulated
+from agrispec_tf.data.samples import Samples
 from agrispec_tf.metrics import Confusion
 from agrispec_tf.model_folder import Trained
+from agrispec_tf.trust import Trust
 from exports import manifest
 from exports.runs import Run
 
 
 def keep(run: Run, config: Config, collected: Collected, model: str, trained: Trained,
          stage: str) -> Confusion | None:
-    """Score a trained model on the held-out cells of the source seasons, and save it with its card and its report.
+    """Calibrate a trained model on the validation cells, score it on the held-out cells of the source seasons, and save
+    it with its card and its report.
 
     Args:
         model: the name of its folder.
@@ -29,25 +35,33 @@ def keep(run: Run, config: Config, collected: Collected, model: str, trained: Tr
     Raises:
         StorageError: something cannot be written.
     """
-    held_out = collected.labelled("test")
-    found = evaluate.score(trained, held_out) if len(held_out) else None
-    trained.save(run.models / model)
+    names = config.taxonomy.names
     folds = {name: collected.labelled(fold) for name, fold in
              (("training", "train"), ("validation", "validation"), ("held out", "test"))}
-    written = card.text(model, trained, folds, found, seasons=config.season.source, target=config.season.target,
-                        simulated=simulated(run))
-    write_files({run.models / model / card.FILE: written.encode()})
+    held_out = folds["held out"]
+    kept = trust.calibrated(trained, folds["validation"])
+    found = _judged(kept, held_out, config) if len(held_out) else None
+    kept.save(run.models / model)
+    said: dict[str, Any] = {}
     if found:
-        evaluate.report(found, config.taxonomy.names, run.report / model,
-                        title=_title(run, f"{model}, held-out cells"))
+        before = Reliability.of(trained.probabilities(held_out.series), held_out.labels)
+        said = {**found[1].table(names), "as_trained": before.table}
+        title = _title(run, f"{model}, held-out cells")
+        evaluate.report(found[0], names, run.report / model, title=title)
+        trust.report(found[1], names, run.report / model, title, before)
+    written = card.text(model, kept, folds, found[0] if found else None, said, seasons=config.season.source,
+                        target=config.season.target, simulated=simulated(run))
+    write_files({run.models / model / card.FILE: written.encode()})
     manifest.record(run.path, stage, {
-        "training": dict(trained.training), "cube": config.spec.digest,
-        "held_out": {"samples": len(held_out), **_scores(found)} if found else None})
-    return found
+        "training": dict(kept.training), "cube": config.spec.digest,
+        "held_out": {"samples": len(held_out), **_scores(found[0]), "trust": said} if found else None})
+    return found[0] if found else None
 
 
 def run_evaluate(run: Run, config: Config, truth: pd.DataFrame) -> dict[str, Confusion]:
     """Score every model of a run on the held-out cells of the target season, whose labels are `truth`.
+
+    The manifest says, too, what probabilities and sets of classes were worth there: neither is calibrated anew.
 
     Returns:
         by model.
@@ -59,18 +73,29 @@ def run_evaluate(run: Run, config: Config, truth: pd.DataFrame) -> dict[str, Con
     """
     collected = Collected(run, config)
     judged = collected.judged("test", truth)
-    found: dict[str, Confusion] = {}
+    found: dict[str, tuple[Confusion, Trust]] = {}
     for folder in run_models.models(run):
         trained = run_models.load(run, config, folder.name)
         collected.check_taught(folder.name, trained)
-        found[folder.name] = evaluate.score(trained, judged)
-        evaluate.report(found[folder.name], config.taxonomy.names,
-                        run.report / f"{folder.name}-{config.season.target}",
-                        title=_title(run, f"{folder.name}, {config.season.target} season, held-out cells"))
+        scores, worth = found[folder.name] = _judged(trained, judged, config)
+        report = run.report / f"{folder.name}-{config.season.target}"
+        title = _title(run, f"{folder.name}, {config.season.target} season, held-out cells")
+        evaluate.report(scores, config.taxonomy.names, report, title=title)
+        trust.report(worth, config.taxonomy.names, report, title)
     manifest.record(run.path, "evaluate", {
         "season": config.season.target, "held_out": len(judged), "samples": collected.digest,
-        "truth": manifest.digest(run.truth), "scores": {name: _scores(confusion) for name, confusion in found.items()}})
-    return found
+        "truth": manifest.digest(run.truth), "scores": {name: _scores(scores) for name, (scores, _) in found.items()},
+        "trust": {name: worth.table(config.taxonomy.names) for name, (_, worth) in found.items()}})
+    return {name: scores for name, (scores, _) in found.items()}
+
+
+def _judged(trained: Trained, samples: Samples, config: Config) -> tuple[Confusion, Trust]:
+    """How a model does on samples that it did not see, and what its probabilities are worth there."""
+    found = evaluate.probabilities(trained, samples)
+    # A model that was not kept by this project's commands has not been calibrated.
+    least = trained.training.get("calibration", {}).get("least")
+    return (Confusion.of(samples.labels, found.argmax(axis=1), found.shape[1]),
+            Trust.of(found, samples.labels, confidence=config.training.confidence, least=least))
 
 
 def _title(run: Run, text: str) -> str:

@@ -7,8 +7,10 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from agrispec.errors import DataError
 from agrispec.formats.atomic import write_files
@@ -24,10 +26,15 @@ def score(classifier: Trained, samples: Samples) -> Confusion:
         DataError: there are no samples.
         SchemaMismatch: the samples are of another cube than the classifier's.
     """
+    found = probabilities(classifier, samples)
+    return Confusion.of(samples.labels, found.argmax(axis=1), found.shape[1])
+
+
+def probabilities(classifier: Trained, samples: Samples) -> NDArray[np.float32]:
+    """Class probabilities (N, C) of samples to score; what is raised is what `score` says."""
     if not len(samples):
         raise DataError("there are no held-out samples to score", mend="add cells, or raise the test fold's share")
-    found = classifier.probabilities(samples.series)
-    return Confusion.of(samples.labels, found.argmax(axis=1), found.shape[1])
+    return classifier.probabilities(samples.series)
 
 
 def report(confusion: Confusion, class_names: tuple[str, ...], folder: Path, title: str = "") -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from zipfile import BadZipFile
 
 import numpy as np
@@ -55,6 +55,7 @@ class Trained(Protocol):
         class_names: C names by class number.
         training: how it was trained: seed, counts, versions; JSON types only.
         described: the same in words.
+        pseudocount: added to each probability where a temperature is looked for (`calibration.temperature`).
     """
 
     @property
@@ -69,12 +70,18 @@ class Trained(Protocol):
     @property
     def described(self) -> Described: ...
 
+    @property
+    def pseudocount(self) -> float: ...
+
     def probabilities(self, series: Series, batch: int = ...) -> NDArray[np.float32]:
         """Class probabilities (N, C) of N series, `batch` of them at a time.
 
         Raises:
             SchemaMismatch: the series are of another cube.
         """
+
+    def tempered(self, temperature: float) -> Self:
+        """A copy whose probabilities are softmax(log p / T) of what was trained; classes stay what they are."""
 
     def save(self, folder: Path) -> None:
         """Writes the folder, which replaces one that is there; a failure leaves that one as it was."""

@@ -1,11 +1,89 @@
-"""Which predictions a person should look at."""
+"""Which predictions a person should look at, and what that is worth."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaincinv
+
+_LEVEL = 0.95
+"""Of intervals."""
 
 
-def confident(probability: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
+def confident(probability: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:
     """Whether a prediction stands without review: its probability is at least `threshold`. Any shape."""
     return probability >= threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a threshold leaves standing of samples whose class is known.
+
+    Counts of two shards of one threshold add up to those of both: `a + b`.
+
+    Attributes:
+        threshold: probability from which a prediction stands without review.
+        samples: how many were predicted.
+        standing: how many of them stand.
+        right: how many of those are right.
+    """
+
+    threshold: float
+    samples: int
+    standing: int
+    right: int
+
+    @classmethod
+    def of(cls, probabilities: NDArray[np.floating], labels: NDArray[np.integer], threshold: float) -> Standing:
+        """The counts of probabilities (N, C) and class numbers (N,)."""
+        stands = confident(probabilities.max(axis=1), threshold)
+        right = probabilities.argmax(axis=1) == labels
+        return cls(threshold=threshold, samples=len(labels), standing=int(stands.sum()), right=int(right[stands].sum()))
+
+    def __add__(self, other: Standing) -> Standing:
+        if self.threshold != other.threshold:
+            raise ValueError(f"counts of thresholds {self.threshold} and {other.threshold} do not add up")
+        return Standing(threshold=self.threshold, samples=self.samples + other.samples,
+                        standing=self.standing + other.standing, right=self.right + other.right)
+
+    @property
+    def precision(self) -> float:
+        """Share of what stands that is right; 0 where nothing stands."""
+        return self.right / max(self.standing, 1)
+
+    @property
+    def coverage(self) -> float:
+        """Share of samples that stand; 0 without samples."""
+        return self.standing / max(self.samples, 1)
+
+    @property
+    def precision_interval(self) -> tuple[float, float]:
+        """95 % interval of the precision, as if samples were independent; those of one field are not, so that the true
+        one is wider."""
+        return _interval(self.right, self.standing)
+
+    def queue(self, predictions: int) -> tuple[int, int, int]:
+        """(expected, low, high) of how many of so many predictions wait for review; low and high are a 95 % interval
+        of the share, as if samples were independent."""
+        share = 1 - self.coverage if self.samples else 1.0
+        low, high = _interval(self.samples - self.standing, self.samples)
+        return round(share * predictions), round(low * predictions), round(high * predictions)
+
+    @property
+    def table(self) -> Mapping[str, object]:
+        """The same as JSON types."""
+        return {"threshold": self.threshold, "samples": self.samples, "standing": self.standing, "right": self.right,
+                "precision": round(self.precision, 4),
+                "precision_95": [round(end, 4) for end in self.precision_interval],
+                "coverage": round(self.coverage, 4), "queue_of_10000": list(self.queue(10_000))}
+
+
+def _interval(hits: int, trials: int) -> tuple[float, float]:
+    """The exact interval of a share: Clopper and Pearson 1934, https://doi.org/10.1093/biomet/26.4.404."""
+    rest = (1 - _LEVEL) / 2
+    low = float(betaincinv(hits, trials - hits + 1, rest)) if hits else 0.0
+    high = float(betaincinv(hits + 1, trials - hits, 1 - rest)) if hits < trials else 1.0
+    return low, high

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from agrispec.errors import ConfigError, DataError
 from agrispec.formats.atomic import whole_folder
 from agrispec.harmonics import Harmonics
 from agrispec.kernels.trees import Trees
-from agrispec_tf import model_folder
+from agrispec_tf import calibration, model_folder
 from agrispec_tf.baselines import boosting, forest
 from agrispec_tf.baselines.boosting import Boosting
 from agrispec_tf.baselines.features import Coefficients, Features, Medians
@@ -43,6 +43,8 @@ class Baseline:
         cube: what it was trained on.
         class_names: C names by class number.
         training: how it was trained: seed, counts, versions; JSON types only.
+        temperature: T of softmax(log p / T), p being the estimator's probabilities and its pseudocount; at 1 they stay
+            as they are.
     """
 
     estimator: Forest | Boosting
@@ -50,6 +52,7 @@ class Baseline:
     cube: CubeSpec
     class_names: tuple[str, ...]
     training: Mapping[str, Any]
+    temperature: float = 1.0
 
     def probabilities(self, series: Series, batch: int = 8192) -> NDArray[np.float32]:
         """Class probabilities (N, C) of N series, `batch` of them at a time.
@@ -64,7 +67,18 @@ class Baseline:
         for first in range(0, len(series), batch):
             rows = np.arange(first, min(first + batch, len(series)))
             found[rows] = self.estimator.probabilities(self.features.of(series.take(rows)))
+            if self.temperature != 1:
+                found[rows] = calibration.tempered(found[rows], self.temperature, self.pseudocount)
         return found
+
+    @property
+    def pseudocount(self) -> float:
+        """Added to each of the estimator's probabilities before it is tempered."""
+        return self.estimator.pseudocount
+
+    def tempered(self, temperature: float) -> Baseline:
+        """A copy whose probabilities are softmax(log p / T) of the estimator's; classes stay what they are."""
+        return replace(self, temperature=temperature)
 
     def save(self, folder: Path) -> None:
         """Writes the folder, which replaces one that is there; a failure leaves that one as it was.
@@ -72,7 +86,8 @@ class Baseline:
         Raises:
             StorageError: the folder cannot be written.
         """
-        own = {"features": {"kind": self.features.kind, **asdict(self.features)}, "inputs": self.estimator.inputs}
+        own = {"features": {"kind": self.features.kind, **asdict(self.features)}, "inputs": self.estimator.inputs,
+               "temperature": self.temperature}
         arrays = self.estimator.trees.arrays()
         if isinstance(self.estimator, Boosting):
             arrays |= {"adds_to": self.estimator.adds_to, "offsets": self.estimator.offsets}
@@ -91,7 +106,7 @@ class Baseline:
             what=f"{self.estimator.method}, {len(trees):,} trees of {trees.nodes:,} nodes",
             reads=(self.features.described,),
             taught=(f"grown by scikit-learn on the training cells alone{bound}; the validation cells taught nothing and"
-                    " chose nothing, so that its scores stand beside those of networks",
+                    " chose no class, so that its scores stand beside those of networks",
                     f"seed {self.training['seed']}"))
 
 
@@ -109,7 +124,7 @@ def load(folder: Path) -> Baseline:
         if estimator.inputs != len(features.names(record.cube)) or estimator.trees.inputs.max() >= estimator.inputs:
             raise ValueError(f"the trees read {estimator.inputs} inputs of {len(features.names(record.cube))}")
     return Baseline(estimator=estimator, features=features, cube=record.cube, class_names=names,
-                    training=record.training)
+                    training=record.training, temperature=float(record.own.get("temperature", 1)))
 
 
 def fit(method: str, training: Samples, *, class_names: tuple[str, ...], features: Features, seed: int,

@@ -11,6 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from agrispec.kernels.trees import Trees, joined
+from agrispec_tf.calibration import TINY
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -25,6 +26,7 @@ class Boosting:
     """
 
     method: ClassVar[str] = "histogram-boosting"
+    pseudocount: ClassVar[float] = TINY
 
     trees: Trees
     adds_to: NDArray[np.int32]

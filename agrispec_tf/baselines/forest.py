@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from agrispec.kernels.trees import Trees, joined
+from agrispec_tf.calibration import VOTES
 
 DEEPEST = 30
 """Splits between a root and a leaf: R, in whose words Earth Engine reads trees, numbers nodes by 32 bits, and the
@@ -33,6 +34,7 @@ class Forest:
     """
 
     method: ClassVar[str] = "random-forest"
+    pseudocount: ClassVar[float] = VOTES
 
     trees: Trees
     classes: int

@@ -17,7 +17,7 @@ from keras import ops  # noqa: E402
 
 from agrispec.cube import CubeSpec  # noqa: E402
 from agrispec.season import Window  # noqa: E402
-from agrispec_tf import train  # noqa: E402
+from agrispec_tf import calibration, train  # noqa: E402
 from agrispec_tf.data import augmentation  # noqa: E402
 from agrispec_tf.data.pipeline import Batches  # noqa: E402
 from agrispec_tf.data.preparation import Preparation  # noqa: E402
@@ -120,11 +120,15 @@ def fitted() -> list[dict[str, float]]:
     how = Recipe(epochs=2, batch=8, learning_rate=1e-3, standardised=True)
     classifier = train.fit(options, sampled(24), sampled(12, "V"), class_names=("a", "b", "c"), how=how, seed=0,
                            target=sampled(10, "T").series)
-    found = classifier.probabilities(sampled(12, "V").series)
+    series = sampled(12, "V").series
+    found = classifier.probabilities(series)
     labels = sampled(12, "V").labels
+    folded = classifier.tempered(0.3).probabilities(series)
     best = classifier.history[int(classifier.training["best_epoch"]) - 1]
     return [dict(row) for row in classifier.history] + [
-        {"kept": best["val_loss"], "again": float(-np.log(found[np.arange(12), labels]).mean())}]
+        {"kept": best["val_loss"], "again": float(-np.log(found[np.arange(12), labels]).mean()),
+         "tempering changed": float(np.abs(folded - found).max()),
+         "folding error": float(np.abs(folded - calibration.tempered(found, 0.3)).max())}]
 
 
 def compared() -> dict[str, dict[str, object]]:

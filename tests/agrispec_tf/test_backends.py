@@ -98,6 +98,11 @@ def test_fit_keeps_the_weights_of_the_epoch_it_names(found):
     assert kept["again"] == pytest.approx(kept["kept"], rel=1e-5)
 
 
+def test_a_temperature_folded_into_the_last_layer_tempers_the_probabilities(found):
+    kept = found["fit"][-1]
+    assert kept["folding error"] < 1e-6 < 1e-3 < kept["tempering changed"]
+
+
 @pytest.mark.parametrize("network", ["cropnet-1d", "mlp", "tempcnn", "resnet50", "efficientnetv2s"])
 def test_both_backends_find_equal_logits_from_the_same_weights(everywhere, network):
     ours, theirs = (np.array(everywhere[backend]["compared"][network]["logits"]) for backend in BACKENDS)

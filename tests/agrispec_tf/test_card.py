@@ -10,6 +10,7 @@ from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.metrics import Confusion
 from agrispec_tf.models.cropnet import CropNetOptions
+from agrispec_tf.trust import Trust, in_words
 
 
 @pytest.fixture
@@ -23,11 +24,12 @@ def classifier(small_cube, class_names):
                                 "target_series": 0, "devices": 1, "versions": {"keras": "3.x", "backend": "jax"}})
 
 
-def written(classifier, grown, *, held_out, simulated=False):
+def written(classifier, grown, *, held_out, simulated=False, found=None):
     folds = {"training": grown(96), "validation": grown(12, place="V").take(np.array([0, 1, 3, 4])),
              "held out": grown(held_out, place="T")}
     counts = Confusion.of(np.arange(held_out) % 3, np.zeros(held_out, np.int64), 3) if held_out else None
-    return card.text("cropnet", classifier, folds, counts, seasons=(2022, 2023), target=2024, simulated=simulated)
+    return card.text("cropnet", classifier, folds, counts, found or {}, seasons=(2022, 2023), target=2024,
+                     simulated=simulated)
 
 
 def test_a_card_gives_samples_by_class_and_fold_and_scores_with_their_number(classifier, grown):
@@ -40,6 +42,27 @@ def test_a_card_gives_samples_by_class_and_fold_and_scores_with_their_number(cla
                  "No validation sample is of class beet", "Fewer than 30 held-out samples are of class wheat, maize"):
         assert line in text
     assert "imulated" not in text
+
+
+def test_a_card_says_what_probabilities_are_worth(classifier, grown):
+    labels = np.arange(40) % 3
+    probabilities = np.full((40, 3), 0.15, np.float32)
+    probabilities[np.arange(40), np.where(labels == 2, 0, labels)] = 0.7
+    found = Trust.of(probabilities, labels, confidence=0.65, least=0.25).table(("wheat", "maize", "beet"))
+    found["as_trained"] = {"ece": 0.25}
+    made = {**classifier.training, "calibration": {"samples": 4, "temperature": 1.25, "least": 0.25}}
+    text = written(replace(classifier, training=made), grown, held_out=45, found=found)
+    for line in ("Logits are divided by T = 1.250, under which the labels of the 4 validation samples are likeliest",
+                 "With a probability of 0.250 or more a class is in the set of a sample",
+                 f"On held-out cells: {in_words(found)}. As trained the ECE was 0.250.",
+                 "in another season or region they promise nothing until `agrispec-gee evaluate` has measured them"):
+        assert line in text
+
+
+@pytest.mark.parametrize("made", [{}, {"calibration": {"samples": 0, "temperature": 1.0, "least": 0.0}}])
+def test_a_card_of_a_model_that_was_not_calibrated_says_so(classifier, grown, made):
+    text = written(replace(classifier, training={**classifier.training, **made}), grown, held_out=0)
+    assert "They have not been calibrated, since no labelled sample is in the validation cells" in text
 
 
 def test_a_card_of_simulated_data_says_so_first(classifier, grown):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from agrispec.errors import CorruptRecord, RunError, SchemaMismatch, StorageError
+from agrispec_tf import calibration
 from agrispec_tf import classifier as classifiers
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.normalisation import Normalisation
@@ -125,3 +126,35 @@ def test_a_card_whose_cube_was_edited_is_refused(folder):
     (folder / classifiers.CARD).write_text(json.dumps(card))
     with pytest.raises(CorruptRecord, match="digest"):
         classifiers.load(folder)
+
+
+@pytest.mark.parametrize("name", ["cropnet", "cropnet-1d", "bigru", "mlp", "tempcnn", "resnet50", "efficientnetv2s"])
+def test_every_network_is_rescaled_by_its_last_layer_and_stays_what_it_was(name, small_cube, class_names):
+    options = architectures.for_cube(name, small_cube, 3)
+    before = Classifier(model=options.build(), options=options, cube=small_cube, class_names=class_names,
+                        preparation=Preparation(), training={})
+    weights = before.model.get_weights()
+    offset = np.array([0.5, -1.0, 2.0])
+    found = before.rescaled(0.25, offset).model
+    inputs = options.inputs(np.random.default_rng(0).normal(0, 1, (2, *options.series_shape)).astype(np.float32))
+    # Tracing a large network takes TensorFlow longer than running it once.
+    ours, theirs = (np.asarray(model(inputs, training=False)) for model in (found, before.model))
+    np.testing.assert_allclose(ours, 0.25 * theirs + offset, rtol=1e-5, atol=1e-5 * np.abs(theirs).max())
+    for one, other in zip(weights, before.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    changed = [np.array_equal(one, other) for one, other in zip(weights, found.get_weights(), strict=True)]
+    assert [layer.name for layer in found.layers] == [layer.name for layer in before.model.layers]
+    assert changed.count(False) == 2
+
+
+@pytest.mark.parametrize("temperature", [0.4, 3.0])
+def test_a_tempered_network_has_tempered_probabilities_after_it_is_saved_too(classifier, temperature, grown, tmp_path):
+    # Fresh weights decide nothing; those that are trained do.
+    sure, series = classifier.rescaled(50.0), grown(40).series
+    found = sure.tempered(temperature)
+    expected = calibration.tempered(sure.probabilities(series), temperature)
+    np.testing.assert_allclose(found.probabilities(series), expected, atol=1e-5)
+    np.testing.assert_array_equal(found.probabilities(series).argmax(axis=1), expected.argmax(axis=1))
+    found.save(tmp_path / "model")
+    np.testing.assert_array_equal(classifiers.load(tmp_path / "model").probabilities(series),
+                                  found.probabilities(series))

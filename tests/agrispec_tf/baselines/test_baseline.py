@@ -8,6 +8,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from agrispec.errors import ConfigError, CorruptRecord, DataError, RunError, SchemaMismatch
+from agrispec_tf import calibration
 from agrispec_tf.baselines import baseline as baselines
 from agrispec_tf.baselines import boosting, forest
 from agrispec_tf.baselines.features import Coefficients, Medians
@@ -94,12 +95,31 @@ def test_a_baseline_learns_and_repeats_itself(trained, grown, class_names):
     assert trained.probabilities(held_out.series.take(np.arange(0))).shape == (0, 3)
 
 
-def test_a_saved_baseline_comes_back_whole(trained, folder, grown):
-    again = baselines.load(folder)
-    for name in ("features", "cube", "class_names", "training"):
-        assert getattr(again, name) == getattr(trained, name)
+def test_a_saved_baseline_comes_back_whole(trained, grown, tmp_path):
     series = grown(50, seed=9).series
-    np.testing.assert_array_equal(again.probabilities(series), trained.probabilities(series))
+    for number, kept in enumerate((trained, trained.tempered(0.7))):
+        kept.save(tmp_path / str(number))
+        again = baselines.load(tmp_path / str(number))
+        for name in ("features", "cube", "class_names", "training", "temperature"):
+            assert getattr(again, name) == getattr(kept, name)
+        np.testing.assert_array_equal(again.probabilities(series), kept.probabilities(series))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_a_tempered_baseline_has_tempered_probabilities_and_the_same_classes(trained, temperature, grown):
+    series = grown(200, seed=9).series
+    before, after = trained.probabilities(series), trained.tempered(temperature).probabilities(series)
+    np.testing.assert_array_equal(after, calibration.tempered(before, temperature, trained.pseudocount))
+    np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
+    assert np.abs(after - before).max() > 0.01
+
+
+def test_a_class_without_a_vote_is_improbable_not_impossible(grown, class_names):
+    forest = baselines.fit("random-forest", grown(30), class_names=class_names, features=Coefficients(), seed=0)
+    votes, found = (one.probabilities(grown(60, seed=9).series) for one in (forest, forest.tempered(2.0)))
+    none = votes == 0
+    assert none.any()
+    assert (found[none] > 0.04).all()
 
 
 def test_no_file_of_a_baseline_holds_code(folder):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 import cli
-from agrispec_tf import run_models
+from agrispec_tf import calibration, run_models, trust
 from agrispec_tf.baselines import baseline
+from agrispec_tf.calibration import Reliability
 from agrispec_tf.collected import Collected
 from exports import manifest, runs
 
@@ -56,6 +58,10 @@ def test_a_run_of_forests_needs_no_keras_and_training_the_base_installation_only
     said = without(LEARNING, ("evaluate", run.path), ("predict", run.path, *chosen),
                    ("inspect", run.models / "hgb-harmonic"))
     assert "hgb-harmonic on the 2024 season: accuracy 0." in said
+    judged = manifest.read(run.path)["stages"]["evaluate"]["trust"]["hgb-harmonic"]
+    assert f"\n  {trust.in_words(judged)}\n" in said
+    assert json.loads((run.report / "hgb-harmonic-2024" / "trust.json").read_text()) == judged
+    assert judged["sets"]["nominal"] == 0.9
     assert "histogram-boosting on cube" in said
     assert "trees of" in said
     assert {"export", "train hgb-harmonic", "evaluate", "predict"} <= set(manifest.read(run.path)["stages"])
@@ -73,7 +79,7 @@ def test_a_forest_learns_from_the_training_cells_alone(trained):
     again = baseline.fit("random-forest", fold["train"], class_names=config.taxonomy.names, features=model.features,
                          seed=config.training.seed)
     series = collected.series
-    np.testing.assert_array_equal(model.probabilities(series), again.probabilities(series))
+    np.testing.assert_array_equal(replace(model, temperature=1.0).probabilities(series), again.probabilities(series))
     card = (run.models / "forest-harmonic" / "card.md").read_text()
     assert "grown by scikit-learn on the training cells alone; the validation cells taught nothing" in card
     assert "7 harmonic coefficients of every feature" in card
@@ -92,6 +98,27 @@ def test_the_report_of_a_forest_agrees_with_the_manifest_and_its_own_answers(tra
     assert (run.report / "forest-harmonic" / "confusion.png").stat().st_size > 10_000
     # Three classes: a model that learned nothing would be at a third.
     assert right > 0.5
+
+
+def test_a_forest_is_tempered_by_the_validation_cells_and_the_report_says_what_that_was_worth(trained):
+    run, config = trained.run, trained.run.config
+    model, collected = run_models.load(run, config, "forest-harmonic"), Collected(run, config)
+    votes, validation, held_out = replace(model, temperature=1.0), *map(collected.labelled, ("validation", "test"))
+    made = model.training["calibration"]
+    assert made["samples"] == len(validation) > 0
+    assert made["temperature"] == model.temperature == calibration.temperature(
+        votes.probabilities(validation.series), validation.labels, model.pseudocount) != 1
+    found = json.loads((run.report / "forest-harmonic" / "trust.json").read_text())
+    for table, one in ((found, model), (found["as_trained"], votes)):
+        kept = Reliability.of(one.probabilities(held_out.series), held_out.labels)
+        assert table.get("reliability", table)["ece"] == round(kept.ece, 4)
+    entry = manifest.read(run.path)["stages"]["train forest-harmonic"]
+    assert entry["held_out"]["trust"] == found
+    assert entry["training"]["calibration"] == made
+    card = (run.models / "forest-harmonic" / "card.md").read_text()
+    assert f"divided by T = {model.temperature:.3f}" in card
+    assert trust.in_words(found) in card
+    assert (run.report / "forest-harmonic" / "reliability.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize("option", [("--epochs", 3), ("--precision", "float32"), ("--backend", "jax"),

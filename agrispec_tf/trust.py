@@ -1,0 +1,131 @@
+"""What a model's probabilities are worth: made so on cells that did not teach, measured on others, and told."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from agrispec.formats.atomic import write_files
+from agrispec_tf import calibration, conformal
+from agrispec_tf.calibration import Reliability
+from agrispec_tf.conformal import Coverage
+from agrispec_tf.data.samples import Samples
+from agrispec_tf.model_folder import Trained
+from agrispec_tf.triage import Standing
+
+
+def calibrated(trained: Trained, validation: Samples) -> Trained:
+    """A trained model with the temperature and the threshold of sets that its validation samples call for.
+
+    Its classes stay what they are. `training["calibration"]` says `samples`, `temperature`, and `least`, the
+    probability from which a class is in a set. Without samples probabilities stay as they were trained, T = 1, and
+    every class is in every set, `least` = 0. The same samples choose a network's epoch: what they promise is a little
+    too good, and held-out ones tell by how much.
+
+    Args:
+        trained: as it came out of training.
+        validation: samples of source seasons, of cells that did not teach.
+    """
+    labels = validation.labels
+    found = calibration.temperature(trained.probabilities(validation.series), labels, trained.pseudocount)
+    better = trained if found == 1 else trained.tempered(found)
+    least = conformal.threshold(better.probabilities(validation.series), labels)
+    return replace(better, training={  # type: ignore[type-var]
+        **trained.training, "calibration": {"samples": len(labels), "temperature": found, "least": least}})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trust:
+    """What probabilities were worth on samples whose class is known.
+
+    Attributes:
+        reliability: confidence against accuracy.
+        standing: what the threshold of review leaves.
+        coverage: of sets of classes; None where nobody calibrated any.
+    """
+
+    reliability: Reliability
+    standing: Standing
+    coverage: Coverage | None
+
+    @classmethod
+    def of(cls, probabilities: NDArray[np.floating], labels: NDArray[np.integer], *, confidence: float,
+           least: float | None) -> Trust:
+        """The counts of probabilities (N, C) and class numbers (N,).
+
+        Args:
+            confidence: probability from which a prediction stands without review.
+            least: probability from which a class is in a set.
+        """
+        coverage = None if least is None else Coverage.of(conformal.sets(probabilities, least), labels)
+        return cls(reliability=Reliability.of(probabilities, labels),
+                   standing=Standing.of(probabilities, labels, confidence), coverage=coverage)
+
+    def table(self, class_names: tuple[str, ...]) -> dict[str, Any]:
+        """The same as JSON types, of which `in_words` tells."""
+        sets = {} if self.coverage is None else {"sets": {"nominal": conformal.COVERAGE,
+                                                          **self.coverage.table(class_names)}}
+        return {"reliability": self.reliability.table, "review": self.standing.table, **sets}
+
+
+def in_words(table: Mapping[str, Any]) -> str:
+    """What `Trust.table` says, in a line."""
+    review = table["review"]
+    low, high = review["precision_95"]
+    expected, fewest, most = review["queue_of_10000"]
+    right = f"{review['precision']:.1%} right ({low:.1%} to {high:.1%})" if review["standing"] else "none to be right"
+    said = (f"ECE {table['reliability']['ece']:.3f}; {review['coverage']:.1%} stand at {review['threshold']:g},"
+            f" {right}; of 10,000 predictions {expected:,} ({fewest:,} to {most:,}) wait for review")
+    if "sets" not in table:
+        return said
+    sets = table["sets"]
+    return (f"{said}; sets of {sets['mean_size']:.2f} classes hold the true one in {sets['coverage']:.1%}"
+            f" (promised {sets['nominal']:.0%})")
+
+
+def report(trust: Trust, class_names: tuple[str, ...], folder: Path, title: str,
+           as_trained: Reliability | None = None) -> None:
+    """Writes trust.json and reliability.png into `folder`.
+
+    Args:
+        title: of the picture.
+        as_trained: what it was before a temperature was found, to be drawn beside it.
+
+    Raises:
+        StorageError: a file cannot be written; neither is left half-written under its name.
+    """
+    table = trust.table(class_names) | ({"as_trained": as_trained.table} if as_trained else {})
+    curves = ({"as trained": as_trained} if as_trained else {}) | {"as kept": trust.reliability}
+    write_files({folder / "trust.json": (json.dumps(table, indent=2) + "\n").encode(),
+                 folder / "reliability.png": _drawn(curves, trust.standing.threshold, title)})
+
+
+def _drawn(curves: Mapping[str, Reliability], threshold: float, title: str) -> bytes:
+    """Accuracy by confidence as a PNG, above how many samples are how confident."""
+    figure = Figure(figsize=(5, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    above.plot([0, 1], [0, 1], color="0.6", linewidth=1)
+    for (name, found), colour in zip(curves.items(), ("#d95f02", "#1b6ca8")[-len(curves):], strict=True):
+        confidence, accuracy, _ = found.curve
+        above.plot(confidence, accuracy, marker="o", markersize=4, color=colour, label=f"{name}, ECE {found.ece:.3f}")
+        edges = np.linspace(0, 1, len(found.counts) + 1)
+        below.stairs(found.counts, edges, color=colour, fill=name == "as kept", alpha=0.8)
+    for axes in (above, below):
+        axes.axvline(threshold, color="0.6", linestyle=":", linewidth=1)
+    above.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that is right")
+    above.legend(loc="upper left", frameon=False)
+    above.set_title(title, fontsize=10)
+    below.set(xlabel="probability of the class; dotted: threshold of review", ylabel="samples")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=120, metadata={"Software": None})
+    return drawn.getvalue()
