@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from agrispec.cube import CubeSpec
 from agrispec.formats.atomic import whole_folder
 from agrispec_tf import calibration, model_folder
+from agrispec_tf.data.augmentation import Draw
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
 from agrispec_tf.data.vectors import VectorSpec
@@ -50,8 +51,13 @@ class Classifier:
     training: Mapping[str, Any]
     history: tuple[Mapping[str, float], ...] = ()
 
-    def probabilities(self, series: Series, batch: int = 512) -> NDArray[np.float32]:
+    def probabilities(self, series: Series, batch: int = 512, draw: Draw | None = None) -> NDArray[np.float32]:
         """Class probabilities (N, C) of N series, `batch` of them prepared and classified at a time.
+
+        Args:
+            series: of the model's cube.
+            batch: how many.
+            draw: what each series shows, None for the model's window.
 
         Raises:
             SchemaMismatch: the series are of another cube.
@@ -62,7 +68,7 @@ class Classifier:
             rows = np.arange(first, min(first + batch, len(series)))
             # A last batch of another size would be compiled anew on some backends: the first rows fill it up.
             filled = np.resize(rows, batch) if len(series) > batch else rows
-            prepared = self.options.inputs(self.preparation.apply(series.take(filled)))
+            prepared = self.options.inputs(self.preparation.apply(series.take(filled), draw and draw.take(filled)))
             logits = np.asarray(self.model.predict_on_batch(prepared), np.float32)[:len(rows)]
             found[rows] = _softmax(logits)
         return found

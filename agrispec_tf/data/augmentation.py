@@ -7,7 +7,7 @@ window and nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -23,6 +23,8 @@ class Augmentation:
     """How samples are varied. The defaults are those of CropNet's released trainer.
 
     Attributes:
+        moved_days: what is shown moves by up to this many days either way, in fractions of a step, too, beyond the ends
+            of what a series carries held; 0 for none.
         shift_days: the window moves by up to this many whole days either way ...
         shift_share: ... in this share of the augmented samples.
         scale_days: least and most days by which both ends move, independently of each other, ...
@@ -42,6 +44,7 @@ class Augmentation:
     Source: https://github.com/x-ytong/CropNet (v3 of arXiv 2509.03497); `redrawn` and clouds are this project's.
     """
 
+    moved_days: float = 0.0
     shift_days: int = 50
     shift_share: float = 1.0
     scale_days: tuple[int, int] = (-50, 50)
@@ -65,7 +68,7 @@ class Augmentation:
         if self.shift_days < 0 or self.scale_days[0] > self.scale_days[1]:
             raise ConfigError(f"no window moves by {self.shift_days} days, or its ends by {self.scale_days[0]} to"
                               f" {self.scale_days[1]}", mend="give days of 0 or more, and the least before the most")
-        if self.warp_deviation < 0 or self.dropped_days <= 0 or self.copies < 0:
+        if self.moved_days < 0 or self.warp_deviation < 0 or self.dropped_days <= 0 or self.copies < 0:
             raise ConfigError(f"{self.copies} copies, warped by {self.warp_deviation}, with clouds of"
                               f" {self.dropped_days} days, cannot be drawn", mend="give positive numbers")
 
@@ -90,17 +93,24 @@ class Draw:
         knots: (N, 5) factors at evenly spaced knots of the window; ones leave a sample as it is.
         dropped: (N, steps of a year), where a step is lost to clouds; None where none is. A sample that would
             lose its last clear look loses none at all: whether it does is known when the looks are.
+        moved: (N,) steps by which what is shown lies later than the window, fractions too; None where nothing is moved.
     """
 
     start: NDArray[np.int64]
     stop: NDArray[np.int64]
     knots: NDArray[np.float64]
     dropped: NDArray[np.bool_] | None = None
+    moved: NDArray[np.float64] | None = None
 
     def take(self, rows: NDArray[np.intp]) -> Draw:
         """The draws of some row numbers, in their order."""
         return Draw(start=self.start[rows], stop=self.stop[rows], knots=self.knots[rows],
-                    dropped=None if self.dropped is None else self.dropped[rows])
+                    dropped=None if self.dropped is None else self.dropped[rows],
+                    moved=None if self.moved is None else self.moved[rows])
+
+    def later(self, steps: float) -> Draw:
+        """The same samples, each showing what lies so many steps later; fractions and negative numbers, too."""
+        return replace(self, moved=(0.0 if self.moved is None else self.moved) + np.full(len(self.start), steps))
 
 
 KNOTS = 5
@@ -130,8 +140,10 @@ def draw(augmentation: Augmentation, window: Window, step_days: int, count: int,
     # The last step stands for its last day but one, so that CropNet's window is its days 121 ... 334.
     first_day, last_day = window.start * step_days + 1, window.stop * step_days - 1
     start, stop = steps_of(first_day + opening, last_day + closing, step_days)
-    return Draw(start=start, stop=stop, knots=np.where(warped[:, None], knots, 1.0),
-                dropped=_clouds(augmentation, step_days, count, generator) if augmentation.dropped_share else None)
+    dropped = _clouds(augmentation, step_days, count, generator) if augmentation.dropped_share else None
+    most = augmentation.moved_days / step_days
+    return Draw(start=start, stop=stop, knots=np.where(warped[:, None], knots, 1.0), dropped=dropped,
+                moved=generator.uniform(-most, most, count) if most else None)
 
 
 def of_epoch(augmentation: Augmentation, window: Window, step_days: int, count: int,
@@ -142,7 +154,8 @@ def of_epoch(augmentation: Augmentation, window: Window, step_days: int, count: 
     return Draw(start=np.where(original, window.start, varied.start),
                 stop=np.where(original, window.stop, varied.stop),
                 knots=np.where(original[:, None], 1.0, varied.knots),
-                dropped=None if varied.dropped is None else varied.dropped & ~original[:, None])
+                dropped=None if varied.dropped is None else varied.dropped & ~original[:, None],
+                moved=None if varied.moved is None else np.where(original, 0.0, varied.moved))
 
 
 def with_copies(augmentation: Augmentation, window: Window, step_days: int, count: int,
@@ -154,7 +167,8 @@ def with_copies(augmentation: Augmentation, window: Window, step_days: int, coun
                 stop=np.concatenate([original.stop, varied.stop]),
                 knots=np.concatenate([original.knots, varied.knots]),
                 dropped=None if varied.dropped is None else np.concatenate(
-                    [np.zeros((count, varied.dropped.shape[1]), np.bool_), varied.dropped]))
+                    [np.zeros((count, varied.dropped.shape[1]), np.bool_), varied.dropped]),
+                moved=None if varied.moved is None else np.concatenate([np.zeros(count), varied.moved]))
 
 
 def _clouds(augmentation: Augmentation, step_days: int, count: int,

@@ -70,7 +70,16 @@ class Preparation:
                             f" steps {exported.start} to {exported.stop - 1}",
                             mend="train on exports of the whole season year, or without augmentation")
         start, stop = shown.start - exported.start, shown.stop - exported.start
-        places = None if self.thermal is None else self.thermal.positions(series, shown.start, shown.stop, steps)
+        places = None
+        if self.thermal or shown.moved is not None:
+            places = resampling.stretched(start, stop, steps)
+            if shown.moved is not None:
+                places = places + shown.moved[:, None]
+                start = np.clip(np.floor(start + shown.moved), 0, exported.steps - 1).astype(np.int64)
+                stop = np.clip(np.ceil(stop + shown.moved), start + 1, exported.steps).astype(np.int64)
+            if self.thermal:
+                places = self.thermal.positions(series, places, start, stop)
+            places = np.clip(places, start[:, None], stop[:, None] - 1)
         counts = series.counts
         if shown.dropped is not None:
             counts = _dimmed(counts, shown.dropped[:, exported.start:exported.stop], start, stop)

@@ -96,6 +96,15 @@ class Samples:
         return Samples(series=self.series.take(rows), labels=self.labels[rows], cells=self.cells[rows],
                        ids=self.ids[rows])
 
+    def joined(self, other: Samples) -> Samples:
+        """These samples and then those of `other`, which are of the same cube."""
+        ours, theirs = self.series, other.series
+        heat = None if ours.heat is None or theirs.heat is None else np.concatenate([ours.heat, theirs.heat])
+        series = replace(ours, values=np.concatenate([ours.values, theirs.values]), heat=heat,
+                         counts=np.concatenate([ours.counts, theirs.counts]))
+        return Samples(series=series, labels=np.concatenate([self.labels, other.labels]),
+                       cells=np.concatenate([self.cells, other.cells]), ids=np.concatenate([self.ids, other.ids]))
+
     def thinned(self, limit: int, generator: np.random.Generator) -> Samples:
         """At most `limit` samples, each class in its share and none lost while `limit` allows, order kept."""
         if len(self) <= limit:

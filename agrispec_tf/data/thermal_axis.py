@@ -65,24 +65,24 @@ class ThermalAxis:
         return cls(base=base, first=series.cube.exported.start, levels=tuple(np.cumsum(mean).tolist()),
                    step_days=series.cube.step_days)
 
-    def positions(self, series: Series, start: NDArray[np.int64], stop: NDArray[np.int64],
-                  steps: int) -> NDArray[np.float64]:
-        """Where to read N series so that they show the slices [start, stop) of the training season.
+    def positions(self, series: Series, places: NDArray[np.float64], start: NDArray[np.int64],
+                  stop: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Where to read N series so that they show what the training season does at some places.
 
         Where a series' temperatures stop, or were never known, it goes on as the training season did on average:
         `continued` counts such series.
 
         Args:
             series: of a cube with the same base temperature.
-            start, stop: (N,) steps of the year; nothing outside of them is read. A level that a series has before its
-                slice begins, or not before it ends, is read at the slice's edge.
-            steps: length of the result.
+            places: (N, S) among the steps that the series carry, counted from 0, fractions too.
+            start, stop: (N,) slices of these steps; nothing outside of them is read. A level that a series has before
+                its slice begins, or not before it ends, is read at the slice's edge.
 
-        Returns: (N, steps) positions among the steps that the series carry, counted from 0.
+        Returns: (N, S) positions among the steps that the series carry.
 
         Raises:
             ConfigError: the cube carries no growing degree days, or of another base.
-            DataError: the slices leave the steps of the axis, or growing degree days fall from one step to the next.
+            DataError: the series carry steps that the axis does not know, or growing degree days fall from one step to the next.
         """
         heat, base = _heat(series)
         exported = series.cube.exported
@@ -103,8 +103,8 @@ class ThermalAxis:
             row = int(falling.argmax())
             raise DataError(f"the growing degree days of series {row} fall from one step to the next, or are missing"
                             " between two that are known", mend="give sums from the season's first day on")
-        wanted = np.interp(resampling.stretched(start, stop, steps), year, levels)
-        return resampling.reached(curves, wanted, start - exported.start, stop - exported.start)
+        wanted = np.interp(places + exported.start, year, levels)
+        return resampling.reached(curves, wanted, start, stop)
 
 
 def continued(series: Series) -> int:

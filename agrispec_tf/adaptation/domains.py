@@ -1,0 +1,77 @@
+"""What is known of a source and a target before a model is carried from one into the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from agrispec.errors import DataError
+from agrispec_tf.data.preparation import seen
+from agrispec_tf.data.samples import Samples, Series, absent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Domains:
+    """A labelled source, and a target of which nothing but series is known: no label of it fits in here.
+
+    Attributes:
+        training: samples of the source that teach, of its latest season.
+        validation: samples of other cells of the source, which choose epochs and, with the target's series, rungs.
+        target: series of the season or region to be mapped.
+        class_names: C names by class number.
+        earlier: samples of the source's other seasons, in the training cells; None where there are none.
+
+    Raises:
+        DataError: the target has no series or none that was clearly seen, a fold is empty, or a class has no sample.
+        SchemaMismatch: the target is of another cube.
+    """
+
+    training: Samples
+    validation: Samples
+    target: Series
+    class_names: tuple[str, ...]
+    earlier: Samples | None = None
+
+    def __post_init__(self) -> None:
+        if not len(self.target):
+            raise DataError("the target has no unlabelled series to adapt to",
+                            mend="export the target season ([samples] per_cell), or stay with a model of the source")
+        self.training.series.cube.check_read(self.target.cube)
+        if not seen(self.target).any():
+            raise DataError("no series of the target was clearly seen within the model's window",
+                            mend="choose [cube] window_days in which it was, or lower [clear] threshold")
+        if not len(self.validation):
+            raise DataError("no sample of the source is held out, so nothing can be chosen by it",
+                            mend="raise [split] validation, or add cells")
+        lost = absent(self.training, self.class_names)
+        if lost:
+            raise DataError(f"no training sample of the source's latest season is of class {', '.join(lost)}",
+                            mend="add cells where it grows, or take the class out of [[classes]]")
+
+    @property
+    def teaching(self) -> Samples:
+        """The samples of all seasons that teach."""
+        return self.training if self.earlier is None else self.training.joined(self.earlier)
+
+    def doubts(self) -> Iterator[str]:
+        """What should be known before models are compared, a sentence each."""
+        unseen = int((~seen(self.target)).sum())
+        if unseen:
+            yield (f"{unseen} of {len(self.target)} series of the target were not clearly seen within the model's"
+                   " window; they are adapted to as series of zeros")
+        last, ends = (_last_seen(series) for series in (self.training.series, self.target))
+        if ends < last:
+            yield (f"the target was last seen at step {ends} of the year, the source at step {last}: the model will see"
+                   f" its last look held from there on; a model of a window that ends there may do better ([cube]"
+                   " window_days)")
+        if self.earlier is None:
+            yield "one labelled season teaches: there is no rung of several seasons"
+
+
+def _last_seen(series: Series) -> int:
+    """The last step of the model's window at which a twentieth of the series or more was clearly seen."""
+    window, first = series.cube.window, series.cube.exported.start
+    share = (series.counts[:, window.start - first:window.stop - first] > 0).mean(axis=0)
+    return window.start + int(np.flatnonzero(share >= min(0.05, share.max()))[-1])

@@ -1,0 +1,102 @@
+"""Rungs stand on each other, are made in order, and cannot be made of what is not known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from agrispec.errors import ConfigError, DataError
+from agrispec_tf.adaptation import ladder, selection
+from agrispec_tf.adaptation.domains import Domains
+from agrispec_tf.adaptation.ladder import Settings
+from agrispec_tf.adaptation.rounds import Course
+from agrispec_tf.models.tempcnn import TempCNNOptions
+from agrispec_tf.recipes import Recipe
+
+
+@pytest.fixture(scope="module")
+def domains(grown, source, class_names):
+    return Domains(training=source[0], validation=source[1], class_names=class_names,
+                   target=grown(90, seed=5, place="T", delay=-0.03).series, earlier=grown(90, seed=8, place="E"))
+
+
+@pytest.fixture(scope="module")
+def settings(small_cube):
+    return Settings(options=TempCNNOptions.for_cube(small_cube, 3), course=Course(rounds=2, updates=2, batch=8),
+                    recipe=Recipe(epochs=2, batch=32, learning_rate=1e-3, standardised=True))
+
+
+@pytest.fixture(scope="module")
+def climbed(settings, domains):
+    return dict(ladder.climbed(settings, domains, ladder.rungs(domains), seed=0))
+
+
+def test_every_rung_that_can_be_made_is_made_the_lowest_first(climbed, domains):
+    assert tuple(climbed) == ("source", "augmentation", "seasons", "adabn", "grl", "cdan", "self-training", "prior")
+    for classifier in climbed.values():
+        found = classifier.probabilities(domains.target)
+        np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_rung_brings_those_it_stands_on(domains):
+    possible = ladder.rungs(domains)
+    assert ladder.needed(["prior"], possible) == ("source", "augmentation", "seasons", "cdan", "self-training",
+                                                  "prior")
+    assert ladder.needed(["source"], possible) == ("source",)
+
+
+def test_one_season_and_no_temperatures_leave_two_rungs_out(domains):
+    alone = replace(domains, earlier=None)
+    assert "seasons" not in ladder.rungs(alone)
+    assert "thermal" not in ladder.rungs(alone)
+    assert ladder.needed(["adabn"], ladder.rungs(alone)) == ("source", "augmentation", "adabn")
+    with pytest.raises(ConfigError, match="one labelled season teaches"):
+        ladder.needed(["seasons"], ladder.rungs(alone))
+    with pytest.raises(ConfigError, match="growing degree days"):
+        ladder.needed(["thermal"], ladder.rungs(alone))
+    assert any("one labelled season" in doubt for doubt in alone.doubts())
+
+
+def test_only_the_lowest_rung_is_not_augmented_and_earlier_seasons_teach_from_theirs_on(climbed):
+    assert climbed["source"].training["recipe"]["augmentation"] is None
+    assert climbed["augmentation"].training["recipe"]["augmentation"]
+    assert climbed["augmentation"].training["training_samples"] == 180
+    assert climbed["seasons"].training["training_samples"] == 270
+
+
+def test_what_was_done_to_a_network_stands_in_its_training(climbed):
+    assert list(climbed["prior"].training["adaptation"]) == ["cdan", "self-training", "prior"]
+    assert sum(climbed["prior"].training["adaptation"]["prior"]["shares"].values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_each_validator_says_a_number_of_each_rung(climbed, domains):
+    weights = ladder.importance(domains)
+    assert weights.shape == (len(domains.validation),)
+    for classifier in climbed.values():
+        found = ladder.validated(classifier, domains, weights)
+        assert tuple(found) == selection.VALIDATORS
+        assert np.isfinite(list(found.values())).all()
+
+
+def test_a_target_without_series_is_refused(domains):
+    with pytest.raises(DataError, match="no unlabelled series"):
+        replace(domains, target=domains.target.take(np.zeros(90, bool)))
+
+
+def test_a_target_that_was_never_seen_is_refused(domains):
+    with pytest.raises(DataError, match="clearly seen"):
+        replace(domains, target=replace(domains.target, counts=np.zeros_like(domains.target.counts)))
+
+
+def test_a_source_without_validation_or_without_a_class_is_refused(domains):
+    with pytest.raises(DataError, match="held out"):
+        replace(domains, validation=domains.validation.take(np.zeros(60, bool)))
+    with pytest.raises(DataError, match="of class beet"):
+        replace(domains, training=domains.training.take(domains.training.labels != 2))
+
+
+def test_a_target_season_that_ends_early_is_said_in_words(domains):
+    counts = domains.target.counts.copy()
+    counts[:, 15:] = 0
+    doubts = list(replace(domains, target=replace(domains.target, counts=counts)).doubts())
+    assert any("last seen at step 14" in doubt for doubt in doubts)
