@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -53,9 +53,11 @@ class Collected:
         self.series = Series(cube=config.spec, values=cubes.values, counts=cubes.counts, heat=cubes.heat)
         self._target = config.season.target
 
-    def labelled(self, fold: str) -> Samples:
-        """The source seasons' samples of a fold."""
+    def labelled(self, fold: str, seasons: Collection[int] | None = None) -> Samples:
+        """The source seasons' samples of a fold, or those of some of these seasons."""
         chosen = (self.table["fold"] == fold) & (self.table["label"] != UNLABELLED)
+        if seasons is not None:
+            chosen &= self.table["season"].isin(seasons)
         return self._samples(chosen.to_numpy(), self.table["label"].to_numpy())
 
     def target(self, fold: str) -> Series:

@@ -54,7 +54,7 @@ class Fields:
     class_names: tuple[str, ...]
 
 
-def central_asia(folder: Path, window_days: tuple[int, int] = (1, 365)) -> Fields:
+def central_asia(folder: Path, window_days: tuple[int, int] = (1, 365), fewest: int = FEWEST_PARCELS) -> Fields:
     """NDVI of parcels in Fergana (2011, 2015-2018) and Samarkand (2016) at 23 steps of 16 days.
 
     A 0.1 degree cell is a block, whatever the year. Samarkand has nothing before day 145, so the year's gaps tell the
@@ -71,7 +71,7 @@ def central_asia(folder: Path, window_days: tuple[int, int] = (1, 365)) -> Field
                     counts=seen.astype(np.float32))
     crops = np.array([row["label_1"] for row in rows])
     return _fields(f"Central Asia, days {window_days[0]}-{window_days[1]}", series, crops, cells,
-                   np.array([row["row"] for row in rows]), FEWEST_PARCELS)
+                   np.array([row["row"] for row in rows]), fewest)
 
 
 def asian_seasons(folder: Path) -> Mapping[str, tuple[str, int]]:

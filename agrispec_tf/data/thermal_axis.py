@@ -82,7 +82,8 @@ class ThermalAxis:
 
         Raises:
             ConfigError: the cube carries no growing degree days, or of another base.
-            DataError: the series carry steps that the axis does not know, or growing degree days fall from one step to the next.
+            DataError: the series carry steps that the axis does not know, or growing degree days fall from one step to
+                the next.
         """
         heat, base = _heat(series)
         exported = series.cube.exported

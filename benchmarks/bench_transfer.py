@@ -1,0 +1,211 @@
+"""Every rung of the ladder on every pair of source and target, and what would be chosen without the target's labels.
+
+A network (TempCNN) learns the source's training blocks; a fifth of the source's blocks, drawn by the seed, chooses its
+epoch. Rungs above see the target's series without a label. The series that judge are those that are adapted to, as when
+a season is mapped; their labels are opened by the report alone. "Source only" is the forest or the lowest rung,
+whichever has the higher macro-F1 on the source's validation blocks. The target's own cross-validation is a forest's, five folds
+of whole blocks, which learns as many samples as the source's forest does, or all there are. Validators, and the rule
+that chooses among rungs, are those of `agrispec_tf.adaptation`; settings were tried on `--trials` alone, whose targets
+no pair has.
+
+Outcomes are kept in a folder: the same command goes on after an interruption.
+
+    AGRISPEC_TEST_DATA=../shared/data python benchmarks/bench_transfer.py [--pairs NAME ...] [--seeds 5] [--trials]
+        [--into transfer-bench] [--processes 2] [--json FILE] [--markdown FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+from transfer_data import PAIRS, TRIALS, Pair
+
+from agrispec.formats.atomic import write_files
+from agrispec_tf import recipes
+from agrispec_tf.adaptation import ladder
+from agrispec_tf.adaptation.domains import Domains
+from agrispec_tf.adaptation.ladder import Settings
+from agrispec_tf.baselines import baseline
+from agrispec_tf.baselines.features import Medians
+from agrispec_tf.calibration import Reliability
+from agrispec_tf.data.samples import Samples
+from agrispec_tf.metrics import Confusion
+from agrispec_tf.models.tempcnn import TempCNNOptions
+
+FOLDS = 5
+FOREST = "forest"
+RECIPE = replace(recipes.recipe("small", "tempcnn"), epochs=40, patience=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """What one seed came to on one pair.
+
+    Attributes:
+        probabilities: by rung, and of the forest: (N, C) of the target's samples.
+        validators: by rung, and of the forest: numbers by validator.
+        own: (N,) classes by the target's own cross-validation.
+        seconds: by rung, of the processor.
+    """
+
+    probabilities: Mapping[str, np.ndarray]
+    validators: Mapping[str, Mapping[str, float]]
+    own: np.ndarray
+    seconds: Mapping[str, float]
+
+
+def settings_of(pair: Pair) -> Settings:
+    cube = pair.source.series.cube
+    return Settings(options=TempCNNOptions.for_cube(cube, len(pair.class_names)), recipe=RECIPE)
+
+
+def outcome(pair: Pair, seed: int) -> Outcome:
+    """One seed on one pair."""
+    training, validation = divided(pair.source, pair.class_names, seed)
+    earlier = pair.earlier and pair.earlier.take(~np.isin(pair.earlier.cells, validation.cells))
+    domains = Domains(training=training, validation=validation, target=pair.target.series,
+                      class_names=pair.class_names, earlier=earlier)
+    weights = ladder.importance(domains)
+    probabilities, validators, seconds = {}, {}, {}
+    started = time.process_time()
+
+    def take(name: str, trained) -> None:
+        nonlocal started
+        probabilities[name] = trained.probabilities(pair.target.series).astype(np.float32)
+        validators[name] = ladder.validated(trained, domains, weights)
+        seconds[name] = time.process_time() - started
+        started = time.process_time()
+
+    take(FOREST, _forest(training, pair.class_names, seed))
+    for name, classifier in ladder.climbed(settings_of(pair), domains, ladder.rungs(domains), seed):
+        take(name, classifier)
+    return Outcome(probabilities=probabilities, validators=validators, seconds=seconds,
+                   own=own(pair.target, pair.class_names, len(training), seed))
+
+
+def divided(source: Samples, class_names: tuple[str, ...], seed: int) -> tuple[Samples, Samples]:
+    """(training, validation) by whole blocks, a fifth of them; every class is left to learn from."""
+    for again in range(20):
+        split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=100 * seed + again)
+        for learning, judging in split.split(source.labels, source.labels, source.cells):
+            if len(np.unique(source.labels[learning])) == len(class_names):
+                return source.take(learning), source.take(judging)
+    raise SystemExit("no division of the blocks leaves every class to learn from")
+
+
+def own(target: Samples, class_names: tuple[str, ...], size: int, seed: int) -> np.ndarray:
+    """(N,) classes that forests give which learnt other blocks of the target, `size` samples at most."""
+    found = np.full(len(target), -1)
+    split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    for learning, judging in split.split(target.labels, target.labels, target.cells):
+        known = target.take(learning).thinned(size, np.random.default_rng(seed))
+        classes = np.unique(known.labels)
+        numbered = replace(known, labels=np.searchsorted(classes, known.labels))
+        grown = _forest(numbered, tuple(class_names[label] for label in classes), seed)
+        found[judging] = classes[grown.probabilities(target.take(judging).series).argmax(axis=1)]
+    return found
+
+
+def _forest(samples: Samples, names: tuple[str, ...], seed: int):
+    return baseline.fit("random-forest", samples, class_names=names, features=Medians(), seed=seed)
+
+
+@cache
+def read(name: str) -> Pair:
+    return {**PAIRS, **TRIALS}[name](Path(os.environ["AGRISPEC_TEST_DATA"]))
+
+
+def kept(task: tuple[str, int, Path]) -> tuple[str, int, Outcome]:
+    """An outcome, computed if it is not kept yet."""
+    name, seed, into = task
+    pair = read(name)
+    path = into / f"{name}-seed{seed}-{_digest(pair)}.npz"
+    if not path.exists():
+        import keras
+        keras.backend.clear_session()
+        _write(path, outcome(pair, seed))
+        print(f"  {name}, seed {seed}", flush=True)
+    with np.load(path) as file:
+        told = json.loads(str(file["told"]))
+        return name, seed, Outcome(probabilities={rung: file[f"p {rung}"] for rung in told["validators"]},
+                                   own=file["own"], **told)
+
+
+def _digest(pair: Pair) -> str:
+    """Whatever an outcome follows from."""
+    sides = [side for side in (pair.source, pair.earlier, pair.target) if side is not None]
+    arrays = [array.tobytes() for side in sides
+              for array in (side.series.values, side.series.counts, side.labels, side.cells)]
+    made = {"data": [hashlib.sha256(array).hexdigest() for array in arrays], "settings": asdict(settings_of(pair)),
+            "versions": {package: version(package) for package in ("keras", "numpy", "scikit-learn")}}
+    return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _write(path: Path, found: Outcome) -> None:
+    content = io.BytesIO()
+    told = json.dumps({"validators": found.validators, "seconds": found.seconds})
+    np.savez_compressed(content, told=told, own=found.own,
+                        **{f"p {rung}": values for rung, values in found.probabilities.items()})
+    write_files({path: content.getvalue()})
+
+
+def all_of(names: list[str], seeds: int, into: Path, processes: int) -> Iterator[tuple[str, int, Outcome]]:
+    tasks = [(name, seed, into) for seed in range(seeds) for name in names]
+    if processes == 1:
+        yield from map(kept, tasks)
+        return
+    # Not forked: TensorFlow's threads would not come along. A process is begun anew before it grows large.
+    with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=8) as pool:
+        yield from pool.imap_unordered(kept, tasks)
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    asked.add_argument("--pairs", nargs="+", choices=[*PAIRS, *TRIALS], metavar="NAME")
+    asked.add_argument("--trials", action="store_true", help="the pairs on which settings were tried")
+    asked.add_argument("--seeds", type=int, default=5)
+    asked.add_argument("--into", type=Path, default=Path("transfer-bench"), help="folder of the outcomes")
+    asked.add_argument("--processes", type=int, default=2)
+    options = asked.parse_args()
+    if not os.environ.get("AGRISPEC_TEST_DATA"):
+        raise SystemExit("AGRISPEC_TEST_DATA is not set: it names the folder of real data")
+    names = options.pairs or list(TRIALS if options.trials else PAIRS)
+    started = time.time()
+    found: dict[str, dict[int, Outcome]] = {name: {} for name in names}
+    for name, seed, one in all_of(names, options.seeds, options.into, options.processes):
+        found[name][seed] = one
+    for name in names:
+        pair = read(name)
+        classes = len(pair.class_names)
+        runs = [found[name][seed] for seed in sorted(found[name])]
+
+        def f1(predicted, pair=pair, classes=classes):
+            return Confusion.of(pair.target.labels, predicted, classes).macro_f1
+        print(f"\n{pair.name}: {len(pair.source)} -> {len(pair.target)}, {', '.join(pair.class_names)}")
+        print(f"   own {np.mean([f1(run.own) for run in runs]):.3f}")
+        for rung in runs[0].probabilities:
+            scores = np.array([f1(run.probabilities[rung].argmax(axis=1)) for run in runs])
+            ece = np.mean([Reliability.of(run.probabilities[rung], pair.target.labels).ece for run in runs])
+            said = " ".join(f"{key} {np.mean([run.validators[rung][key] for run in runs]):.3f}"
+                            for key in runs[0].validators[rung])
+            print(f"   {rung:<14}{scores.mean():.3f} ± {scores.std():.3f}  ECE {ece:.3f}  {said}"
+                  f"  {np.mean([run.seconds[rung] for run in runs]):.1f} s")
+    print(f"{time.time() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
