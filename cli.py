@@ -434,6 +434,9 @@ def _predict(run: Run, config: Config, engine: Engine, model: str, tell: Callabl
     fields = engine.features(graphs.parcels(asset, mapping.grid_of(config))) if asset else []
     did |= crop_map.run_predict(run, config, model, fields, lambda share: tell(f"{share:.0%} of the map"))
     manifest.record(run.path, "predict", did)
+    if did["warmth_stops"]:
+        click.echo(f"agrispec-gee: the temperatures of {did['warmth_stops']} pixels stop before the model's window"
+                   " does; thermal time goes on as in the training season", err=True)
 
 
 def _publish(run: Run, config: Config, engine: Engine, tell: Callable[[str], None]) -> dict[str, Any]:

@@ -48,6 +48,9 @@ def text(name: str, trained: Trained, folds: Mapping[str, Samples], scores: Conf
         parts.append(f"Of the training samples {made['training_samples']} were used, each class in its share.\n")
     if made.get("target_series"):
         parts.append(f"Of season {target}, {made['target_series']} series without labels were seen in training.\n")
+    if made.get("warmth_stops"):
+        parts.append(f"The temperatures of {made['warmth_stops']} samples stop before their season does. A model on"
+                     " thermal time takes them to go on as the training season did on average.\n")
     parts += ["## Input\n", _input(trained, described), "## Training\n", _training(trained, described),
               "## Scores on held-out cells\n", _scores(scores, folds["held out"], trained.class_names),
               "## Probabilities\n", _items(_probabilities(made.get("calibration"), trust)), "## Limits\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from agrispec.errors import DataError, SchemaMismatch
 from agrispec.sample import UNLABELLED
 from agrispec_tf import run_models
 from agrispec_tf.data.samples import Samples, Series
+from agrispec_tf.data.thermal_axis import continued
 from agrispec_tf.model_folder import Trained
 from exports import manifest, samples, shards
 from exports.runs import Run
@@ -48,9 +50,11 @@ class Collected:
         if not np.array_equal(cubes.rows, self.table["row"].to_numpy()):
             raise DataError(f"{run.shards} holds {len(cubes.rows)} cubes for the {len(self.table)} samples of"
                             f" {run.samples}", mend=f"export again with: agrispec-gee export {run.path}")
-        self.provenance = {"samples": self.digest, "seasons": list(config.season.source),
+        self.provenance: dict[str, Any] = {"samples": self.digest, "seasons": list(config.season.source),
                            "simulated": simulated(run)}
         self.series = Series(cube=config.spec, values=cubes.values, counts=cubes.counts, heat=cubes.heat)
+        if self.series.heat is not None:
+            self.provenance["warmth_stops"] = continued(self.series)
         self._target = config.season.target
 
     def labelled(self, fold: str, seasons: Collection[int] | None = None) -> Samples:

@@ -17,6 +17,7 @@ from agrispec.taxonomy import NO_CLASS
 from agrispec_tf import model_folder, picture, predict, run_models
 from agrispec_tf.collected import simulated
 from agrispec_tf.data.samples import Series
+from agrispec_tf.data.thermal_axis import continued
 from exports import manifest, parcels, shards, tiles
 from exports.runs import PREDICTION_CARD, Run
 
@@ -34,7 +35,8 @@ def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[s
         progress: told of the share that is done.
 
     Returns:
-        what stands in `prediction.json`, too: model, season, digests, pixels by class, share that is confident.
+        what stands in `prediction.json`, too: model, season, digests, pixels by class, share that is confident, and
+        the pixels whose temperatures stop before the model's window does.
 
     Raises:
         RunError: there is no such model, or no patches.
@@ -47,11 +49,12 @@ def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[s
     parcel = tiles.parcel_pixels(fields, layout.grid.padded(side))
     classes: list[NDArray[np.uint8]] = []
     probability: list[NDArray[np.float32]] = []
-    sums, done = predict.ParcelSums.none(len(fields), len(trained.class_names)), 0
+    sums, done, stopped = predict.ParcelSums.none(len(fields), len(trained.class_names)), 0, 0
     for values, counts, heat in shards.patches(run.patches, spec, max(1, _PIXELS // side**2)):
         places = Series(cube=spec, values=values.reshape(-1, *values.shape[3:]),
                         counts=counts.reshape(-1, counts.shape[-1]),
                         heat=None if heat is None else heat.reshape(-1, heat.shape[-1]))
+        stopped += 0 if heat is None else continued(places)
         found = predict.series(trained, places)
         corners = [mixer.corner(done + number) for number in range(len(values))]
         within = np.stack([parcel[row:row + side, column:column + side] for row, column in corners]).ravel()
@@ -65,7 +68,8 @@ def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[s
                         of_fields.probability, of_fields.confident(threshold), sums.pixels)
     card = {"model": model, "season": layout.season, "cube": spec.digest, "threshold": threshold,
             "model_digest": model_folder.digest(run.models / model),
-            "patches_digest": manifest.digest(run.patches / shards.DESCRIPTION), "simulated": simulated(run)}
+            "patches_digest": manifest.digest(run.patches / shards.DESCRIPTION), "simulated": simulated(run),
+            "warmth_stops": stopped}
     with whole_folder(run.predictions) as folder:
         return _write(folder, card, config, layout.grid, tiles.assemble(classes, mixer, layout.grid),
                       tiles.assemble(probability, mixer, layout.grid), rows)

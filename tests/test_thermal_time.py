@@ -124,6 +124,7 @@ def test_a_model_on_thermal_time_is_trained_kept_and_maps_the_area(run, model):
     assert classes.shape == (32, 32)
     assert sum(said["pixels"].values()) + said["unseen"] == 1024
     assert (classes != NO_CLASS).mean() > 0.9
+    assert said["warmth_stops"] == 0
 
 
 def test_thermal_time_is_part_of_what_a_model_sees(run):

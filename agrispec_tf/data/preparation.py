@@ -43,7 +43,8 @@ class Preparation:
         Raises:
             KeyError, TypeError: it is no such table.
         """
-        thermal, statistics = table.get("thermal"), table["normalisation"]
+        statistics = table["normalisation"]
+        thermal = table.get("thermal")  # cards from before there was thermal time do not say
         return cls(smoothing=table["smoothing"], thermal=ThermalAxis(**_tuples(thermal)) if thermal else None,
                    normalisation=Normalisation(**_tuples(statistics)) if statistics else None)
 

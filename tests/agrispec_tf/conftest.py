@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,20 @@ def grown(count: int, *, seed: int = 0, place: str = "E", delay: float = 0.0, cu
     series = Series(cube=cube, values=values.astype(np.float32), counts=counts)
     return Samples(series=series, labels=labels, cells=np.array([f"{place}{n}" for n in np.arange(count) // 3 % 4]),
                    ids=np.array([f"{place}-{n}" for n in range(count)]))
+
+
+def warm(samples: Samples, *, delay: float = 0.0) -> Samples:
+    """`samples` with growing degree days that rise ever faster through a year, all `delay` shares of a year later."""
+    share = (np.arange(samples.series.cube.exported.steps) + 0.5) / samples.series.cube.exported.steps
+    heat = 4000 * np.maximum(share - delay, 0) ** 2
+    series = replace(samples.series, cube=replace(samples.series.cube, gdd_base=0.0),
+                     heat=np.tile(heat.astype(np.float32), (len(samples), 1)))
+    return replace(samples, series=series)
+
+
+@pytest.fixture(name="warm", scope="session")
+def _warm() -> Callable[..., Samples]:
+    return warm
 
 
 @pytest.fixture(name="grown", scope="session")

@@ -8,6 +8,7 @@ import pytest
 from agrispec_tf import card
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.preparation import Preparation
+from agrispec_tf.data.thermal_axis import ThermalAxis
 from agrispec_tf.metrics import Confusion
 from agrispec_tf.models.cropnet import CropNetOptions
 from agrispec_tf.trust import Trust, in_words
@@ -68,6 +69,16 @@ def test_a_card_of_a_model_that_was_not_calibrated_says_so(classifier, grown, ma
 def test_a_card_of_simulated_data_says_so_first(classifier, grown):
     text = written(classifier, grown, held_out=45, simulated=True)
     assert text.index("Trained on simulated scenes") < text.index("## Data")
+
+
+def test_a_card_says_how_many_temperatures_stop_early_and_how_a_model_reads(classifier, grown, warm):
+    assert "temperatures" not in written(classifier, grown, held_out=45)
+    axis = ThermalAxis.fitted(warm(grown(9)).series)
+    thermal = replace(classifier, preparation=Preparation(thermal=axis),
+                      training={**classifier.training, "warmth_stops": 7})
+    text = written(thermal, grown, held_out=45)
+    assert "The temperatures of 7 samples stop before their season does" in text
+    assert "read by growing degree days above 0 °C, not by date" in text
 
 
 def test_a_card_without_held_out_samples_gives_no_scores(classifier, grown):

@@ -86,6 +86,7 @@ def test_training_against_a_target_goes_on_with_its_ramp(fit, grown, small_cube,
     ({"how": replace(HOW, augmentation=None)}, "its recipe augmentation is"),
     ({"class_names": ("wheat", "maize", "rye")}, "its classes is"),
     ({"smoothing": 1.0}, "its smoothing is"),
+    ({"thermal": True}, "its thermal is False, not True"),
 ])
 def test_a_checkpoint_of_another_training_is_refused_by_what_differs(fit, stopped, changed, named):
     before = (stopped / checkpoint.FILE).read_bytes()

@@ -12,11 +12,13 @@ import cli
 from agrispec.cube import preset
 from agrispec.errors import ConfigError, DataError, MissingExtra
 from agrispec_tf import backend, train
+from agrispec_tf import classifier as classifiers
 from agrispec_tf.baselines.training import METHODS
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.augmentation import Augmentation
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Series
+from agrispec_tf.data.thermal_axis import ThermalAxis
 from agrispec_tf.models.architectures import MODELS
 from agrispec_tf.models.bigru import BiGRUOptions
 from agrispec_tf.models.cropnet import CropNetOptions
@@ -55,6 +57,33 @@ def test_the_model_has_the_weights_of_the_epoch_it_names(fitted, grown):
     loss = -np.log(found[np.arange(30), validation.labels]).mean()
     assert loss == pytest.approx(fitted.history[best - 1]["val_loss"], rel=1e-4)
     assert loss != pytest.approx(fitted.history[-1]["val_loss"], rel=1e-2)
+
+
+def test_on_thermal_time_a_network_knows_crops_of_a_season_that_comes_late_with_its_warmth(
+        grown, warm, options, class_names, tmp_path):
+    training, validation = warm(grown(96)), warm(grown(30, seed=1, place="V"))
+    later = warm(grown(60, seed=2, place="T", delay=0.12), delay=0.12)
+    by_date, thermal = (train.fit(options, training, validation, class_names=class_names, how=QUICK, seed=3,
+                                  thermal=asked) for asked in (False, True))
+    assert by_date.preparation.thermal is None
+    assert thermal.preparation.thermal == ThermalAxis.fitted(training.series)
+    right = [(model.probabilities(later.series).argmax(axis=1) == later.labels).mean() for model in (by_date, thermal)]
+    assert right[0] < 0.5
+    assert right[1] > 0.9
+    thermal.save(tmp_path / "model")
+    again = classifiers.load(tmp_path / "model")
+    assert again.preparation == thermal.preparation
+    np.testing.assert_array_equal(again.probabilities(later.series), thermal.probabilities(later.series))
+    with pytest.raises(ConfigError, match="no growing degree days") as refused:
+        thermal.probabilities(grown(5).series)
+    assert "gdd = true" in refused.value.mend
+    by_date.probabilities(grown(5).series)
+
+
+def test_thermal_time_of_a_cube_without_growing_degree_days_is_refused(grown, options, class_names):
+    with pytest.raises(ConfigError, match="no growing degree days"):
+        train.fit(options, grown(24), grown(12, seed=1, place="V"), class_names=class_names, how=QUICK, seed=3,
+                  thermal=True)
 
 
 def test_the_same_seed_gives_the_same_model(fitted, grown, options, class_names):

@@ -17,6 +17,7 @@ from agrispec_tf import classifier as classifiers  # noqa: E402
 from agrispec_tf.classifier import Classifier  # noqa: E402
 from agrispec_tf.data.normalisation import Normalisation  # noqa: E402
 from agrispec_tf.data.preparation import Preparation  # noqa: E402
+from agrispec_tf.data.thermal_axis import ThermalAxis  # noqa: E402
 from agrispec_tf.deployment import network  # noqa: E402
 from agrispec_tf.deployment.network import RUNTIMES, OnnxClassifier  # noqa: E402
 from agrispec_tf.models import architectures  # noqa: E402
@@ -84,6 +85,16 @@ def test_a_stranger_reads_in_the_file_what_goes_in_and_what_comes_out(classifier
     probabilities, logits = session.run(None, {"series": by_hand.astype(np.float32)})
     np.testing.assert_allclose(probabilities, classifier.probabilities(series), atol=1e-6)
     np.testing.assert_allclose(logits, classifier.model.predict_on_batch(classifier.options.inputs(by_hand)), atol=1e-5)
+
+
+def test_a_model_on_thermal_time_says_so_in_its_file(small_cube, class_names, grown, warm):
+    training = warm(grown(30)).series
+    axis = Preparation(thermal=ThermalAxis.fitted(training))
+    ours = replace(made("mlp", training.cube, class_names), preparation=axis)
+    theirs = OnnxClassifier.of(network.written(ours))
+    assert theirs.preparation == axis
+    later = warm(grown(20, delay=0.1), delay=0.1).series
+    np.testing.assert_allclose(theirs.probabilities(later), ours.probabilities(later), atol=1e-5)
 
 
 def test_a_saved_model_comes_back_byte_for_byte(model, tmp_path):
