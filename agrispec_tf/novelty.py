@@ -1,10 +1,11 @@
 """How unlike all that was learnt a series is: its distance to the nearest samples that taught.
 
-It needs labels of nobody and no network, is the same for networks and trees, and looks at what goes into them: a
-softmax is as sure of a crop that it never saw as of its own. Measured on held-out cells (benchmarks/bench_novelty.py),
-the area under the ROC curve over crops withheld from training was 0.73 in Central Asia and 0.65 in France, against 0.66
-and 0.54 of the forest's probability, 0.67 and 0.58 of the Mahalanobis distance and 0.70 and 0.64 of an isolation
-forest. No score knows a crop that grows like a known one: of wheat followed by rice it was 0.60.
+It needs no network, is the same for networks and trees, and looks at what goes into them: a softmax may be as sure of
+a crop that it never saw as of its own. On held-out cells of real fields (benchmarks/bench_novelty.py, 3 seeds) the mean
+area under the ROC curve of crops withheld from training was 0.74 in Central Asia and 0.65 in France, against 0.66 and
+0.53 of a forest's probability, 0.62 and 0.57 of the Mahalanobis distance to a class, and 0.70 and 0.63 of an isolation
+forest; over five changes of season or region 0.75, against 0.74, 0.76 and 0.68. No score knows a crop that grows like a
+known one.
 
 Source: Sun et al. 2022, "Out-of-Distribution Detection with Deep Nearest Neighbors", https://arxiv.org/abs/2204.06507,
 here on series, not on a network's features.
@@ -26,7 +27,8 @@ NEIGHBOURS = 10
 """Of which the farthest counts, so that one odd sample makes nothing familiar."""
 
 MOST = 2000
-"""Samples that are compared with at most: a million series of 20 steps and 10 bands take about a minute a core."""
+"""Samples that are compared with at most. A million series of 8 values took 10 s of a processor with 2,000 of them, and
+of 324 values 32 s with 350."""
 
 USUAL = 0.95
 """Share of samples of the source seasons whose distance is usual."""
