@@ -168,11 +168,14 @@ def evaluate(run: Path) -> None:
     from exports import manifest
     with _opened(run) as (opened, config, engine), _progress("evaluating") as tell:
         scores = _evaluate(opened, config, engine, tell)
-    worth = manifest.read(run)["stages"]["evaluate"]["trust"]
+    stage = manifest.read(run)["stages"]["evaluate"]
     for name, found in scores.items():
         click.echo(f"{name} on the {config.season.target} season: accuracy {found.accuracy:.3f},"
                    f" macro-F1 {found.macro_f1:.3f}")
-        click.echo(f"  {trust.in_words(worth[name])}")
+        click.echo(f"  {trust.in_words(stage['trust'][name])}")
+    if stage["unusual"] is not None:
+        click.echo(f"{stage['unusual']:.1%} of its samples are farther from those that taught than 95% of the held-out"
+                   " ones of the source seasons.")
 
 
 @main.command()

@@ -8,7 +8,7 @@ import pandas as pd
 
 from agrispec.config import Config
 from agrispec.formats.atomic import write_files
-from agrispec_tf import card, evaluate, run_models, trust
+from agrispec_tf import card, evaluate, novelty, run_models, trust
 from agrispec_tf.calibration import Reliability
 from agrispec_tf.collected import Collected, simulated
 from agrispec_tf.data.samples import Samples
@@ -61,7 +61,8 @@ def keep(run: Run, config: Config, collected: Collected, model: str, trained: Tr
 def run_evaluate(run: Run, config: Config, truth: pd.DataFrame) -> dict[str, Confusion]:
     """Score every model of a run on the held-out cells of the target season, whose labels are `truth`.
 
-    The manifest says, too, what probabilities and sets of classes were worth there: neither is calibrated anew.
+    The manifest says, too, what probabilities and sets of classes were worth there, neither of which is calibrated
+    anew, and which share of the samples is unlike all that was learnt.
 
     Returns:
         by model.
@@ -84,7 +85,8 @@ def run_evaluate(run: Run, config: Config, truth: pd.DataFrame) -> dict[str, Con
         trust.report(worth, config.taxonomy.names, report, title)
     manifest.record(run.path, "evaluate", {
         "season": config.season.target, "held_out": len(judged), "samples": collected.digest,
-        "truth": manifest.digest(run.truth), "scores": {name: _scores(scores) for name, (scores, _) in found.items()},
+        "truth": manifest.digest(run.truth), "unusual": _unusual(collected, judged, config),
+        "scores": {name: _scores(scores) for name, (scores, _) in found.items()},
         "trust": {name: worth.table(config.taxonomy.names) for name, (_, worth) in found.items()}})
     return {name: scores for name, (scores, _) in found.items()}
 
@@ -96,6 +98,17 @@ def _judged(trained: Trained, samples: Samples, config: Config) -> tuple[Confusi
     least = trained.training.get("calibration", {}).get("least")
     return (Confusion.of(samples.labels, found.argmax(axis=1), found.shape[1]),
             Trust.of(found, samples.labels, confidence=config.training.confidence, least=least))
+
+
+def _unusual(collected: Collected, samples: Samples, config: Config) -> float | None:
+    """Share of samples that are farther from those that taught than nearly all held-out ones of the source seasons;
+    None where the split holds none of these out."""
+    usual = collected.labelled("test")
+    if not len(usual):
+        return None
+    familiar = novelty.Familiar.of(collected.labelled("train"), config.training.seed)
+    share = novelty.unusual(familiar.distance(usual.series), familiar.distance(samples.series))
+    return round(share, 4)
 
 
 def _title(run: Run, text: str) -> str:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv
+
+_LEVEL = 0.95
+"""Of intervals."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +78,20 @@ class Confusion:
         """Mean F1 of the classes, each weighing as many samples as the truth holds of it; 0 without samples."""
         samples = self.counts.sum()
         return float(self.f1 @ self.support / samples) if samples else 0.0
+
+
+def interval_of_share(hits: ArrayLike, trials: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(low, high) of the 95 % interval of shares, any shape; 0 and 1 where nothing was tried.
+
+    Exact for independent trials; samples of one field or cell are not, and the true interval is wider.
+    Source: Clopper and Pearson 1934, https://doi.org/10.1093/biomet/26.4.404.
+    """
+    hits, trials = np.asarray(hits, np.float64), np.asarray(trials, np.float64)
+    rest = (1 - _LEVEL) / 2
+    # The function knows no 0 as its parameter; 1 stands in where the answer does not depend on it.
+    low = betaincinv(np.maximum(hits, 1), trials - hits + 1, rest)
+    high = betaincinv(hits + 1, np.maximum(trials - hits, 1), 1 - rest)
+    return np.where(hits > 0, low, 0.0), np.where(hits < trials, high, 1.0)
 
 
 def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
-_LEVEL = 0.95
-"""Of intervals."""
+from agrispec_tf.metrics import interval_of_share
 
 
 def confident(probability: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:
@@ -63,13 +61,14 @@ class Standing:
     def precision_interval(self) -> tuple[float, float]:
         """95 % interval of the precision, as if samples were independent; those of one field are not, so that the true
         one is wider."""
-        return _interval(self.right, self.standing)
+        low, high = interval_of_share(self.right, self.standing)
+        return float(low), float(high)
 
     def queue(self, predictions: int) -> tuple[int, int, int]:
         """(expected, low, high) of how many of so many predictions wait for review; low and high are a 95 % interval
         of the share, as if samples were independent."""
         share = 1 - self.coverage if self.samples else 1.0
-        low, high = _interval(self.samples - self.standing, self.samples)
+        low, high = map(float, interval_of_share(self.samples - self.standing, self.samples))
         return round(share * predictions), round(low * predictions), round(high * predictions)
 
     @property
@@ -79,11 +78,3 @@ class Standing:
                 "precision": round(self.precision, 4),
                 "precision_95": [round(end, 4) for end in self.precision_interval],
                 "coverage": round(self.coverage, 4), "queue_of_10000": list(self.queue(10_000))}
-
-
-def _interval(hits: int, trials: int) -> tuple[float, float]:
-    """The exact interval of a share: Clopper and Pearson 1934, https://doi.org/10.1093/biomet/26.4.404."""
-    rest = (1 - _LEVEL) / 2
-    low = float(betaincinv(hits, trials - hits + 1, rest)) if hits else 0.0
-    high = float(betaincinv(hits + 1, trials - hits, 1 - rest)) if hits < trials else 1.0
-    return low, high

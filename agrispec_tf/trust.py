@@ -19,6 +19,7 @@ from agrispec_tf import calibration, conformal
 from agrispec_tf.calibration import Reliability
 from agrispec_tf.conformal import Coverage
 from agrispec_tf.data.samples import Samples
+from agrispec_tf.metrics import interval_of_share
 from agrispec_tf.model_folder import Trained
 from agrispec_tf.triage import Standing
 
@@ -110,20 +111,22 @@ def report(trust: Trust, class_names: tuple[str, ...], folder: Path, title: str,
 
 
 def _drawn(curves: Mapping[str, Reliability], threshold: float, title: str) -> bytes:
-    """Accuracy by confidence as a PNG, above how many samples are how confident."""
+    """Accuracy by confidence with 95 % intervals as a PNG, above how many samples are how confident."""
     figure = Figure(figsize=(5, 6), layout="constrained")
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    above.plot([0, 1], [0, 1], color="0.6", linewidth=1)
+    above.plot([0, 1], [0, 1], color="0.8", linewidth=1)
     for (name, found), colour in zip(curves.items(), ("#d95f02", "#1b6ca8")[-len(curves):], strict=True):
-        confidence, accuracy, _ = found.curve
-        above.plot(confidence, accuracy, marker="o", markersize=4, color=colour, label=f"{name}, ECE {found.ece:.3f}")
+        confidence, accuracy, samples = found.curve
+        low, high = interval_of_share(accuracy * samples, samples)
+        above.errorbar(confidence, accuracy, (accuracy - low, high - accuracy), fmt="o", markersize=4, linewidth=1,
+                       color=colour, label=f"{name}, ECE {found.ece:.3f}", clip_on=False)
         edges = np.linspace(0, 1, len(found.counts) + 1)
         below.stairs(found.counts, edges, color=colour, fill=name == "as kept", alpha=0.8)
     for axes in (above, below):
         axes.axvline(threshold, color="0.6", linestyle=":", linewidth=1)
     above.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that is right")
-    above.legend(loc="upper left", frameon=False)
+    above.legend(loc="lower right", frameon=False)
     above.set_title(title, fontsize=10)
     below.set(xlabel="probability of the class; dotted: threshold of review", ylabel="samples")
     drawn = io.BytesIO()

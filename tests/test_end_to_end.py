@@ -86,6 +86,12 @@ def test_reports_agree_with_the_manifest_and_with_themselves(demo, stages, model
         counts = np.array([[int(cell) for cell in row[1:]] for row in rows[1:]])
         assert np.trace(counts) / counts.sum() == pytest.approx(totals["overall_accuracy"])
         assert (report / "confusion.png").stat().st_size > 10_000
+    for folder, worth in ((model, stages[f"train {model}"]["held_out"]["trust"]),
+                          (f"{model}-2024", stages["evaluate"]["trust"][model])):
+        report = demo.path / "report" / folder
+        assert json.loads((report / "trust.json").read_text()) == worth
+        assert worth["review"]["samples"] == json.loads((report / "metrics.json").read_text())["samples"]
+        assert (report / "reliability.png").stat().st_size > 10_000
     # Eight classes: a model that learned nothing would be at 0.125.
     assert stages[f"train {model}"]["held_out"]["overall_accuracy"] > 0.6
 

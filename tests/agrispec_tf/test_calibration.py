@@ -49,6 +49,11 @@ def test_a_temperature_leaves_the_likeliest_class_and_sums_of_one(found, tempera
     assert np.isfinite(changed).all()
 
 
+def test_classes_that_a_temperature_makes_equal_stay_in_order():
+    found = np.float32([[0.45, np.nextafter(np.float32(0.45), np.float32(1)), 0.1]])
+    assert calibration.tempered(found, 20.0).argmax() == 1
+
+
 @given(found=rows, temperature=temperatures, pseudocount=st.sampled_from([calibration.TINY, calibration.VOTES]))
 def test_tempered_probabilities_are_the_softmax_of_divided_logarithms(found, temperature, pseudocount):
     expected = softmax(np.log(found.astype(float) + pseudocount) / temperature, axis=1)
@@ -109,6 +114,12 @@ def test_a_curve_gives_the_bins_that_hold_samples():
     np.testing.assert_allclose(confidence, [0.55, 0.9, 0.92], rtol=1e-6)
     np.testing.assert_array_equal(accuracy, [1, 1, 0])
     np.testing.assert_array_equal(samples, [1, 1, 1])
+
+
+def test_a_confidence_on_the_edge_of_two_bins_is_in_the_lower_one():
+    found = np.float32([[0.5, 0.5], [1, 0]])
+    np.testing.assert_array_equal(Reliability.of(found, np.array([0, 0]), 2).counts, [1, 1])
+    np.testing.assert_array_equal(Reliability.of(found, np.array([0, 0]), 4).counts, [0, 1, 0, 1])
 
 
 def test_no_samples_have_no_error():

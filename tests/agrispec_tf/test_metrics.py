@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn import metrics as sklearn
 
-from agrispec_tf.metrics import Confusion
+from agrispec_tf.metrics import Confusion, interval_of_share
 
 C = 5
 pairs = st.lists(st.tuples(st.integers(0, C - 1), st.integers(0, C - 1)), min_size=1, max_size=60).map(np.array)
@@ -56,3 +57,12 @@ def test_no_samples_score_nothing():
 def test_a_number_that_is_no_class_is_refused(number):
     with pytest.raises(ValueError, match="are not 0"):
         Confusion.of(np.array([number]), np.array([0]), C)
+
+
+@given(counts=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=5))
+def test_intervals_of_shares_are_scipys_exact_ones(counts):
+    hits, trials = np.array([(hit, hit + miss) for hit, miss in counts]).T
+    low, high = interval_of_share(hits, trials)
+    for number, (hit, trial) in enumerate(zip(hits, trials, strict=True)):
+        expected = binomtest(hit, trial).proportion_ci(0.95, "exact") if trial else (0, 1)
+        np.testing.assert_allclose((low[number], high[number]), expected, atol=1e-9)

@@ -46,7 +46,7 @@ def test_counts_of_two_thresholds_do_not_add_up():
 
 
 @pytest.mark.parametrize(("right", "standing"), [(0, 0), (0, 7), (7, 7), (61, 70)])
-def test_intervals_are_scipys_exact_ones(right, standing):
+def test_precision_and_queue_have_scipys_exact_intervals(right, standing):
     ours = Standing(threshold=0.65, samples=100, standing=standing, right=right)
     expected = binomtest(right, standing).proportion_ci(0.95, "exact") if standing else (0, 1)
     np.testing.assert_allclose(ours.precision_interval, expected, atol=1e-9)

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import cli
-from agrispec_tf import calibration, run_models, trust
+from agrispec_tf import calibration, novelty, run_models, trust
 from agrispec_tf.baselines import baseline
 from agrispec_tf.calibration import Reliability
 from agrispec_tf.collected import Collected
@@ -62,6 +62,13 @@ def test_a_run_of_forests_needs_no_keras_and_training_the_base_installation_only
     assert f"\n  {trust.in_words(judged)}\n" in said
     assert json.loads((run.report / "hgb-harmonic-2024" / "trust.json").read_text()) == judged
     assert judged["sets"]["nominal"] == 0.9
+    config, collected = run.config, Collected(run, run.config)
+    familiar = novelty.Familiar.of(collected.labelled("train"), config.training.seed)
+    usual, new = (familiar.distance(series) for series in (collected.labelled("test").series, collected.target("test")))
+    # Not every sample of the target has a label, and only those that have one are judged.
+    unusual = manifest.read(run.path)["stages"]["evaluate"]["unusual"]
+    assert f"\n{unusual:.1%} of its samples are farther from those that taught than 95%" in said
+    assert unusual == pytest.approx(novelty.unusual(usual, new), abs=0.05)
     assert "histogram-boosting on cube" in said
     assert "trees of" in said
     assert {"export", "train hgb-harmonic", "evaluate", "predict"} <= set(manifest.read(run.path)["stages"])
