@@ -16,7 +16,8 @@ from agrispec_tf.data.samples import Samples, Series
 from agrispec_tf.protocols import dates, page, report, trials
 from agrispec_tf.protocols.judging import answers
 from agrispec_tf.protocols.learners import Learner, trees
-from agrispec_tf.protocols.results import DATE, REGION, SEASON, SPATIAL, results
+from agrispec_tf.protocols.names import DATE, GROUPS, REGION, SEASON, SPATIAL
+from agrispec_tf.protocols.results import results
 from agrispec_tf.protocols.scores import Truth
 from agrispec_tf.protocols.trials import Trial
 from exports import manifest
@@ -37,7 +38,7 @@ def run_protocol(run: Run, config: Config, protocol: str, fetch: Fetch | None, t
     in it. Predictions are kept in `protocols/`, so that an interrupted evaluation goes on.
 
     Args:
-        protocol: one of `agrispec_tf.protocols.results.GROUPS`.
+        protocol: one of `agrispec_tf.protocols.names.GROUPS`.
         fetch: asks for the parcels that [labels] names; None where none are named.
         tell: told before each training.
         models: names, the first is what others are compared with; empty takes the forest.
@@ -95,7 +96,7 @@ def _trials(protocol: str, config: Config, samples: Samples, seasons: np.ndarray
         return trials.leave_one_season_out(labels, cells, seasons)
     if protocol == DATE:
         return trials.in_season(labels, cells, dates.dates(config.spec, config.season_of(int(seasons.max()))))
-    raise ConfigError(f"there is no protocol {protocol!r}", mend=f"use one of {', '.join((SPATIAL, REGION, SEASON, DATE))}")
+    raise ConfigError(f"there is no protocol {protocol!r}", mend=f"use one of {', '.join(GROUPS)}")
 
 
 def _learner(config: Config, model: str, preset: str, epochs: int | None) -> Learner:

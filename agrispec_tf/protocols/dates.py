@@ -45,8 +45,9 @@ def dates(cube: CubeSpec, season: Season) -> tuple[Known, ...]:
     if count < 2:
         raise ConfigError(f"the model's window of {days} days is too short for accuracy by date as the season grows",
                           mend="give [cube] window_days of two months or more")
+    stops = cube.window.start + np.round(np.arange(1, count + 1) * cube.window.steps / count).astype(int)
     found = []
-    for stop in cube.window.start + np.round(np.arange(1, count + 1) * cube.window.steps / count).astype(int).tolist():
+    for stop in stops.tolist():
         last = season.bounds(stop - 1)[1] - timedelta(days=1)
         found.append(Known(stop=stop, day=(last - season.start).days + 1, name=f"{last.day} {last:%b}"))
     return tuple(found)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,8 @@ def answers(trials: Sequence[Trial], samples: Samples, class_names: tuple[str, .
     Raises:
         as `learner.fit` and `kept.predicted`.
     """
-    total, done, by_group = len(trials) * len(seeds), 0, {trial.group: [] for trial in trials}
+    by_group: dict[str, list[tuple[Rows, NDArray[np.int64]]]] = {trial.group: [] for trial in trials}
+    total, done = len(trials) * len(seeds), 0
     for trial in trials:
         seen = samples if trial.until is None else _known(samples, trial.until)
         teaching, judged = seen.take(trial.teaching), seen.take(trial.judged)
@@ -58,20 +60,21 @@ def answers(trials: Sequence[Trial], samples: Samples, class_names: tuple[str, .
         predicted = []
         for seed in seeds:
             done += 1
-
-            def make(teaching: Samples = teaching, judged: Samples = judged, seed: int = seed,
-                     said: str = f"{learner.name}, {trial.group}, training {done} of {total}") -> NDArray[np.integer]:
-                tell(said)
-                return learner.fit(teaching, seed).probabilities(judged.series).argmax(axis=1)
-
             path = into / f"{learner.name}-{kept.key({**made_by, 'seed': seed})}.npz"
-            predicted.append(kept.predicted(path, make)[0])
+            said = f"{learner.name}, {trial.group}, training {done} of {total}"
+            predicted.append(kept.predicted(path, partial(_predict, learner, teaching, judged, seed, tell, said))[0])
         by_group[trial.group].append((trial.judged, np.stack(predicted)))
     return tuple(_together(group, parts) for group, parts in by_group.items())
 
 
+def _predict(learner: Learner, teaching: Samples, judged: Samples, seed: int, tell: Callable[[str], None],
+             said: str) -> NDArray[np.int64]:
+    tell(said)
+    return learner.fit(teaching, seed).probabilities(judged.series).argmax(axis=1)
+
+
 def _known(samples: Samples, stop: int) -> Samples:
-    return Samples(series=until(samples.series, stop), labels=samples.labels, cells=samples.cells, ids=samples.ids)
+    return replace(samples, series=until(samples.series, stop))
 
 
 def _digest(samples: Samples) -> str:
@@ -82,4 +85,5 @@ def _digest(samples: Samples) -> str:
 def _together(group: str, parts: Sequence[tuple[Rows, NDArray[np.int64]]]) -> Answers:
     rows = np.concatenate([rows for rows, _ in parts])
     order = np.argsort(rows)
-    return Answers(group=group, rows=rows[order], predicted=np.concatenate([found for _, found in parts], axis=1)[:, order])
+    predicted = np.concatenate([found for _, found in parts], axis=1)
+    return Answers(group=group, rows=rows[order], predicted=predicted[:, order])

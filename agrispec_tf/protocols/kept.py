@@ -50,7 +50,7 @@ def predicted(path: Path, make: Callable[[], NDArray[np.integer]]) -> tuple[NDAr
         np.savez_compressed(content, predicted=found, seconds=time.perf_counter() - started)
         write_files({path: content.getvalue()})
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as kept:
             return kept["predicted"].astype(np.int64), float(kept["seconds"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise CorruptRecord(f"{path} cannot be read ({error})", mend="remove it; it is made again") from error

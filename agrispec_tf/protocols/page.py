@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from agrispec_tf.protocols.results import DATE, REGION, SEASON, SPATIAL, Results
+from agrispec_tf import intervals
+from agrispec_tf.protocols.names import DATE, REGION, SEASON, SPATIAL
+from agrispec_tf.protocols.results import Results
 from agrispec_tf.protocols.scores import Row
 
 Table = list[list[str]]
@@ -44,7 +46,8 @@ def markdown(found: Results, pictures: Sequence[tuple[str, str]]) -> str:
     """
     parts = [f"# {found.protocol}{_marked(found)}", "", f"{_ASKED[found.protocol]} {_extent(found).capitalize()}.",
              "", "Scores are means over seeds, ± their standard deviation; macro-F1 is over the classes that the judged"
-             " samples of a row are of, so rows with other classes do not compare number by number. Intervals hold 95 % of 2000 draws of cells;"
+             " samples of a row are of, so rows with other classes do not compare number by number. Intervals hold 95 %"
+             f" of {intervals.DRAWS} draws of cells;"
              f" gains are those on {found.models[0]}, on the same draws. *Class mix differs* is the share of the judged"
              " samples that would have to be of another class for their mix to be that of the samples that taught"
              " (total variation distance).", ""]

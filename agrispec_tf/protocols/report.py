@@ -12,7 +12,8 @@ from pathlib import Path
 from agrispec.formats.atomic import whole_folder
 from agrispec_tf import evaluate
 from agrispec_tf.protocols import page, plots
-from agrispec_tf.protocols.results import DATE, Results
+from agrispec_tf.protocols.names import DATE
+from agrispec_tf.protocols.results import Results
 from agrispec_tf.protocols.scores import Row
 
 PAGE = "index.md"

@@ -11,13 +11,9 @@ from numpy.typing import NDArray
 from agrispec_tf.metrics import Confusion
 from agrispec_tf.protocols import scores
 from agrispec_tf.protocols.judging import Answers
+from agrispec_tf.protocols.names import DATE, GROUPS
 from agrispec_tf.protocols.scores import Row, Truth
 from agrispec_tf.protocols.trials import Trial
-
-SPATIAL, REGION, SEASON, DATE = "spatial-cv", "leave-one-region-out", "leave-one-season-out", "in-season"
-
-GROUPS: Mapping[str, str] = {SPATIAL: "fold", REGION: "region", SEASON: "season", DATE: "date"}
-"""What a group of each protocol is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,7 +21,7 @@ class Results:
     """Tables of one protocol; their columns are those of `agrispec_tf.protocols.scores`.
 
     Attributes:
-        protocol: one of `GROUPS`.
+        protocol: one of `names.GROUPS`.
         simulated: whether any scene is.
         seasons: years whose labels were used.
         seeds: trainings of each model in each trial.
@@ -68,7 +64,7 @@ def results(protocol: str, trials: Sequence[Trial], truth: Truth, answers: Mappi
     """The tables of a protocol.
 
     Args:
-        protocol: one of `GROUPS`.
+        protocol: one of `names.GROUPS`.
         trials: that were carried out.
         truth: of N samples.
         answers: of each model, a group each.

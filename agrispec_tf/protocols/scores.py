@@ -51,9 +51,9 @@ def of_seeds(truth: Truth, rows: Rows, predicted: NDArray[np.int64]) -> Row:
         predicted: (seeds, n) class numbers they were given.
 
     Returns:
-        `samples`, `cells` and `classes`, how many of each there are; `macro_f1` over the classes that the samples are of, its standard deviation over seeds
-        `macro_f1_sd` (that of a population) and its lowest, `macro_f1_worst_seed`; `accuracy` and `accuracy_sd`;
-        `worst_class` of the lowest mean F1 among the classes that the samples are of, and `worst_class_f1`.
+        `samples`, `cells` and `classes`, how many of each there are; `macro_f1` over these classes, its standard
+        deviation over seeds `macro_f1_sd` (that of a population) and its lowest, `macro_f1_worst_seed`; `accuracy` and
+        `accuracy_sd`; `worst_class` of the lowest mean F1 among these classes, and `worst_class_f1`.
     """
     found = [Confusion.of(truth.labels[rows], one, len(truth.class_names)) for one in predicted]
     macro, accuracy = np.array([one.macro_f1 for one in found]), np.array([one.accuracy for one in found])
