@@ -50,7 +50,7 @@ def markdown(found: Results, pictures: Sequence[tuple[str, str]]) -> str:
              f" of {intervals.DRAWS} draws of cells;"
              f" gains are those on {found.models[0]}, on the same draws. *Class mix differs* is the share of the judged"
              " samples that would have to be of another class for their mix to be that of the samples that taught"
-             " (total variation distance).", ""]
+             " (total variation distance; the mean of a group's trainings, where there are several).", ""]
     for title, table in _tables(found):
         parts += [f"## {title}", "", *_piped(table), ""]
     if found.in_no_parcel is not None:

@@ -52,11 +52,11 @@ def curve(rows: Sequence[Row], models: Sequence[str], title: str) -> bytes:
                       label=model)
             axes.fill_between(dates, mean - spread, mean + spread, color=_COLOURS[number % len(_COLOURS)], alpha=0.2)
         axes.set_xlabel("what was seen until")
-        axes.set_ylabel(f"{name}, mean ± standard deviation over seeds")
+        axes.set_ylabel(name)
         axes.tick_params(axis="x", rotation=45)
         axes.set_ylim(0, 1)
         axes.grid(alpha=0.3)
-    return _png(figure, panels[1], models, title)
+    return _png(figure, panels[1], models, f"{title}; mean ± standard deviation over seeds")
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

@@ -74,7 +74,7 @@ def results(protocol: str, trials: Sequence[Trial], truth: Truth, answers: Mappi
         hectares: (N,) area of each sample's parcel, NaN where in none; None where no parcels are known.
     """
     mixes = {one.group: _mixes(one.group, trials, truth) for one in next(iter(answers.values()))}
-    shift = {group: scores.prior_shift(taught, judged) for group, (taught, judged) in mixes.items()}
+    shift = {group: _shift(group, trials, truth) for group in mixes}
     groups = scores.by_group(truth, answers, shift)
     if protocol == DATE:
         order = list(mixes)
@@ -99,6 +99,15 @@ def _mixes(group: str, trials: Sequence[Trial], truth: Truth) -> tuple[NDArray[n
     of_group = [trial for trial in trials if trial.group == group]
     taught, judged = (np.concatenate([getattr(trial, name) for trial in of_group]) for name in ("teaching", "judged"))
     return truth.mix(taught), truth.mix(judged)
+
+
+def _shift(group: str, trials: Sequence[Trial], truth: Truth) -> float:
+    """How far the class mixes of what taught and what was judged are apart: the mean of a group's trials, each weighing
+    as many samples as it judges. Those of all together would say nothing where every sample both teaches and is judged.
+    """
+    of_group = [trial for trial in trials if trial.group == group]
+    return float(np.average([scores.prior_shift(truth.mix(trial.teaching), truth.mix(trial.judged))
+                             for trial in of_group], weights=[len(trial.judged) for trial in of_group]))
 
 
 def _pooled(found: Sequence[Answers]) -> Answers:

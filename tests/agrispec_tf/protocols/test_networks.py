@@ -14,16 +14,14 @@ def run(written, tmp_path_factory):
 
 
 def test_all_that_teaches_is_used_once_to_learn_or_to_choose_and_the_seed_decides(run):
-    learner = networks.network(run.config, "mlp", "small", 2)
+    learner = networks.network(run.config, "mlp", "demo", 1)
     samples = Collected(run, run.config).sources()
     teaching, judged = next(folds.of_cells(samples.labels, samples.cells))
-    one, same, other = (learner.fit(samples.take(teaching), seed) for seed in (3, 3, 4))
+    one, other = (learner.fit(samples.take(teaching), seed) for seed in (3, 4))
     learning, choosing = next(folds.choosing(samples.labels[teaching], samples.cells[teaching], 3))
     assert one.training["training_samples"] == len(learning)
     assert one.training["validation_samples"] == len(choosing) == len(teaching) - len(learning)
-    found = [model.probabilities(samples.series.take(judged)) for model in (one, same, other)]
-    np.testing.assert_array_equal(found[0], found[1])
-    assert not np.array_equal(found[0], found[2])
+    assert not np.array_equal(*(model.probabilities(samples.series.take(judged)) for model in (one, other)))
 
 
 def test_what_a_network_follows_from_is_in_its_settings(run):
