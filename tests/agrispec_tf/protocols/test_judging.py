@@ -101,6 +101,14 @@ def test_other_settings_samples_or_labels_are_trained_anew(fields, tmp_path):
         assert len(memory.taught) == 10
 
 
+def test_fewer_samples_that_teach_are_trained_anew_for_the_same_judged_ones(fields, tmp_path):
+    first = trials.spatial_cv(fields.labels, fields.cells)[0]
+    for teaching in (first.teaching, first.teaching[:-3]):
+        memory = Remembers()
+        asked(fields, memory.learner(), tmp_path, [replace(first, teaching=teaching)], seeds=(0,))
+        assert len(memory.taught) == 1
+
+
 @pytest.mark.parametrize("model", ["forest", "forest-harmonic"])
 def test_whatever_comes_after_a_date_changes_nothing(fields, tmp_path, model):
     known = [Known(stop=12, day=192, name="11 Jul")]

@@ -13,7 +13,7 @@ from agrispec_tf.protocols.scores import Truth
 RANDOM = np.random.default_rng(8)
 SEASONS = np.repeat([2022, 2023], 60)
 LABELS = np.where(SEASONS == 2022, RANDOM.integers(0, 2, 120), RANDOM.integers(0, 4, 120) // 3)
-CELLS = np.array([f"c{number}" for number in np.arange(120) % 10])
+CELLS = np.array([f"c{number}" for number in np.arange(120) % 31 // 3])
 TRUTH = Truth(class_names=("wheat", "maize"), labels=LABELS, cells=CELLS)
 
 
