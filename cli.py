@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import click
 
 from agrispec.errors import AgrispecError, MissingExtra
 from agrispec_tf.cropglobe.options import transfers as _transfers
+from agrispec_tf.protocols.options import judged as _judged
 from gee_scripts.engine.commands import DATA, engine
 
 if TYPE_CHECKING:
@@ -162,8 +163,18 @@ def finetune(model: Path, run: Path, name: str | None, **changed: Any) -> None:
 
 @main.command()
 @_RUN
-def evaluate(run: Path) -> None:
-    """Open the target season's labels and score every model of RUN on its held-out cells."""
+# A protocol has no target season that gradient reversal could look at.
+@_judged([name for name in (*_NETWORKS, *_FORESTS) if not name.endswith("-grl")])
+def evaluate(run: Path, protocol: str | None, **chosen: Any) -> None:
+    """Open the target season's labels and score every model of RUN on its held-out cells.
+
+    With --protocol the target's labels stay closed: models are trained anew, on the labelled samples of RUN's source
+    seasons, and judged on places, regions, seasons or dates that taught them nothing. The same command goes on with an
+    evaluation that was interrupted. See docs/how-to/evaluate.md.
+    """
+    if protocol:
+        click.echo(_protocol(run, protocol, **chosen))
+        return
     from agrispec_tf import trust
     from exports import manifest
     with _opened(run) as (opened, config, engine), _progress("evaluating") as tell:
@@ -424,6 +435,22 @@ def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], No
     truth = collect.truth(run, config, engine, graphs)
     tell(f"{len(truth)} samples of the {config.season.target} season have a label")
     return commands.run_evaluate(run, config, truth)
+
+
+def _protocol(path: Path, protocol: str, **chosen: Any) -> str:
+    from agrispec_tf.protocols import commands
+    from exports import runs
+    opened = runs.open(path)
+    fetch = None
+    with ExitStack() as stack:
+        if opened.config.labels.parcels:
+            from gee_scripts import export as graphs
+            _, _, engine = stack.enter_context(_opened(path))
+
+            def fetch(asset: str, grid: Any) -> Any:
+                return engine.features(graphs.parcels(asset, grid))
+        tell = stack.enter_context(_progress(f"evaluating by {protocol}"))
+        return commands.run_protocol(opened, opened.config, protocol, fetch, tell, **chosen)
 
 
 def _predict(run: Run, config: Config, engine: Engine, model: str, tell: Callable[[str], None],

@@ -233,6 +233,32 @@ class Map:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """[[regions]]: a part of the area that `evaluate --protocol leave-one-region-out` holds out as a whole.
+
+    Attributes:
+        name: what reports call it.
+        bounds: west, south, east, north in degrees; cells whose centre is inside of it are its own.
+    """
+
+    name: str
+    bounds: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ConfigError("a region has no name", mend='give it one in [[regions]], e.g. name = "north"')
+        if len(self.bounds) != 4 or not (self.bounds[2] > self.bounds[0] and self.bounds[3] > self.bounds[1]):
+            raise ConfigError(f"the bounds {list(self.bounds)} of region {self.name} enclose no area",
+                              mend="give [[regions]] bounds = [west, south, east, north], west < east, south < north")
+
+    def holds(self, cell: Cell) -> bool:
+        """Whether the centre of a cell is inside; west and south edges belong to a region, as to a cell."""
+        west, south, east, north = cell.bounds
+        lon, lat = (west + east) / 2, (south + north) / 2
+        return self.bounds[0] <= lon < self.bounds[2] and self.bounds[1] <= lat < self.bounds[3]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """A whole `agrispec.toml`.
 
@@ -240,6 +266,7 @@ class Config:
         engine, area, season, cube, labels, samples, split, training, map: its tables.
         clear: its table [clear], see `agrispec.cube.ClearLook`.
         classes: its tables [[classes]].
+        regions: its tables [[regions]].
     """
 
     area: Area
@@ -253,12 +280,16 @@ class Config:
     samples: Samples = Samples()
     split: Split = Split()
     training: Training = Training()
+    regions: tuple[Region, ...] = ()
 
     def __post_init__(self) -> None:
         self.spec, self.taxonomy  # noqa: B018 - both check themselves
         if self.training.thermal and not self.cube.gdd:
             raise ConfigError("[training] thermal reads growing degree days that the cube does not carry",
                               mend="set gdd = true in [cube] and export again, or thermal = false")
+        names = [region.name for region in self.regions]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ConfigError(f"two regions are called {twice[0]}", mend="give each of [[regions]] a name of its own")
 
     @property
     def spec(self) -> CubeSpec:

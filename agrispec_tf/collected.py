@@ -64,6 +64,10 @@ class Collected:
             chosen &= self.table["season"].isin(seasons)
         return self._samples(chosen.to_numpy(), self.table["label"].to_numpy())
 
+    def sources(self) -> Samples:
+        """The source seasons' samples of all folds, whose ids are their rows in `table`."""
+        return self._samples((self.table["label"] != UNLABELLED).to_numpy(), self.table["label"].to_numpy())
+
     def target(self, fold: str) -> Series:
         """The target season's series of a fold."""
         chosen = (self.table["fold"] == fold) & (self.table["season"] == self._target)

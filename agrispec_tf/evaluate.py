@@ -55,7 +55,7 @@ def report(confusion: Confusion, class_names: tuple[str, ...], folder: Path, tit
         "metrics.json": (json.dumps(totals, indent=2) + "\n").encode(),
         "per_class.csv": _csv([["class", "precision", "recall", "f1", "support"], *rows]),
         "confusion.csv": _csv([["truth", *class_names], *matrix]),
-        "confusion.png": _drawn(confusion, class_names, title),
+        "confusion.png": drawn(confusion, class_names, title),
     }
     write_files({folder / name: content for name, content in files.items()})
 
@@ -66,7 +66,7 @@ def _csv(rows: list[list[object]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _drawn(confusion: Confusion, class_names: tuple[str, ...], title: str) -> bytes:
+def drawn(confusion: Confusion, class_names: tuple[str, ...], title: str) -> bytes:
     """The matrix as a PNG: shaded by the share of the true class, labelled with samples."""
     count = len(class_names)
     size = 2.5 + 0.55 * count
@@ -86,6 +86,6 @@ def _drawn(confusion: Confusion, class_names: tuple[str, ...], title: str) -> by
     axes.set_ylabel("truth")
     scores = f"accuracy {confusion.accuracy:.3f}, macro-F1 {confusion.macro_f1:.3f}"
     axes.set_title(f"{title}\n{scores}" if title else scores, fontsize=10)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=120, metadata={"Software": None})
-    return drawn.getvalue()
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
+    return content.getvalue()

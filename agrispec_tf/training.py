@@ -33,6 +33,11 @@ def recipe_of(config: Config, model: str, preset: str, *, epochs: int | None = N
     return recipes.changed(recipes.recipe(preset, _options(config, model).architecture), epochs, patience, precision)
 
 
+def smoothing_of(config: Config, options: NetworkOptions) -> float:
+    """Lambda of the Whittaker smoother that a network's series go through, 0 for none."""
+    return config.training.smoothing if options.architecture == BiGRUOptions.architecture else 0.0
+
+
 def fitted(collected: Collected, config: Config, model: str, how: Recipe,
            on_epoch: Callable[[Mapping[str, float]], None] | None = None, folder: Path | None = None,
            fresh: bool = False) -> Classifier:
@@ -49,8 +54,7 @@ def fitted(collected: Collected, config: Config, model: str, how: Recipe,
     options = _options(config, model)
     trained = train.fit(
         options, collected.labelled("train"), collected.labelled("validation"), class_names=config.taxonomy.names,
-        how=how, seed=config.training.seed,
-        smoothing=config.training.smoothing if options.architecture == BiGRUOptions.architecture else 0.0,
+        how=how, seed=config.training.seed, smoothing=smoothing_of(config, options),
         target=collected.target("train") if model.endswith("-grl") else None, on_epoch=on_epoch, folder=folder,
         fresh=fresh, thermal=config.training.thermal)
     return replace(trained, training={**trained.training, **collected.provenance})

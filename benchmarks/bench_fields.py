@@ -18,28 +18,25 @@ work (--only). What was predicted by other settings, samples or versions is made
 from __future__ import annotations
 
 import argparse
-import hashlib
-import io
 import json
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import fields_scores as scores
 import numpy as np
 from fields_data import Fields, central_asia, flanders, france
 
-from agrispec.formats.atomic import write_files
+from agrispec_tf import intervals
 from agrispec_tf.baselines import baseline as baselines
 from agrispec_tf.baselines.features import Coefficients, Medians
 from agrispec_tf.data.samples import Samples, Series
 from agrispec_tf.metrics import Confusion
+from agrispec_tf.protocols import folds, kept
 from agrispec_tf.recipes import Recipe, recipe
 
 if TYPE_CHECKING:
@@ -124,7 +121,7 @@ def network(model: str, members: int = 1) -> Method:
         from agrispec_tf import train
         from agrispec_tf.models import architectures
 
-        splits = list(_inner(training, class_names))
+        splits = list(folds.choosing(training.labels, training.cells, len(class_names)))
         options = architectures.for_cube(model, training.series.cube, len(class_names))
 
         @cache
@@ -146,13 +143,6 @@ def _recipes(course: Course) -> tuple[Recipe, Recipe]:
     """The preset for few labels, without and with its augmentation; how long it lasts is the fields'."""
     varied = replace(recipe("small", "tempcnn"), epochs=course.epochs, batch=course.batch, patience=course.patience)
     return replace(varied, augmentation=None), varied
-
-
-def _inner(training: Samples, class_names: tuple[str, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Splits of the training folds in which every class is left to learn from."""
-    for learning, judging in scores.folds(training, seed=1):
-        if len(np.unique(training.labels[learning])) == len(class_names):
-            yield learning, judging
 
 
 METHODS: dict[str, Method] = {
@@ -183,7 +173,7 @@ class Outcome:
 def run(fields: Fields, course: Course, names: list[str], seeds: int,
         into: Path) -> tuple[np.ndarray, dict[str, Outcome]]:
     """(fold of each sample, outcome of each method)."""
-    samples, split = fields.samples, list(scores.folds(fields.samples))
+    samples, split = fields.samples, list(folds.of_cells(fields.samples.labels, fields.samples.cells))
     fold = np.empty(len(samples), np.int64)
     for number, (training, held_out) in enumerate(split):
         fold[held_out] = number
@@ -196,49 +186,49 @@ def run(fields: Fields, course: Course, names: list[str], seeds: int,
         predicted = np.empty((1 if name == "majority" else seeds, len(samples)), np.int64)
         seconds = np.zeros(len(predicted))
         for number, (training, held_out) in enumerate(split):
-            fit: Fit | None = None
+            predict = _predictions(fields, course, name, training, held_out)
             for seed in range(len(predicted)):
                 path = into / f"{_key(fields, course, name, number, seed)}.npz"
-                if not path.exists():
-                    started = time.perf_counter()
-                    fit = fit or METHODS[name](samples.take(training), fields.class_names, course)
-                    found = fit(seed).probabilities(samples.series.take(held_out)).argmax(axis=1)
-                    _keep(path, found, time.perf_counter() - started)
-                with np.load(path) as kept:
-                    predicted[seed, held_out] = kept["predicted"]
-                    seconds[seed] += kept["seconds"]
+                predicted[seed, held_out], took = kept.predicted(path, partial(predict, seed))
+                seconds[seed] += took
         outcomes[name] = Outcome(predicted=predicted, seconds=float(seconds.mean()))
         print(f"  {name}: {outcomes[name].seconds:.0f} s a seed", flush=True)
     return fold, outcomes
+
+
+def _predictions(fields: Fields, course: Course, name: str, training: np.ndarray,
+                 held_out: np.ndarray) -> Callable[[int], np.ndarray]:
+    """A seed to class numbers of the held-out rows; what the seeds share is fitted when the first of them asks."""
+    samples = fields.samples
+
+    @cache
+    def fit() -> Fit:
+        return METHODS[name](samples.take(training), fields.class_names, course)
+
+    return lambda seed: fit()(seed).probabilities(samples.series.take(held_out)).argmax(axis=1)
 
 
 def _key(fields: Fields, course: Course, name: str, fold: int, seed: int) -> str:
     """The name of one method's predictions of one fold: whatever they follow from is in it."""
     samples = fields.samples
     arrays = (samples.series.values, samples.series.counts, samples.labels, samples.cells)
-    made_by = {"samples": [hashlib.sha256(array.tobytes()).hexdigest() for array in arrays],
+    made_by = {"samples": kept.digest_of(*arrays),
                "cube": samples.series.cube.digest,
-               "recipes": [asdict(how) for how in _recipes(course)], "folds": scores.FOLDS,
+               "recipes": [asdict(how) for how in _recipes(course)], "folds": folds.FOLDS,
                "versions": {package: version(package) for package in ("keras", "numpy", "scikit-learn")}}
-    digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:8]
-    return "-".join([fields.name, name, f"fold {fold}", f"seed {seed}", digest]).replace(", ", "-").replace(" ", "-")
-
-
-def _keep(path: Path, predicted: np.ndarray, seconds: float) -> None:
-    content = io.BytesIO()
-    np.savez_compressed(content, predicted=predicted, seconds=seconds)
-    write_files({path: content.getvalue()})
+    named = "-".join([fields.name, name, f"fold {fold}", f"seed {seed}", kept.key(made_by)])
+    return named.replace(", ", "-").replace(" ", "-")
 
 
 def report(fields: Fields, fold: np.ndarray, outcomes: dict[str, Outcome]) -> dict:
     """Prints the table of one set of fields and gives it as JSON values; what is worst comes first."""
     samples, classes = fields.samples, len(fields.class_names)
-    blocks = {name: [scores.by_block(samples, one, classes) for one in outcome.predicted]
+    blocks = {name: [intervals.by_cell(samples.labels, samples.cells, one, classes) for one in outcome.predicted]
               for name, outcome in outcomes.items()}
     rows = {}
     for name, outcome in outcomes.items():
         pooled = [Confusion(counts.sum(axis=0)) for counts in blocks[name]]
-        of_folds = [scores.of_folds(samples, one, fold, classes) for one in outcome.predicted]
+        of_folds = [_of_folds(samples, one, fold, classes) for one in outcome.predicted]
         worst = int(np.mean([one.f1 for one in pooled], axis=0).argmin())
         macro = np.array([[one.macro_f1 for one in found] for found in of_folds])
         rows[name] = {
@@ -251,7 +241,7 @@ def report(fields: Fields, fold: np.ndarray, outcomes: dict[str, Outcome]) -> di
             "macro_f1_by_seed": [one.macro_f1 for one in pooled],
             "accuracy": float(np.mean([one.accuracy for one in pooled])), "seconds_a_seed": outcome.seconds}
         if REFERENCE in outcomes and name != REFERENCE:
-            rows[name]["against_forest"] = scores.differences(blocks[name], blocks[REFERENCE])
+            rows[name]["against_forest"] = intervals.differences(blocks[name], blocks[REFERENCE])
     print(f"\n{fields.name}: {len(samples)} samples, {len(np.unique(samples.cells))} blocks, {classes} classes: "
           + ", ".join(f"{name} {count}" for name, count in
                       zip(fields.class_names, np.bincount(samples.labels), strict=True)))
@@ -264,8 +254,14 @@ def report(fields: Fields, fold: np.ndarray, outcomes: dict[str, Outcome]) -> di
         means = f"{row['fold_mean_macro_f1']:.3f} {row['fold_mean_accuracy']:.3f}"
         print(f"{name:<20}{worst:>28}{row['worst_fold_macro_f1']:>11.3f}{row['macro_f1']:>10.3f}{row['accuracy']:>7.3f}"
               f"{means:>14}{against:>32}{row['seconds_a_seed']:>6.0f}")
-    return {"fields": fields.name, "samples": len(samples), "folds": scores.FOLDS,
+    return {"fields": fields.name, "samples": len(samples), "folds": folds.FOLDS,
             "blocks": len(np.unique(samples.cells)), "methods": rows}
+
+
+def _of_folds(samples: Samples, predicted: np.ndarray, fold: np.ndarray, classes: int) -> list[Confusion]:
+    """The confusion of each fold's held-out samples."""
+    return [Confusion.of(samples.labels[fold == number], predicted[fold == number], classes)
+            for number in range(fold.max() + 1)]
 
 
 def main() -> None:
@@ -285,7 +281,7 @@ def main() -> None:
         fields = read(Path(home))
         print(f"{fields.name}", flush=True)
         tables.append(report(fields, *run(fields, course, options.only, options.seeds, options.into)))
-    print(f"\n{options.seeds} seeds, scores are their means; intervals hold 95 % of {scores.DRAWS} draws of blocks.")
+    print(f"\n{options.seeds} seeds, scores are their means; intervals hold 95 % of {intervals.DRAWS} draws of blocks.")
     if options.json:
         options.json.write_text(json.dumps({"seeds": options.seeds, "tables": tables}, indent=2) + "\n")
 

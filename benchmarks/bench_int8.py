@@ -18,7 +18,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import fields_scores
 import numpy as np
 from fields_data import Fields, central_asia, france
 
@@ -26,6 +25,7 @@ from agrispec_tf import train
 from agrispec_tf.deployment import cost, int8, network
 from agrispec_tf.deployment.network import OnnxClassifier
 from agrispec_tf.models.cropnet import CropNetOptions
+from agrispec_tf.protocols import folds
 from agrispec_tf.recipes import Recipe
 
 FIELDS: tuple[tuple[Callable[[Path], Fields], int], ...] = ((france, 30), (central_asia, 8))
@@ -53,8 +53,8 @@ def compared(fields: Fields, epochs: int) -> cost.Cost:
     """What all held-out samples say."""
     samples, classes = fields.samples, len(fields.class_names)
     before, after = np.zeros(len(samples), np.int64), np.zeros(len(samples), np.int64)
-    for rest, held_out in fields_scores.folds(samples):
-        learning, choosing = next(fields_scores.folds(samples.take(rest), seed=1))
+    for rest, held_out in folds.of_cells(samples.labels, samples.cells):
+        learning, choosing = next(folds.of_cells(samples.labels[rest], samples.cells[rest], seed=1))
         training = samples.take(rest).take(learning)
         trained = train.fit(CropNetOptions.for_cube(samples.series.cube, classes), training,
                             samples.take(rest).take(choosing), class_names=fields.class_names,

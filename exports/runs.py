@@ -68,6 +68,11 @@ class Run:
         return self.path / "report"
 
     @property
+    def protocols(self) -> Path:
+        """`protocols/`: predictions of models that `evaluate --protocol` trained anew, kept so that it can go on."""
+        return self.path / "protocols"
+
+    @property
     def config(self) -> Config:
         """The run's configuration, read from its file."""
         return config.read(self.config_file)

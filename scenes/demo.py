@@ -17,16 +17,17 @@ _SPLIT = Split(validation=0.2, test=0.25, seed=72)
 def configuration(landscape: Landscape) -> str:
     """The text of the demonstration's `agrispec.toml`.
 
-    Sizes are those of the training preset `demo`; the map is the first held-out window, in the second season.
+    Sizes are those of the training preset `demo`. The last season is the target; the map is the first held-out window,
+    in that season.
     """
-    source, target = landscape.seasons
+    *source, target = landscape.seasons
     windows = [landscape_window(landscape, number) for number in range(landscape.windows)]
     mapped = next(window for window in windows if _SPLIT.fold(window.cell) == "test")
     return HEADER + tomli_w.dumps({
         "engine": {"name": "local", "project": landscape.project, "bucket": landscape.project,
                    "landscape": "landscape", "folder": "maps"},
         "area": {"cells": [window.cell.id for window in windows]},
-        "season": {"source": [source], "target": target},
+        "season": {"source": source, "target": target},
         # Simulated fields are small, many under 2 ha: 60 m from their edges nothing would be left of them.
         "labels": {"images": landscape.labels, "band": "crop", "erode_m": 20.0,
                    "parcels": f"projects/{landscape.project}/assets/parcels_{{season}}"},

@@ -1,4 +1,4 @@
-"""The benchmark on real fields reads what the files say, divides no block, and scores as the project scores."""
+"""The benchmark on real fields reads what the files say, divides no block, and goes on where it stopped."""
 
 import csv
 import gzip
@@ -11,21 +11,21 @@ import pytest
 
 from agrispec.cube import FILL
 from agrispec.grid import Cell
-from agrispec_tf.metrics import Confusion
+from agrispec_tf.protocols import folds
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def modules():
-    """(fields_data, fields_scores), which stand beside the benchmark."""
+    """(fields_data, bench_fields)."""
     sys.path.insert(0, str(BENCHMARKS))
     try:
+        import bench_fields
         import fields_data
-        import fields_scores
     finally:
         sys.path.remove(str(BENCHMARKS))
-    return fields_data, fields_scores
+    return fields_data, bench_fields
 
 
 @pytest.fixture(scope="module")
@@ -84,44 +84,30 @@ def test_france_is_read_as_its_table_says(france, real_data):
     samples.series.check_finite()
 
 
-def test_no_block_is_divided_and_every_sample_is_held_out_once(modules, asia, france):
+def test_no_block_is_divided_and_every_sample_is_held_out_once(asia, france):
     for fields in (asia, france):
         held = np.zeros(len(fields.samples), int)
-        for training, held_out in modules[1].folds(fields.samples):
+        for training, held_out in folds.of_cells(fields.samples.labels, fields.samples.cells):
             assert not set(fields.samples.cells[training]) & set(fields.samples.cells[held_out])
             assert len(set(fields.samples.labels[training])) == len(fields.class_names)
             held[held_out] += 1
         assert (held == 1).all()
 
 
-def test_scores_of_many_matrices_are_those_of_each(modules):
-    counts = np.random.default_rng(0).integers(0, 9, (20, 4, 4))
-    counts[:, 2] = 0
-    found = modules[1]._scores(counts)
-    np.testing.assert_allclose(found["macro_f1"], [Confusion(one).macro_f1 for one in counts])
-    np.testing.assert_allclose(found["accuracy"], [Confusion(one).accuracy for one in counts])
-
-
-def test_a_method_is_no_better_than_itself_and_a_perfect_one_is(modules, grown_fields):
-    samples, wrong = grown_fields
-    perfect, poor = (modules[1].by_block(samples, predicted, 3) for predicted in (samples.labels, wrong))
-    assert modules[1].differences([poor, poor], [poor])["macro_f1"] == (0.0, 0.0, 0.0)
-    gain, low, high = modules[1].differences([perfect], [poor])["accuracy"]
-    assert gain == pytest.approx((wrong != samples.labels).mean())
-    assert 0 < low < gain < high
-
-
-@pytest.fixture
-def grown_fields():
-    """Samples in 30 blocks, and a prediction that is wrong for a third of them."""
-    from agrispec.cube import CubeSpec
-    from agrispec.season import Window
-    from agrispec_tf.data.samples import Samples, Series
-
-    cube = CubeSpec(features=("NDVI",), step_days=73, exported=Window(0, 5), window=Window(0, 5))
-    random = np.random.default_rng(1)
-    series = Series(cube=cube, values=np.zeros((300, 5, 1), np.float32), counts=np.ones((300, 5), np.float32))
-    labels = random.integers(0, 3, 300)
-    samples = Samples(series=series, labels=labels, cells=np.array([f"b{n}" for n in np.arange(300) // 10]),
-                      ids=np.arange(300))
-    return samples, np.where(random.random(300) < 1 / 3, (labels + 1) % 3, labels)
+def test_what_was_predicted_is_not_predicted_again(modules, france, tmp_path):
+    bench, told = modules[1], []
+    course = bench.Course(batch=32, epochs=1, patience=1)
+    samples = france.samples
+    fold, found = bench.run(france, course, ["majority"], 5, tmp_path)
+    for number in range(folds.FOLDS):
+        most = np.bincount(samples.labels[fold != number]).argmax()
+        assert (found["majority"].predicted[0, fold == number] == most).all()
+    bench.METHODS["majority"], made = lambda *asked: told.append(asked), bench.METHODS["majority"]
+    try:
+        _, again = bench.run(france, course, ["majority"], 5, tmp_path)
+    finally:
+        bench.METHODS["majority"] = made
+    np.testing.assert_array_equal(again["majority"].predicted, found["majority"].predicted)
+    assert told == []
+    rows = bench.report(france, fold, found)["methods"]
+    assert rows["majority"]["accuracy"] == (found["majority"].predicted[0] == samples.labels).mean()

@@ -37,7 +37,7 @@ METHODS: Mapping[str, Method] = {
     for ending, features in (("", Medians()), ("-harmonic", Coefficients()))}
 """By the names that commands take, as those of `agrispec_tf.cropglobe.methods.METHODS`."""
 
-_MOST_THREADS = {Forest.method: -1, Boosting.method: None}
+MOST_THREADS = {Forest.method: -1, Boosting.method: None}
 """`jobs` of each: a forest's trees grow apart from each other; boosting's threads wait (`boosting.grown`)."""
 
 
@@ -66,6 +66,6 @@ def run_train(run: Run, config: Config, model: str, *, leaves: int | None = None
                               mend="set thermal = false in [training], or train forest or hgb")
         features = replace(features, thermal=ThermalAxis.fitted(samples.series))
     grown = baseline.fit(method.grows, samples, class_names=config.taxonomy.names, features=features,
-                         seed=config.training.seed, leaves=leaves, jobs=_MOST_THREADS[method.grows])
+                         seed=config.training.seed, leaves=leaves, jobs=MOST_THREADS[method.grows])
     trained = replace(grown, training={**grown.training, **collected.provenance})
     return commands.keep(run, config, collected, model, trained, f"train {model}")

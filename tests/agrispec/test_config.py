@@ -92,3 +92,32 @@ def test_what_is_wrong_is_named_with_its_mend(change, named):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match="there is no configuration"):
         config.read(tmp_path / "agrispec.toml")
+
+
+def test_regions_hold_cells_by_their_centres():
+    text = TEXT + """
+[[regions]]
+name = "west"
+bounds = [4.0, 48.0, 4.55, 49.0]
+[[regions]]
+name = "east"
+bounds = [4.55, 48.0, 5.0, 49.0]
+"""
+    west, east = config.parse(text).regions
+    first, second = config.parse(text).area.resolved
+    # The centre of the first cell, 4.55, is on the common edge, which belongs to the east.
+    assert [region.holds(first) for region in (west, east)] == [False, True]
+    assert [region.holds(second) for region in (west, east)] == [False, True]
+    assert config.parse(TEXT).regions == ()
+
+
+@pytest.mark.parametrize(("regions", "named"), [
+    ([("", [4.0, 48.0, 5.0, 49.0])], "a region has no name"),
+    ([("west", [4.0, 48.0, 5.0])], r"the bounds \[4.0, 48.0, 5.0\] of region west enclose no area"),
+    ([("west", [5.0, 48.0, 4.0, 49.0])], "of region west enclose no area; give"),
+    ([("west", [4.0, 48.0, 5.0, 49.0])] * 2, "two regions are called west; give each"),
+])
+def test_regions_that_cannot_be_are_refused(regions, named):
+    text = TEXT + "".join(f'[[regions]]\nname = "{name}"\nbounds = {bounds}\n' for name, bounds in regions)
+    with pytest.raises(ConfigError, match=named):
+        config.parse(text)

@@ -1,0 +1,44 @@
+"""Whatever learns from samples by a seed, with what its outcome follows from. Keras is not needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from agrispec_tf.baselines import baseline
+from agrispec_tf.baselines.training import METHODS, MOST_THREADS
+from agrispec_tf.data.samples import Samples
+from agrispec_tf.model_folder import Trained
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Learner:
+    """A kind of model.
+
+    Attributes:
+        name: as commands take it.
+        settings: what its outcome follows from beside samples and seed, JSON types.
+        fit: samples that teach and a seed to a trained model. It sees no other sample.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    fit: Callable[[Samples, int], Trained]
+
+
+def trees(model: str, class_names: tuple[str, ...]) -> Learner:
+    """One of `agrispec_tf.baselines.training.METHODS`, which learns from all samples that teach."""
+    method = METHODS[model]
+
+    def fit(teaching: Samples, seed: int) -> Trained:
+        return baseline.fit(method.grows, teaching, class_names=class_names, features=method.features, seed=seed,
+                            jobs=MOST_THREADS[method.grows])
+
+    features = {"kind": method.features.kind, **asdict(method.features)}
+    return Learner(name=model, fit=fit, settings={
+        "grows": method.grows, "features": features,
+        "versions": {"numpy": np.__version__, "scikit-learn": version("scikit-learn")}})

@@ -1,0 +1,42 @@
+"""Networks as learners: a part of the cells that teach chooses the epoch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import keras
+import numpy as np
+
+from agrispec.config import Config
+from agrispec_tf import train, training
+from agrispec_tf.data.samples import Samples
+from agrispec_tf.model_folder import Trained
+from agrispec_tf.models import architectures
+from agrispec_tf.protocols import folds
+from agrispec_tf.protocols.learners import Learner
+from exports import manifest
+
+
+def network(config: Config, model: str, preset: str, epochs: int | None) -> Learner:
+    """A network by name, by a recipe's name, with other epochs where they are given.
+
+    About a fifth of the cells that teach are set aside and choose its epoch, so it learns from fewer samples than a
+    forest does; the judged ones choose nothing.
+
+    Raises:
+        ConfigError: no such recipe.
+    """
+    names = config.taxonomy.names
+    options = architectures.for_cube(model, config.spec, len(names))
+    how, smoothing = training.recipe_of(config, model, preset, epochs=epochs), training.smoothing_of(config, options)
+
+    def fit(teaching: Samples, seed: int) -> Trained:
+        learning, choosing = next(folds.choosing(teaching.labels, teaching.cells, len(names)))
+        return train.fit(options, teaching.take(learning), teaching.take(choosing), class_names=names, how=how,
+                         seed=seed, smoothing=smoothing)
+
+    versions, backend = manifest.versions(), keras.backend.backend()
+    return Learner(name=model, fit=fit, settings={
+        "network": {"architecture": options.architecture, **asdict(options)}, "recipe": asdict(how),
+        "smoothing": smoothing, "backend": backend,
+        "versions": {"numpy": np.__version__, "keras": versions["keras"], backend: versions.get(backend)}})
