@@ -163,6 +163,31 @@ def finetune(model: Path, run: Path, name: str | None, **changed: Any) -> None:
 
 @main.command()
 @_RUN
+@click.option("--model", type=click.Choice([name for name in _NETWORKS if not name.endswith("-grl")]),
+              default="tempcnn", show_default=True, help="The network.")
+@click.option("--rung", "rungs", multiple=True, metavar="NAME",
+              help="source, augmentation, seasons, thermal, adabn, grl, cdan, self-training or prior, with those it"
+                   " stands on; give it again for another.  [default: all that RUN allows]")
+@click.option("--preset", default="small", show_default=True, help="Recipe on the source seasons, as of train.")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the samples, instead of the recipe's.")
+@_BACKEND
+def adapt(run: Path, model: str, rungs: tuple[str, ...], preset: str, epochs: int | None, backend: str | None) -> None:
+    """Carry a network into RUN's target season without a label of it, rung by rung, and choose a rung.
+
+    Each rung becomes a model, MODEL-RUNG. What is chosen, and why, is written down before evaluate opens the target's
+    labels and tells what the choice cost. See docs/transfer.md.
+    """
+    found = _adapt(run, model, rungs, preset, epochs, backend)
+    for doubt in found.doubts:
+        click.echo(f"agrispec-gee: {doubt}", err=True)
+    for rung, numbers in found.validators.items():
+        click.echo(f"{model}-{rung:<16}" + "  ".join(f"{name} {value:.3f}" for name, value in numbers.items()))
+    click.echo(f"Chosen without a label of the target: {model}-{found.chosen};"
+               f" next: agrispec-gee evaluate {run}, or predict {run} --model {model}-{found.chosen}")
+
+
+@main.command()
+@_RUN
 # A protocol has no target season that gradient reversal could look at.
 @_judged([name for name in (*_NETWORKS, *_FORESTS) if not name.endswith("-grl")])
 def evaluate(run: Path, protocol: str | None, **chosen: Any) -> None:
@@ -184,6 +209,8 @@ def evaluate(run: Path, protocol: str | None, **chosen: Any) -> None:
         click.echo(f"{name} on the {config.season.target} season: accuracy {found.accuracy:.3f},"
                    f" macro-F1 {found.macro_f1:.3f}")
         click.echo(f"  {trust.in_words(stage['trust'][name])}")
+    for line in _ladders_costs(run, scores):
+        click.echo(line)
     if stage["unusual"] is not None:
         click.echo(f"{stage['unusual']:.1%} of its samples are farther from those that taught than 95% of the held-out"
                    " ones of the source seasons.")
@@ -435,6 +462,28 @@ def _evaluate(run: Run, config: Config, engine: Engine, tell: Callable[[str], No
     truth = collect.truth(run, config, engine, graphs)
     tell(f"{len(truth)} samples of the {config.season.target} season have a label")
     return commands.run_evaluate(run, config, truth)
+
+
+def _adapt(run: Path, model: str, rungs: tuple[str, ...], preset: str, epochs: int | None, backend: str | None) -> Any:
+    from agrispec_tf import backend as backends
+    from exports import runs
+    opened = runs.open(run)
+    with _progress(f"adapting {model}") as tell:
+        backends.load(backend)
+        from agrispec_tf import training
+        from agrispec_tf.adaptation import commands
+        how = training.recipe_of(opened.config, model, preset, epochs=epochs)
+        return commands.run_adapt(opened, opened.config, model, rungs, how, tell)
+
+
+def _ladders_costs(run: Path, scores: Mapping[str, Any]) -> Iterator[str]:
+    from agrispec_tf.adaptation import choices
+    from exports import manifest
+    for network, numbers in choices.ladders(manifest.read(run)["stages"]).items():
+        macro_f1 = {rung: scores[choices.name_of(network, rung)].macro_f1 for rung in numbers
+                    if choices.name_of(network, rung) in scores}
+        if len(macro_f1) == len(numbers):
+            yield from choices.in_words(network, choices.costs(numbers, macro_f1))
 
 
 def _protocol(path: Path, protocol: str, **chosen: Any) -> str:

@@ -3,10 +3,10 @@
 A network (TempCNN) learns the source's training blocks; a fifth of the source's blocks, drawn by the seed, chooses its
 epoch. Rungs above see the target's series without a label. The series that judge are those that are adapted to, as when
 a season is mapped; their labels are opened by the report alone. "Source only" is the forest or the lowest rung,
-whichever has the higher macro-F1 on the source's validation blocks. The target's own cross-validation is a forest's, five folds
-of whole blocks, which learns as many samples as the source's forest does, or all there are. Validators, and the rule
-that chooses among rungs, are those of `agrispec_tf.adaptation`; settings were tried on `--trials` alone, whose targets
-no pair has.
+whichever has the higher macro-F1 on the source's validation blocks. The target's own cross-validation is a forest's,
+five folds of whole blocks, which learns as many samples as the source's forest does, or all there are. Validators, and
+the rule that chooses among rungs, are those of `agrispec_tf.adaptation`; settings were tried on `--trials` alone, whose
+targets no pair has.
 
 Outcomes are kept in a folder: the same command goes on after an interruption.
 
@@ -30,13 +30,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Hundreds of small trainings of few shapes: what JAX has compiled is kept, and a process computes on one core.
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 from transfer_data import PAIRS, TRIALS, Pair
 
 from agrispec.formats.atomic import write_files
 from agrispec_tf import recipes
-from agrispec_tf.adaptation import ladder
+from agrispec_tf.adaptation import diagnostics, ladder
 from agrispec_tf.adaptation.domains import Domains
 from agrispec_tf.adaptation.ladder import Settings
 from agrispec_tf.baselines import baseline
@@ -44,9 +46,10 @@ from agrispec_tf.baselines.features import Medians
 from agrispec_tf.calibration import Reliability
 from agrispec_tf.data.samples import Samples
 from agrispec_tf.metrics import Confusion
+from agrispec_tf.model_folder import Trained
 from agrispec_tf.models.tempcnn import TempCNNOptions
+from agrispec_tf.protocols import folds
 
-FOLDS = 5
 FOREST = "forest"
 RECIPE = replace(recipes.recipe("small", "tempcnn"), epochs=40, patience=10)
 
@@ -56,16 +59,24 @@ class Outcome:
     """What one seed came to on one pair.
 
     Attributes:
-        probabilities: by rung, and of the forest: (N, C) of the target's samples.
-        validators: by rung, and of the forest: numbers by validator.
+        target: by rung, and of the forest: probabilities (N, C) of the target's samples.
+        source: the same of the source's validation samples.
+        held_out: rows of these in the source.
         own: (N,) classes by the target's own cross-validation.
+        validators: by rung, and of the forest: numbers by validator.
         seconds: by rung, of the processor.
+        distance: of the two sides, `diagnostics.Distance` as a table.
+        shift_days: that self-training found.
     """
 
-    probabilities: Mapping[str, np.ndarray]
-    validators: Mapping[str, Mapping[str, float]]
+    target: Mapping[str, np.ndarray]
+    source: Mapping[str, np.ndarray]
+    held_out: np.ndarray
     own: np.ndarray
+    validators: Mapping[str, Mapping[str, float]]
     seconds: Mapping[str, float]
+    distance: Mapping[str, float]
+    shift_days: float
 
 
 def settings_of(pair: Pair) -> Settings:
@@ -75,17 +86,19 @@ def settings_of(pair: Pair) -> Settings:
 
 def outcome(pair: Pair, seed: int) -> Outcome:
     """One seed on one pair."""
-    training, validation = divided(pair.source, pair.class_names, seed)
+    learning, held_out = divided(pair.source, pair.class_names, seed)
+    training, validation = pair.source.take(learning), pair.source.take(held_out)
     earlier = pair.earlier and pair.earlier.take(~np.isin(pair.earlier.cells, validation.cells))
     domains = Domains(training=training, validation=validation, target=pair.target.series,
                       class_names=pair.class_names, earlier=earlier)
     weights = ladder.importance(domains)
-    probabilities, validators, seconds = {}, {}, {}
-    started = time.process_time()
+    target, source, validators, seconds = {}, {}, {}, {}
+    started, shift_days = time.process_time(), np.nan
 
-    def take(name: str, trained) -> None:
+    def take(name: str, trained: Trained) -> None:
         nonlocal started
-        probabilities[name] = trained.probabilities(pair.target.series).astype(np.float32)
+        target[name], source[name] = (trained.probabilities(series) for series in (domains.target,
+                                                                                   validation.series))
         validators[name] = ladder.validated(trained, domains, weights)
         seconds[name] = time.process_time() - started
         started = time.process_time()
@@ -93,25 +106,25 @@ def outcome(pair: Pair, seed: int) -> Outcome:
     take(FOREST, _forest(training, pair.class_names, seed))
     for name, classifier in ladder.climbed(settings_of(pair), domains, ladder.rungs(domains), seed):
         take(name, classifier)
-    return Outcome(probabilities=probabilities, validators=validators, seconds=seconds,
-                   own=own(pair.target, pair.class_names, len(training), seed))
+        if name == ladder.SELF_TRAINING:
+            shift_days = classifier.training["adaptation"][name]["shift_days"]
+    return Outcome(target=target, source=source, held_out=held_out, validators=validators, seconds=seconds,
+                   own=own(pair.target, pair.class_names, len(training), seed), shift_days=shift_days,
+                   distance=asdict(diagnostics.distance(training.series, domains.target, seed=seed)))
 
 
-def divided(source: Samples, class_names: tuple[str, ...], seed: int) -> tuple[Samples, Samples]:
-    """(training, validation) by whole blocks, a fifth of them; every class is left to learn from."""
-    for again in range(20):
-        split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=100 * seed + again)
-        for learning, judging in split.split(source.labels, source.labels, source.cells):
-            if len(np.unique(source.labels[learning])) == len(class_names):
-                return source.take(learning), source.take(judging)
+def divided(source: Samples, class_names: tuple[str, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(training rows, validation rows) by whole blocks, a fifth of them; every class is left to learn from."""
+    for learning, judging in folds.of_cells(source.labels, source.cells, seed=seed):
+        if len(np.unique(source.labels[learning])) == len(class_names):
+            return learning, judging
     raise SystemExit("no division of the blocks leaves every class to learn from")
 
 
 def own(target: Samples, class_names: tuple[str, ...], size: int, seed: int) -> np.ndarray:
     """(N,) classes that forests give which learnt other blocks of the target, `size` samples at most."""
     found = np.full(len(target), -1)
-    split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    for learning, judging in split.split(target.labels, target.labels, target.cells):
+    for learning, judging in folds.of_cells(target.labels, target.cells, seed=seed):
         known = target.take(learning).thinned(size, np.random.default_rng(seed))
         classes = np.unique(known.labels)
         numbered = replace(known, labels=np.searchsorted(classes, known.labels))
@@ -141,8 +154,8 @@ def kept(task: tuple[str, int, Path]) -> tuple[str, int, Outcome]:
         print(f"  {name}, seed {seed}", flush=True)
     with np.load(path) as file:
         told = json.loads(str(file["told"]))
-        return name, seed, Outcome(probabilities={rung: file[f"p {rung}"] for rung in told["validators"]},
-                                   own=file["own"], **told)
+        sides = {side: {rung: file[f"{side} {rung}"] for rung in told["validators"]} for side in ("target", "source")}
+        return name, seed, Outcome(own=file["own"], held_out=file["held_out"], **sides, **told)
 
 
 def _digest(pair: Pair) -> str:
@@ -157,9 +170,10 @@ def _digest(pair: Pair) -> str:
 
 def _write(path: Path, found: Outcome) -> None:
     content = io.BytesIO()
-    told = json.dumps({"validators": found.validators, "seconds": found.seconds})
-    np.savez_compressed(content, told=told, own=found.own,
-                        **{f"p {rung}": values for rung, values in found.probabilities.items()})
+    told = json.dumps({name: getattr(found, name) for name in ("validators", "seconds", "distance", "shift_days")})
+    arrays = {f"{side} {rung}": values for side in ("target", "source") for rung, values in
+              getattr(found, side).items()}
+    np.savez_compressed(content, told=told, own=found.own, held_out=found.held_out, **arrays)
     write_files({path: content.getvalue()})
 
 
@@ -169,7 +183,9 @@ def all_of(names: list[str], seeds: int, into: Path, processes: int) -> Iterator
         yield from map(kept, tasks)
         return
     # Not forked: TensorFlow's threads would not come along. A process is begun anew before it grows large.
-    with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=8) as pool:
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(into.resolve() / "compiled"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=16) as pool:
         yield from pool.imap_unordered(kept, tasks)
 
 
@@ -197,9 +213,9 @@ def main() -> None:
             return Confusion.of(pair.target.labels, predicted, classes).macro_f1
         print(f"\n{pair.name}: {len(pair.source)} -> {len(pair.target)}, {', '.join(pair.class_names)}")
         print(f"   own {np.mean([f1(run.own) for run in runs]):.3f}")
-        for rung in runs[0].probabilities:
-            scores = np.array([f1(run.probabilities[rung].argmax(axis=1)) for run in runs])
-            ece = np.mean([Reliability.of(run.probabilities[rung], pair.target.labels).ece for run in runs])
+        for rung in runs[0].target:
+            scores = np.array([f1(run.target[rung].argmax(axis=1)) for run in runs])
+            ece = np.mean([Reliability.of(run.target[rung], pair.target.labels).ece for run in runs])
             said = " ".join(f"{key} {np.mean([run.validators[rung][key] for run in runs]):.3f}"
                             for key in runs[0].validators[rung])
             print(f"   {rung:<14}{scores.mean():.3f} ± {scores.std():.3f}  ECE {ece:.3f}  {said}"

@@ -1,8 +1,8 @@
 """Pairs of a labelled source and a target: seasons and regions of Central Asia, France's halves, simulated seasons.
 
 Classes are matched by a written rule: a class counts where either side has at least 25 parcels of it in at least 3
-blocks of 0.1 degrees (France: 5 points). In Central Asia "wheat, then anything but rice" is one class: the survey of 2017
-says what followed the wheat, those of 2015 and 2016 mostly that something did.
+blocks of 0.1 degrees (France: 5 points). In Central Asia "wheat, then anything but rice" is one class: the survey of
+2017 says what followed the wheat, those of 2015 and 2016 mostly that something did.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def _season(landscape: Landscape, year: int) -> Samples:
         labels.append(crops.ravel()[places].astype(np.int64) - 1)
         cells.append(np.full(len(places), window.cell.id))
         west, south, east, north = window.cell.bounds
-        column, row = (int(round(offset / 0.1)) for offset in ((west + east) / 2 - 4.0, 49.0 - (south + north) / 2))
+        column, row = (round(offset / 0.1) for offset in ((west + east) / 2 - 4.0, 49.0 - (south + north) / 2))
         near = kelvin[:, min(max(row, 0), temperature.GRID.height - 1), min(max(column, 0), temperature.GRID.width - 1)]
         warmth.append(np.tile(near - 273.15, (len(places), 1)))
     series = Series(cube=replace(cube, gdd_base=None), values=np.concatenate(values), counts=np.concatenate(counts))

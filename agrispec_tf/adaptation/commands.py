@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from agrispec.config import Config
 from agrispec_tf import commands, training
@@ -31,16 +30,6 @@ class Climb:
     validators: Mapping[str, Mapping[str, float]]
     chosen: str
     doubts: tuple[str, ...]
-
-
-def stage(model: str) -> str:
-    """What the manifest calls the ladder of a network."""
-    return f"adapt {model}"
-
-
-def name_of(model: str, rung: str) -> str:
-    """The folder of a rung's network below `model/`."""
-    return f"{model}-{rung}"
 
 
 def run_adapt(run: Run, config: Config, model: str, wanted: Iterable[str], how: Recipe,
@@ -76,20 +65,14 @@ def run_adapt(run: Run, config: Config, model: str, wanted: Iterable[str], how: 
     for rung, classifier in ladder.climbed(settings, domains, tuple(wanted) or possible, config.training.seed, tell):
         made = replace(classifier, training={**classifier.training, **collected.provenance, "ladder": model,
                                              "rung": rung})
-        commands.keep(run, config, collected, name_of(model, rung), made, f"adapt {name_of(model, rung)}")
+        name = choices.name_of(model, rung)
+        commands.keep(run, config, collected, name, made, choices.stage(name))
         validators[rung] = ladder.validated(classifier, domains, weights)
     chosen = choices.taken(validators)
-    manifest.record(run.path, stage(model), {
+    manifest.record(run.path, choices.stage(model), {
         "settings": {"network": asdict(options), "recipe": asdict(how), "course": asdict(settings.course),
                      "smoothing": settings.smoothing, "seed": config.training.seed},
         "samples": collected.digest, "target": config.season.target, "distance": asdict(distance),
         "doubts": list(doubts), "validators": validators, "chosen": chosen, "by_validator": choices.by_validator(
             validators)})
     return Climb(validators=validators, chosen=chosen, doubts=doubts)
-
-
-def ladders(run: Run) -> Mapping[str, Mapping[str, Any]]:
-    """By network, what the manifest says of its ladder."""
-    stages = manifest.read(run.path)["stages"]
-    return {name.removeprefix("adapt "): said for name, said in stages.items()
-            if name.startswith("adapt ") and "validators" in said}

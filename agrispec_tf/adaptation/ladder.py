@@ -131,7 +131,7 @@ def _with_prior(below: Classifier, domains: Domains) -> Classifier:
 
 
 def validated(trained: Trained, domains: Domains, importance: NDArray[np.float64]) -> dict[str, float]:
-    """What speaks for a model without a label of the target: the number of each of `selection.VALIDATORS`.
+    """What speaks for a model without a label of the target: the number of each of `choices.VALIDATORS`.
 
     Args:
         trained: of any rung, or trees.

@@ -7,8 +7,6 @@ et al. 2023, AdaTime, https://arxiv.org/abs/2203.08321), so a report shows what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
@@ -16,9 +14,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from agrispec_tf.metrics import Confusion
-
-VALIDATORS = ("source", "information", "density", "weighted")
-"""By the names that reports and manifests use."""
 
 _MOST = 2000
 """Series between which densities are computed: a matrix of as many rows and columns is held."""
@@ -83,16 +78,6 @@ def importance(source: NDArray[np.floating], target: NDArray[np.floating]) -> ND
     fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(vectors, domain)
     odds = np.exp(fitted.decision_function(source)) * len(source) / len(target)
     return np.clip(odds, 0.1, 10.0)
-
-
-def chosen(scores: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
-    """By validator, the rung that it would choose.
-
-    Args:
-        scores: by rung, in order, the number of each validator. Of equal rungs the earlier one is chosen.
-    """
-    first = next(iter(scores.values()))
-    return {name: max(scores, key=lambda rung: scores[rung][name]) for name in first}
 
 
 def _entropy(shares: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from agrispec_tf.baselines.boosting import Boosting
 from agrispec_tf.baselines.features import Coefficients, Features, Medians
 from agrispec_tf.baselines.forest import Forest
 from agrispec_tf.collected import Collected
+from agrispec_tf.data.samples import Samples
 from agrispec_tf.data.thermal_axis import ThermalAxis
 from agrispec_tf.metrics import Confusion
 from exports.runs import Run
@@ -59,13 +60,24 @@ def run_train(run: Run, config: Config, model: str, *, leaves: int | None = None
     if model not in METHODS:
         raise ConfigError(f"there is no model {model!r}", mend=f"use one of {', '.join(METHODS)}")
     method, collected = METHODS[model], Collected(run, config)
-    samples, features = collected.labelled("train"), method.features
-    if config.training.thermal:
-        if not isinstance(features, Medians):
-            raise ConfigError(f"the harmonics of {model} are of days, not of growing degree days",
-                              mend="set thermal = false in [training], or train forest or hgb")
-        features = replace(features, thermal=ThermalAxis.fitted(samples.series))
-    grown = baseline.fit(method.grows, samples, class_names=config.taxonomy.names, features=features,
-                         seed=config.training.seed, leaves=leaves, jobs=MOST_THREADS[method.grows])
+    samples = collected.labelled("train")
+    grown = baseline.fit(method.grows, samples, class_names=config.taxonomy.names,
+                         features=features(model, samples, thermal=config.training.thermal), seed=config.training.seed,
+                         leaves=leaves, jobs=MOST_THREADS[method.grows])
     trained = replace(grown, training={**grown.training, **collected.provenance})
     return commands.keep(run, config, collected, model, trained, f"train {model}")
+
+
+def features(model: str, training: Samples, *, thermal: bool) -> Features:
+    """What one of `METHODS` makes of series, on the thermal time of the samples that teach where that is asked for.
+
+    Raises:
+        ConfigError: the method reads harmonics, or the cube carries no growing degree days.
+    """
+    found = METHODS[model].features
+    if not thermal:
+        return found
+    if not isinstance(found, Medians):
+        raise ConfigError(f"the harmonics of {model} are of days, not of growing degree days",
+                          mend="set thermal = false in [training], or train forest or hgb")
+    return replace(found, thermal=ThermalAxis.fitted(training.series))

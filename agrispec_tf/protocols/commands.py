@@ -101,7 +101,7 @@ def _trials(protocol: str, config: Config, samples: Samples, seasons: np.ndarray
 
 def _learner(config: Config, model: str, preset: str, epochs: int | None) -> Learner:
     if model in METHODS:
-        return trees(model, config.taxonomy.names)
+        return trees(model, config.taxonomy.names, thermal=config.training.thermal)
     backend.load()
     from agrispec_tf.protocols import networks  # Keras takes seconds to import, and forests need none of it
     return networks.network(config, model, preset, epochs)

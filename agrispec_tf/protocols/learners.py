@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from agrispec_tf.baselines import baseline
-from agrispec_tf.baselines.training import METHODS, MOST_THREADS
+from agrispec_tf.baselines.training import METHODS, MOST_THREADS, features
 from agrispec_tf.data.samples import Samples
 from agrispec_tf.model_folder import Trained
 
@@ -30,15 +30,19 @@ class Learner:
     fit: Callable[[Samples, int], Trained]
 
 
-def trees(model: str, class_names: tuple[str, ...]) -> Learner:
-    """One of `agrispec_tf.baselines.training.METHODS`, which learns from all samples that teach."""
+def trees(model: str, class_names: tuple[str, ...], *, thermal: bool) -> Learner:
+    """One of `agrispec_tf.baselines.training.METHODS`, which learns from all samples that teach.
+
+    Raises:
+        ConfigError: when it learns, as `agrispec_tf.baselines.training.features`.
+    """
     method = METHODS[model]
 
     def fit(teaching: Samples, seed: int) -> Trained:
-        return baseline.fit(method.grows, teaching, class_names=class_names, features=method.features, seed=seed,
-                            jobs=MOST_THREADS[method.grows])
+        return baseline.fit(method.grows, teaching, class_names=class_names, seed=seed,
+                            features=features(model, teaching, thermal=thermal), jobs=MOST_THREADS[method.grows])
 
-    features = {"kind": method.features.kind, **asdict(method.features)}
+    read = {"kind": method.features.kind, **asdict(method.features), "by_training_warmth": thermal}
     return Learner(name=model, fit=fit, settings={
-        "grows": method.grows, "features": features,
+        "grows": method.grows, "features": read,
         "versions": {"numpy": np.__version__, "scikit-learn": version("scikit-learn")}})

@@ -33,10 +33,10 @@ def network(config: Config, model: str, preset: str, epochs: int | None) -> Lear
     def fit(teaching: Samples, seed: int) -> Trained:
         learning, choosing = next(folds.choosing(teaching.labels, teaching.cells, len(names)))
         return train.fit(options, teaching.take(learning), teaching.take(choosing), class_names=names, how=how,
-                         seed=seed, smoothing=smoothing)
+                         seed=seed, smoothing=smoothing, thermal=config.training.thermal)
 
     versions, backend = manifest.versions(), keras.backend.backend()
     return Learner(name=model, fit=fit, settings={
         "network": {"architecture": options.architecture, **asdict(options)}, "recipe": asdict(how),
-        "smoothing": smoothing, "backend": backend,
+        "smoothing": smoothing, "thermal": config.training.thermal, "backend": backend,
         "versions": {"numpy": np.__version__, "keras": versions["keras"], backend: versions.get(backend)}})

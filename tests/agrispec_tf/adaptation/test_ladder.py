@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agrispec.errors import ConfigError, DataError
-from agrispec_tf.adaptation import ladder, selection
+from agrispec_tf.adaptation import choices, ladder
 from agrispec_tf.adaptation.domains import Domains
 from agrispec_tf.adaptation.ladder import Settings
 from agrispec_tf.adaptation.rounds import Course
@@ -74,7 +74,7 @@ def test_each_validator_says_a_number_of_each_rung(climbed, domains):
     assert weights.shape == (len(domains.validation),)
     for classifier in climbed.values():
         found = ladder.validated(classifier, domains, weights)
-        assert tuple(found) == selection.VALIDATORS
+        assert tuple(found) == choices.VALIDATORS
         assert np.isfinite(list(found.values())).all()
 
 

@@ -61,11 +61,6 @@ def test_importance_is_the_ratio_of_densities():
     assert found.max() <= 10
 
 
-def test_each_validator_chooses_its_highest_and_of_equals_the_lower_rung():
-    scores = {"source": {"a": 0.5, "b": 1.0}, "adabn": {"a": 0.7, "b": 1.0}, "grl": {"a": 0.6, "b": 0.0}}
-    assert selection.chosen(scores) == {"a": "adabn", "b": "source"}
-
-
 def test_no_validator_takes_a_label_of_the_target():
     labelled = {name for name in ("source", "information", "density", "weighted")
                 if "labels" in inspect.signature(getattr(selection, name)).parameters}

@@ -117,7 +117,7 @@ def test_whatever_comes_after_a_date_changes_nothing(fields, tmp_path, model):
     other = replace(fields, series=replace(
         fields.series, values=np.where(after[:, None], np.float32(0.7), fields.series.values),
         counts=np.where(after, np.float32(2), fields.series.counts)))
-    learner = learners.trees(model, ("wheat", "maize", "beet"))
+    learner = learners.trees(model, ("wheat", "maize", "beet"), thermal=False)
     one, two = (asked(samples, learner, tmp_path / name, carried_out, seeds=(0,))
                 for samples, name in ((fields, "one"), (other, "two")))
     np.testing.assert_array_equal(one[0].predicted, two[0].predicted)
