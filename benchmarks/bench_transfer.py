@@ -23,8 +23,8 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -34,7 +34,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 import numpy as np
+import transfer_scores
 from transfer_data import PAIRS, TRIALS, Pair
+from transfer_scores import Outcome
 
 from agrispec.formats.atomic import write_files
 from agrispec_tf import recipes
@@ -43,40 +45,13 @@ from agrispec_tf.adaptation.domains import Domains
 from agrispec_tf.adaptation.ladder import Settings
 from agrispec_tf.baselines import baseline
 from agrispec_tf.baselines.features import Medians
-from agrispec_tf.calibration import Reliability
 from agrispec_tf.data.samples import Samples
-from agrispec_tf.metrics import Confusion
 from agrispec_tf.model_folder import Trained
 from agrispec_tf.models.tempcnn import TempCNNOptions
 from agrispec_tf.protocols import folds
 
 FOREST = "forest"
 RECIPE = replace(recipes.recipe("small", "tempcnn"), epochs=40, patience=10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcome:
-    """What one seed came to on one pair.
-
-    Attributes:
-        target: by rung, and of the forest: probabilities (N, C) of the target's samples.
-        source: the same of the source's validation samples.
-        held_out: rows of these in the source.
-        own: (N,) classes by the target's own cross-validation.
-        validators: by rung, and of the forest: numbers by validator.
-        seconds: by rung, of the processor.
-        distance: of the two sides, `diagnostics.Distance` as a table.
-        shift_days: that self-training found.
-    """
-
-    target: Mapping[str, np.ndarray]
-    source: Mapping[str, np.ndarray]
-    held_out: np.ndarray
-    own: np.ndarray
-    validators: Mapping[str, Mapping[str, float]]
-    seconds: Mapping[str, float]
-    distance: Mapping[str, float]
-    shift_days: float
 
 
 def settings_of(pair: Pair) -> Settings:
@@ -204,23 +179,10 @@ def main() -> None:
     found: dict[str, dict[int, Outcome]] = {name: {} for name in names}
     for name, seed, one in all_of(names, options.seeds, options.into, options.processes):
         found[name][seed] = one
-    for name in names:
-        pair = read(name)
-        classes = len(pair.class_names)
-        runs = [found[name][seed] for seed in sorted(found[name])]
-
-        def f1(predicted, pair=pair, classes=classes):
-            return Confusion.of(pair.target.labels, predicted, classes).macro_f1
-        print(f"\n{pair.name}: {len(pair.source)} -> {len(pair.target)}, {', '.join(pair.class_names)}")
-        print(f"   own {np.mean([f1(run.own) for run in runs]):.3f}")
-        for rung in runs[0].target:
-            scores = np.array([f1(run.target[rung].argmax(axis=1)) for run in runs])
-            ece = np.mean([Reliability.of(run.target[rung], pair.target.labels).ece for run in runs])
-            said = " ".join(f"{key} {np.mean([run.validators[rung][key] for run in runs]):.3f}"
-                            for key in runs[0].validators[rung])
-            print(f"   {rung:<14}{scores.mean():.3f} ± {scores.std():.3f}  ECE {ece:.3f}  {said}"
-                  f"  {np.mean([run.seconds[rung] for run in runs]):.1f} s")
-    print(f"{time.time() - started:.0f} s")
+    rows = [transfer_scores.of_pair(read(name), [found[name][seed] for seed in sorted(found[name])])
+            for name in names]
+    print("\n".join(transfer_scores.page(rows)))
+    print(f"\n{options.seeds} seeds, {time.time() - started:.0f} s with what was kept before.")
 
 
 if __name__ == "__main__":

@@ -115,11 +115,10 @@ PAIRS: Mapping[str, Callable[[Path], Pair]] = {
 """By the names that the command line takes."""
 
 TRIALS: Mapping[str, Callable[[Path], Pair]] = {
-    **{f"{_s[0]}{_s[1] % 100}-F{_year % 100}".replace("Fergana", "F").replace("Samarkand", "S"): asian(
-        _s, ("Fergana", _year), COMMON)
-       for _year in (2011, 2018) for _s in (("Samarkand", 2016), ("Fergana", 2016), ("Fergana", 2015),
-                                            ("Fergana", 2017))},
-    "simulated-trial": simulated(15, seed=47)}
+    **{f"{_s[0][0]}{_s[1] % 100}-F{_year % 100}{ending}": asian(_s, ("Fergana", _year), days)
+       for ending, days in (("", COMMON), ("-year", WHOLE)) for _year in (2011, 2018)
+       for _s in (("Samarkand", 2016), ("Fergana", 2016), ("Fergana", 2015), ("Fergana", 2017))},
+    "simulated-trial-early": simulated(15, seed=47), "simulated-trial-late": simulated(-25, seed=53)}
 """On which settings were tried: targets that none of `PAIRS` has."""
 
 

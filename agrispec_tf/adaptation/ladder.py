@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.errors import ConfigError
-from agrispec_tf import train
+from agrispec_tf import calibration, train
 from agrispec_tf.adaptation import adversarial, batch_statistics, prior_shift, selection, self_training
 from agrispec_tf.adaptation.domains import Domains
 from agrispec_tf.adaptation.rounds import Course
@@ -131,15 +131,19 @@ def _with_prior(below: Classifier, domains: Domains) -> Classifier:
 
 
 def validated(trained: Trained, domains: Domains, importance: NDArray[np.float64]) -> dict[str, float]:
-    """What speaks for a model without a label of the target: the number of each of `choices.VALIDATORS`.
+    """What speaks for a model without a label of the target: the number of each of `choices.VALIDATORS`, of
+    probabilities that are calibrated on the source's validation samples.
 
     Args:
         trained: of any rung, or trees.
         domains: source and target.
         importance: (N,) weight of each validation sample, from `importance`.
     """
-    known, unknown = trained.probabilities(domains.validation.series), trained.probabilities(domains.target)
     labels = domains.validation.labels
+    known, unknown = trained.probabilities(domains.validation.series), trained.probabilities(domains.target)
+    # What a network is sure of follows from how long it was trained; calibrated, rungs can be compared by it.
+    heat = calibration.temperature(known, labels, trained.pseudocount)
+    known, unknown = (calibration.tempered(found, heat, trained.pseudocount) for found in (known, unknown))
     return {"source": selection.source(known, labels), "information": selection.information(unknown),
             "density": selection.density(unknown), "weighted": selection.weighted(known, labels, importance)}
 

@@ -1,14 +1,14 @@
-"""Season shift: by how many days another season runs ahead of the one that a network learnt."""
+"""Season shift: by how many days another season runs ahead of the one whose crops are known."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.spatial.distance import cdist
 
-from agrispec_tf.classifier import Classifier
 from agrispec_tf.data import augmentation
 from agrispec_tf.data.augmentation import Draw
+from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.data.samples import Samples, Series
 
 MOST_DAYS = 60.0
@@ -17,18 +17,19 @@ MOST_DAYS = 60.0
 _MOST_SERIES = 1000
 
 
-def found(classifier: Classifier, training: Samples, target: Series, most_days: float = MOST_DAYS) -> float:
+def found(preparation: Preparation, training: Samples, target: Series, most_days: float = MOST_DAYS) -> float:
     """The days by which the target's crops come earlier than the source's; negative where they come later.
 
-    Series of the target are shown so many days later or earlier, the network says what grows, and the shift is taken
-    at which the mean series of each class is closest to the source's, classes weighing what the network finds of them.
-    The class mix may differ. Shifts are tried every half step (every 4 days where steps are longer than 8), then
+    Series of the target are shown so many days later or earlier, and the shift is taken at which they come closest to
+    the source's crops: each has a distance to the nearest of the classes' mean series, in deviations of the source's
+    samples about them, and half of the series are closer than what is compared. The class mix may differ, and series of
+    other crops may be among them. Shifts are tried every half step (every 4 days where steps are longer than 8), then
     between the neighbours of the best one.
 
-    How sure the network is does not tell a shift to the day: crops that are far apart stay so over weeks.
+    No network is asked. One that is wrong finds the shift at which it agrees with itself: of 30 simulated days 7.
 
     Args:
-        classifier: trained on the source.
+        preparation: what series go through.
         training: labelled samples of the source.
         target: unlabelled series; of more than 1,000 as many are looked at, evenly drawn.
         most_days: the largest shift that is looked for.
@@ -38,16 +39,16 @@ def found(classifier: Classifier, training: Samples, target: Series, most_days: 
     """
     every = np.linspace(0, len(target) - 1, min(len(target), _MOST_SERIES)).astype(np.intp)
     series, step_days = target.take(every), target.cube.step_days
-    classes = len(classifier.class_names)
-    curves = _means(classifier.preparation.apply(training.series), training.labels, classes)
-    spread = curves.std(axis=(0, 1)) + np.finfo(np.float32).tiny
+    prepared = preparation.apply(training.series)
+    classes = np.unique(training.labels)
+    curves = np.stack([prepared[training.labels == label].mean(axis=0) for label in classes])
+    about = prepared - curves[np.searchsorted(classes, training.labels)]
+    spread = about.std(axis=0) + np.finfo(np.float32).eps * np.abs(prepared).max()
+    points = (curves / spread).reshape(len(classes), -1)
 
     def mismatch(days: float) -> float:
-        draw = _calendar(series, days)
-        said = classifier.probabilities(series, draw=draw).argmax(axis=1)
-        moved = _means(classifier.preparation.apply(series, draw), said, classes)
-        apart = (((moved - curves) / spread) ** 2).mean(axis=(1, 2))
-        return float(np.nan_to_num(apart) @ np.bincount(said, minlength=classes) / len(said))
+        shown = (preparation.apply(series, calendar(series, days)) / spread).reshape(len(series), -1)
+        return float(np.median(cdist(shown, points, "sqeuclidean").min(axis=1)))
 
     between = min(step_days / 2, 4.0)
     steps = int(most_days / between)
@@ -60,19 +61,6 @@ def found(classifier: Classifier, training: Samples, target: Series, most_days: 
     return float(finer.x) if finer.fun < mismatch(best) else best
 
 
-def probabilities(classifier: Classifier, series: Series, earlier_days: float) -> NDArray[np.float32]:
-    """Class probabilities (N, C) of series that run `earlier_days` ahead, shown on the source's calendar."""
-    return classifier.probabilities(series, draw=_calendar(series, earlier_days))
-
-
-def _calendar(series: Series, earlier_days: float) -> Draw:
+def calendar(series: Series, earlier_days: float) -> Draw:
     """What series that run so many days ahead show on the source's calendar."""
     return augmentation.plain(series.cube.window, len(series)).later(-earlier_days / series.cube.step_days)
-
-
-def _means(prepared: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
-    """(C, T, F) mean series by class; NaN for a class that no series is of."""
-    totals = np.zeros((classes, *prepared.shape[1:]))
-    np.add.at(totals, labels, prepared)
-    counts = np.bincount(labels, minlength=classes)[:, None, None]
-    return np.divide(totals, counts, out=np.full(totals.shape, np.nan), where=counts > 0)

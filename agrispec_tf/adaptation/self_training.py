@@ -40,7 +40,7 @@ def fit(teacher: Classifier, training: Samples, target: Series, *, how: Course, 
         weight.
     """
     keras.utils.set_random_seed(seed)
-    days = season_shift.found(teacher, training, target)
+    days = season_shift.found(teacher.preparation, training, target)
     student, kept = (keras.models.clone_model(teacher.model) for _ in range(2))
     for model in (student, kept):
         model.set_weights(teacher.model.get_weights())
@@ -51,7 +51,7 @@ def fit(teacher: Classifier, training: Samples, target: Series, *, how: Course, 
     for number in range(how.rounds):
         drawn = rounds.drawn(teacher, training, target, how, seed, number, days)
         left = days * (1 - number / how.rounds)
-        labels = season_shift.probabilities(slow, target, left)[drawn.series]
+        labels = slow.probabilities(target, draw=season_shift.calendar(target, left))[drawn.series]
         sure = labels.max(axis=1) >= threshold
         counted.append(float(sure.mean()))
         weights = rounds.halved(np.ones(len(sure), np.float32), weight * sure.astype(np.float32), how)
