@@ -11,6 +11,7 @@ import pytest
 
 from agrispec.cube import FILL
 from agrispec.grid import Cell
+from agrispec_tf.data.thermal_axis import continued
 from agrispec_tf.protocols import folds
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -111,3 +112,13 @@ def test_what_was_predicted_is_not_predicted_again(modules, france, tmp_path):
     assert told == []
     rows = bench.report(france, fold, found)["methods"]
     assert rows["majority"]["accuracy"] == (found["majority"].predicted[0] == samples.labels).mean()
+
+
+def test_points_in_france_are_warmer_in_the_south_and_some_stop_before_the_year_ends(modules, real_data):
+    samples = modules[0].warmed_france(real_data, 0.0).samples
+    found = samples.series.heat
+    north = np.array([int(cell[-4:]) for cell in samples.cells]) > 460
+    assert np.isfinite(found[:, :-2]).all()
+    assert continued(samples.series) == np.isnan(found[:, -1]).sum() == 5  # no row of theirs for 21 December
+    assert 4000 < found[north, -3].mean() < 5000
+    assert found[~north, -3].mean() > found[north, -3].mean() + 300

@@ -1,4 +1,4 @@
-"""Growing degree days of local temperatures: NumPy's sums of days, whatever the periods; and real points in France."""
+"""Growing degree days of local temperatures: NumPy's sums of days, whatever the periods."""
 
 from dataclasses import replace
 
@@ -12,9 +12,7 @@ from agrispec.errors import ConfigError, DataError
 from agrispec.season import Season
 from agrispec_tf.adaptation.thermal_time import heat, warmed
 from agrispec_tf.data.samples import Series
-from agrispec_tf.data.thermal_axis import continued
 from agrispec_tf.data.vectors import VectorSpec
-from benchmarks.fields_data import warmed_france
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -100,13 +98,3 @@ def test_vectors_cannot_be_warmed():
                      counts=np.ones((1, 1), np.float32))
     with pytest.raises(ConfigError, match="no steps"):
         warmed(vectors, np.zeros((1, 365)), np.arange(366), Season.of(2023), 0.0)
-
-
-def test_points_in_france_are_warmer_in_the_south_and_some_stop_before_the_year_ends(real_data):
-    samples = warmed_france(real_data, 0.0).samples
-    found = samples.series.heat
-    north = np.array([int(cell[-4:]) for cell in samples.cells]) > 460
-    assert np.isfinite(found[:, :-2]).all()
-    assert continued(samples.series) == np.isnan(found[:, -1]).sum() == 5  # no row of theirs for 21 December
-    assert 4000 < found[north, -3].mean() < 5000
-    assert found[~north, -3].mean() > found[north, -3].mean() + 300
