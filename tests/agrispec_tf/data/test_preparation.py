@@ -177,3 +177,41 @@ def test_the_model_window_may_be_any_part_of_the_year():
     cube = replace(CROPNET, window=Window(0, 73))
     whole = replace(year(3), cube=cube)
     assert Preparation().apply(whole).shape == (4, 73, 10)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 2.0])
+@given(seed=seeds, steps=st.integers(-20, 6))
+def test_what_is_moved_by_whole_steps_is_a_window_that_many_steps_later(smoothing, seed, steps):
+    series, window, preparation = year(seed), CROPNET.window, Preparation(smoothing=smoothing)
+    moved = preparation.apply(series, augmentation.plain(window, 4).later(steps))
+    there = augmentation.plain(Window(window.start + steps, window.stop + steps), 4)
+    np.testing.assert_allclose(moved, preparation.apply(series, there), atol=1e-6)
+
+
+@given(seed=seeds, steps=st.floats(-100, 100))
+def test_what_is_moved_by_a_fraction_is_read_between_steps_and_held_at_the_ends_as_numpy_does(seed, steps):
+    series, window = year(seed, clear=1.0), CROPNET.window
+    moved = Preparation().apply(series, augmentation.plain(window, 4).later(steps))
+    place = np.arange(window.start, window.stop) + steps
+    for one, values in zip(moved, series.values, strict=True):
+        expected = np.stack([np.interp(place, np.arange(73), values[:, band]) for band in range(10)], axis=1)
+        np.testing.assert_allclose(one, expected, atol=1e-4)
+
+
+@given(seed=seeds, steps=st.floats(-50, 50))
+def test_a_record_of_the_window_alone_can_be_moved_too(seed, steps):
+    shown = Preparation().apply(view(year(seed, clear=1.0)), augmentation.plain(CROPNET.window, 4).later(steps))
+    assert np.isfinite(shown).all()
+    if steps > 45:
+        np.testing.assert_array_equal(shown, np.repeat(shown[:, -1:], 43, axis=1))
+
+
+def test_moved_days_are_even_over_their_range_and_leave_originals_alone():
+    how = Augmentation(moved_days=16.0, shift_share=0.0, scale_share=0.0, copies=3, redrawn=True)
+    drawn = augmentation.of_epoch(how, CROPNET.window, 5, 20_000, np.random.default_rng(0))
+    assert (drawn.start == CROPNET.window.start).all()
+    assert np.mean(drawn.moved == 0) == pytest.approx(0.25, abs=0.02)
+    days = 5 * drawn.moved[drawn.moved != 0]
+    assert np.abs(days).max() < 16
+    np.testing.assert_allclose(np.quantile(days, [0.25, 0.5, 0.75]), [-8, 0, 8], atol=0.6)
+    assert augmentation.draw(replace(how, moved_days=0.0), CROPNET.window, 5, 3, np.random.default_rng(0)).moved is None

@@ -30,3 +30,12 @@ def test_labels_that_do_not_fit_their_series_are_refused(grown):
     samples = grown(9)
     with pytest.raises(DataError, match="9 series come with labels of shape"):
         Samples(series=samples.series, labels=samples.labels[:8], cells=samples.cells, ids=samples.ids)
+
+
+def test_joined_samples_are_those_of_both_in_their_order(grown):
+    one, other = grown(12, seed=1), grown(9, seed=2, place="W")
+    both = one.joined(other)
+    assert len(both) == 21
+    np.testing.assert_array_equal(both.labels, np.concatenate([one.labels, other.labels]))
+    np.testing.assert_array_equal(both.series.values[12:], other.series.values)
+    np.testing.assert_array_equal(both.cells[:12], one.cells)
