@@ -132,7 +132,7 @@ def of_network(model: str, source: Classifier, areas: Pair, teaching: Samples, c
 
 def of_forest(grown: Trained, areas: Pair, few: Samples, seed: int) -> dict[str, Callable[[], Trained]]:
     """By name, the ways to make use of a forest that knows the first area."""
-    both = _joined(areas.known, _renamed(few, areas.names, areas.known_names))
+    both = areas.known.joined(_renamed(few, areas.names, areas.known_names))
     return {"forest, first area": lambda: grown, "forest, n labels": lambda: _forest(few, areas.names, seed),
             "forest, both": lambda: _forest(both, areas.known_names, seed)}
 
@@ -145,7 +145,7 @@ def run(areas: Pair, networks: list[str], counts: list[int], seeds: int) -> dict
         sources = {model: learnt(model, areas.known, areas.known_names, seed) for model in networks}
         for count in counts:
             teaching, choosing, testing = drawn(areas.fresh, count, seed)
-            methods = of_forest(grown, areas, _joined(teaching, choosing), seed)
+            methods = of_forest(grown, areas, teaching.joined(choosing), seed)
             for model, source in sources.items():
                 methods |= of_network(model, source, areas, teaching, choosing, seed)
             for name, made in methods.items():
@@ -197,13 +197,6 @@ def _numbered(samples: Samples, labels: list[int]) -> Samples:
 
 def _renamed(samples: Samples, names: tuple[str, ...], others: tuple[str, ...]) -> Samples:
     return replace(samples, labels=np.array([others.index(name) for name in names])[samples.labels])
-
-
-def _joined(one: Samples, other: Samples) -> Samples:
-    series = replace(one.series, values=np.concatenate([one.series.values, other.series.values]),
-                     counts=np.concatenate([one.series.counts, other.series.counts]))
-    return Samples(series=series, **{name: np.concatenate([getattr(one, name), getattr(other, name)])
-                                     for name in ("labels", "cells", "ids")})
 
 
 def main() -> None:
