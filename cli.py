@@ -178,8 +178,6 @@ def adapt(run: Path, model: str, rungs: tuple[str, ...], preset: str, epochs: in
     labels and tells what the choice cost. See docs/transfer.md.
     """
     found = _adapt(run, model, rungs, preset, epochs, backend)
-    for doubt in found.doubts:
-        click.echo(f"agrispec-gee: {doubt}", err=True)
     for rung, numbers in found.validators.items():
         click.echo(f"{model}-{rung:<16}" + "  ".join(f"{name} {value:.3f}" for name, value in numbers.items()))
     click.echo(f"Chosen without a label of the target: {model}-{found.chosen};"
@@ -473,7 +471,8 @@ def _adapt(run: Path, model: str, rungs: tuple[str, ...], preset: str, epochs: i
         from agrispec_tf import training
         from agrispec_tf.adaptation import commands
         how = training.recipe_of(opened.config, model, preset, epochs=epochs)
-        return commands.run_adapt(opened, opened.config, model, rungs, how, tell)
+        return commands.run_adapt(opened, opened.config, model, rungs, how, tell,
+                                  lambda doubt: click.echo(f"agrispec-gee: {doubt}", err=True))
 
 
 def _ladders_costs(run: Path, scores: Mapping[str, Any]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -114,7 +114,7 @@ class Classifier:
                    f"{'standardised' if self.preparation.normalisation else 'values as they are'}",),
             taught=(f"{self._course}, batches of {how['batch']},"
                     f" {'augmented' if how['augmentation'] else 'not augmented'}, {how['precision']}", _kept(made),
-                    f"seed {made['seed']}, {made['devices']} device{'s' * (made['devices'] > 1)}"))
+                    *_adapted(made), f"seed {made['seed']}, {made['devices']} device{'s' * (made['devices'] > 1)}"))
 
     @property
     def _course(self) -> str:
@@ -173,6 +173,20 @@ def jit() -> bool:
     Measured on 2 cores: CropNet trains 155 against 135 and predicts 780 against 650 samples a CPU second.
     """
     return bool(keras.backend.backend() == "jax")
+
+
+def _adapted(made: Mapping[str, Any]) -> Iterator[str]:
+    """What was done afterwards, without a label of the target, a line each."""
+    for method, did in made.get("adaptation", {}).items():
+        if method == "prior":
+            mix = ", ".join(f"{name} {share:.0%}" for name, share in did["shares"].items())
+            yield f"then corrected for the class mix that its predictions tell of the target: {mix}"
+            continue
+        how = did.get("course")
+        updates = f" by {how['rounds'] * how['updates']} updates of Adam at {how['learning_rate']:g}" if how else ""
+        moved = f", whose season runs {did['shift_days']:g} days ahead" if "shift_days" in did else ""
+        yield (f"then adapted ({method}){updates} to {did['target_series']} series of the target without labels{moved};"
+               " the last state is kept")
 
 
 def _kept(made: Mapping[str, Any]) -> str:

@@ -102,9 +102,9 @@ def _judged(trained: Trained, samples: Samples, config: Config) -> tuple[Confusi
 
 def _unusual(collected: Collected, samples: Samples, config: Config) -> float | None:
     """Share of samples that are farther from those that taught than nearly all held-out ones of the source seasons;
-    None where the split holds none of these out."""
+    None where the split holds none of these out, or too few taught to say what is unlike them."""
     usual = collected.labelled("test")
-    if not len(usual):
+    if not len(usual) or len(collected.labelled("train")) < novelty.NEIGHBOURS:
         return None
     familiar = novelty.Familiar.of(collected.labelled("train"), config.training.seed)
     share = novelty.unusual(familiar.distance(usual.series), familiar.distance(samples.series))

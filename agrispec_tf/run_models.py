@@ -52,6 +52,8 @@ def made_by(run: Run, model: str, trained: Trained) -> str:
     """The command that makes a model of a run."""
     if origin := trained.training.get("from"):
         return f"agrispec-gee finetune {origin['model']} {run.path} --name {model}"
+    if rung := trained.training.get("rung"):
+        return f"agrispec-gee adapt {run.path} --model {trained.training['ladder']} --rung {rung}"
     return f"agrispec-gee train {run.path} --model {model}"
 
 

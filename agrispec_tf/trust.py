@@ -37,8 +37,10 @@ def calibrated(trained: Trained, validation: Samples) -> Trained:
         validation: samples of source seasons, of cells that did not teach.
     """
     labels = validation.labels
-    found = calibration.temperature(trained.probabilities(validation.series), labels, trained.pseudocount)
-    better = trained if found == 1 else trained.tempered(found)
+    # A model that was corrected for the target's class mix has its temperature: its mix is not the source's any more.
+    had = trained.training.get("temperature")
+    found = had or calibration.temperature(trained.probabilities(validation.series), labels, trained.pseudocount)
+    better = trained if had or found == 1 else trained.tempered(found)
     least = conformal.threshold(better.probabilities(validation.series), labels)
     return replace(better, training={  # type: ignore[type-var]
         **trained.training, "calibration": {"samples": len(labels), "temperature": found, "least": least}})

@@ -2,16 +2,15 @@
 
 A network (TempCNN) learns the source's training blocks; a fifth of the source's blocks, drawn by the seed, chooses its
 epoch. Rungs above see the target's series without a label. The series that judge are those that are adapted to, as when
-a season is mapped; their labels are opened by the report alone. "Source only" is the forest or the lowest rung,
-whichever has the higher macro-F1 on the source's validation blocks. The target's own cross-validation is a forest's,
-five folds of whole blocks, which learns as many samples as the source's forest does, or all there are. Validators, and
-the rule that chooses among rungs, are those of `agrispec_tf.adaptation`; settings were tried on `--trials` alone, whose
-targets no pair has.
+a season is mapped; their labels are opened by the report alone. The target's own cross-validation is a forest's, five
+folds of whole blocks, which learns as many samples as the source's forest does, or all there are.
 
-Outcomes are kept in a folder: the same command goes on after an interruption.
+What to know of the table: docs/transfer.md, which also tells what was seen of the pairs before the code was as it is.
+
+Outcomes are kept in a folder: the same command goes on after an interruption. Other code, data or versions begin anew.
 
     AGRISPEC_TEST_DATA=../shared/data python benchmarks/bench_transfer.py [--pairs NAME ...] [--seeds 5] [--trials]
-        [--into transfer-bench] [--processes 2] [--json FILE] [--markdown FILE]
+        [--into transfer-bench] [--processes 2]
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from transfer_data import PAIRS, TRIALS, Pair
 from transfer_scores import Outcome
 
 from agrispec.formats.atomic import write_files
-from agrispec_tf import recipes
+from agrispec_tf import recipes, train
 from agrispec_tf.adaptation import diagnostics, ladder
 from agrispec_tf.adaptation.domains import Domains
 from agrispec_tf.adaptation.ladder import Settings
@@ -49,6 +48,7 @@ from agrispec_tf.data.samples import Samples
 from agrispec_tf.model_folder import Trained
 from agrispec_tf.models.tempcnn import TempCNNOptions
 from agrispec_tf.protocols import folds
+from agrispec_tf.protocols import kept as kept_files
 
 FOREST = "forest"
 RECIPE = replace(recipes.recipe("small", "tempcnn"), epochs=40, patience=10)
@@ -134,12 +134,17 @@ def kept(task: tuple[str, int, Path]) -> tuple[str, int, Outcome]:
 
 
 def _digest(pair: Pair) -> str:
-    """Whatever an outcome follows from."""
+    """Whatever an outcome follows from: data, settings, versions, and the code that makes it."""
     sides = [side for side in (pair.source, pair.earlier, pair.target) if side is not None]
-    arrays = [array.tobytes() for side in sides
-              for array in (side.series.values, side.series.counts, side.labels, side.cells)]
-    made = {"data": [hashlib.sha256(array).hexdigest() for array in arrays], "settings": asdict(settings_of(pair)),
-            "versions": {package: version(package) for package in ("keras", "numpy", "scikit-learn")}}
+    arrays = [array for side in sides for array in (side.series.values, side.series.counts, side.series.heat, side.labels,
+                                                    side.cells) if array is not None]
+    package = Path(train.__file__).parent
+    code = [path.read_bytes() for part in ("adaptation", "data", "layers", "models") for path in
+            sorted((package / part).glob("*.py"))]
+    made = {"data": kept_files.digest_of(*arrays), "settings": asdict(settings_of(pair)),
+            "code": hashlib.sha256(b"".join([*code, Path(train.__file__).read_bytes()])).hexdigest(),
+            "backend": os.environ["KERAS_BACKEND"],
+            "versions": {name: version(name) for name in ("keras", "numpy", "scikit-learn")}}
     return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:8]
 
 

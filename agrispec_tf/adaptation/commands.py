@@ -24,26 +24,25 @@ class Climb:
     Attributes:
         validators: by rung, the number of each validator.
         chosen: the rung that is taken.
-        doubts: what speaks against adapting at all, or should be known, a sentence each.
     """
 
     validators: Mapping[str, Mapping[str, float]]
     chosen: str
-    doubts: tuple[str, ...]
 
 
 def run_adapt(run: Run, config: Config, model: str, wanted: Iterable[str], how: Recipe,
-              tell: Callable[[str], None]) -> Climb:
+              tell: Callable[[str], None], warn: Callable[[str], None]) -> Climb:
     """Make rungs of a network into `model/`, each with its card and its report on held-out cells of the source, and
     choose one by the training cells' series of the target season.
 
-    What was done and what is chosen stand in the manifest, before the command that opens labels can be given.
+    What was done and what is chosen stand in the manifest, and whether labels of the target had been opened before.
 
     Args:
         model: a network by name.
         wanted: rungs; all that can be made where none is named.
         how: the recipe on the source.
         tell: told of each rung before it is made.
+        warn: told, before anything is made, what speaks against adapting at all, or should be known, a sentence each.
 
     Raises:
         RunError: the run is not exported yet.
@@ -57,11 +56,16 @@ def run_adapt(run: Run, config: Config, model: str, wanted: Iterable[str], how: 
     domains = Domains(training=collected.labelled("train", [latest]), validation=collected.labelled("validation"),
                       earlier=collected.labelled("train", earlier) if earlier else None,
                       target=collected.target("train"), class_names=config.taxonomy.names)
+    possible = ladder.rungs(domains)
+    ladder.needed(wanted, possible)
     distance = diagnostics.distance(domains.training.series, domains.target)
-    doubts = (*domains.doubts(), *distance.doubts())
+    opened = run.truth.exists()
+    late = ("labels of the target were opened before: whoever changes settings now may choose by them",) * opened
+    doubts = (*late, *domains.doubts(), *distance.doubts())
+    for doubt in doubts:
+        warn(doubt)
     weights = ladder.importance(domains)
     validators: dict[str, Mapping[str, float]] = {}
-    possible = ladder.rungs(domains)
     for rung, classifier in ladder.climbed(settings, domains, tuple(wanted) or possible, config.training.seed, tell):
         made = replace(classifier, training={**classifier.training, **collected.provenance, "ladder": model,
                                              "rung": rung})
@@ -73,6 +77,6 @@ def run_adapt(run: Run, config: Config, model: str, wanted: Iterable[str], how: 
         "settings": {"network": asdict(options), "recipe": asdict(how), "course": asdict(settings.course),
                      "smoothing": settings.smoothing, "seed": config.training.seed},
         "samples": collected.digest, "target": config.season.target, "distance": asdict(distance),
-        "doubts": list(doubts), "validators": validators, "chosen": chosen, "by_validator": choices.by_validator(
-            validators)})
-    return Climb(validators=validators, chosen=chosen, doubts=doubts)
+        "labels_were_open": opened, "doubts": list(doubts), "validators": validators, "chosen": chosen,
+        "by_validator": choices.by_validator(validators)})
+    return Climb(validators=validators, chosen=chosen)

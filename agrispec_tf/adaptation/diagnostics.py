@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from agrispec_tf.data.preparation import Preparation
+from agrispec_tf.data.preparation import Preparation, clear_looks
 from agrispec_tf.data.samples import Series
 
 _MOST = 1000
@@ -63,7 +63,7 @@ def distance(source: Series, target: Series, *, seed: int = 0) -> Distance:
     generator = np.random.default_rng(seed)
     sides = [series.take(np.sort(generator.permutation(len(series))[:_MOST])) for series in (source, target)]
     vectors = [Preparation().apply(series).reshape(len(series), -1) for series in sides]
-    gaps = [_gaps(series) for series in sides]
+    gaps = [(~clear_looks(series)).astype(np.float32) for series in sides]
     domain = np.repeat([0, 1], [len(series) for series in sides])
     probability = _told_apart(np.concatenate(vectors), domain, seed)
     # Both sides weigh the same, whatever their number.
@@ -72,13 +72,6 @@ def distance(source: Series, target: Series, *, seed: int = 0) -> Distance:
     auc = 0.5 if (varying == varying[0]).all() else float(roc_auc_score(domain, _told_apart(varying, domain, seed)))
     return Distance(a_distance=max(0.0, 2 * (1 - sum(errors))), mmd=_mmd(*vectors),
                     missing_source=float(gaps[0].mean()), missing_target=float(gaps[1].mean()), gaps_auc=auc)
-
-
-def _gaps(series: Series) -> NDArray[np.float32]:
-    """(N, steps of the window): 1 where a step was not clearly seen."""
-    window, exported = series.cube.window, series.cube.exported
-    counts = series.counts[:, window.start - exported.start:window.stop - exported.start]
-    return (counts == 0).astype(np.float32)
 
 
 def _told_apart(vectors: NDArray[np.float32], domain: NDArray[np.int64], seed: int) -> NDArray[np.float64]:

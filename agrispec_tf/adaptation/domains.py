@@ -8,8 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from agrispec.errors import DataError
-from agrispec_tf.data.preparation import seen
+from agrispec_tf.data.preparation import clear_looks, seen
 from agrispec_tf.data.samples import Samples, Series, absent
+from agrispec_tf.data.thermal_axis import continued
+
+_FEWEST = 5
+"""Series, in folds of which the sides are told apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,7 +28,8 @@ class Domains:
         earlier: samples of the source's other seasons, in the training cells; None where there are none.
 
     Raises:
-        DataError: the target has no series or none that was clearly seen, a fold is empty, or a class has no sample.
+        DataError: the target has fewer than five series, none that was clearly seen or a clear look that is no number,
+            a fold is empty, or a class has no sample.
         SchemaMismatch: the target is of another cube.
     """
 
@@ -35,10 +40,11 @@ class Domains:
     earlier: Samples | None = None
 
     def __post_init__(self) -> None:
-        if not len(self.target):
-            raise DataError("the target has no unlabelled series to adapt to",
+        if len(self.target) < _FEWEST:
+            raise DataError(f"the target has {len(self.target)} unlabelled series to adapt to, of at least {_FEWEST}",
                             mend="export the target season ([samples] per_cell), or stay with a model of the source")
         self.training.series.cube.check_read(self.target.cube)
+        self.target.check_finite()
         if not seen(self.target).any():
             raise DataError("no series of the target was clearly seen within the model's window",
                             mend="choose [cube] window_days in which it was, or lower [clear] threshold")
@@ -61,6 +67,9 @@ class Domains:
         if unseen:
             yield (f"{unseen} of {len(self.target)} series of the target were not clearly seen within the model's"
                    " window; they are adapted to as series of zeros")
+        if self.target.heat is not None and (stopped := continued(self.target)):
+            yield (f"the temperatures of {stopped} of {len(self.target)} series of the target stop early; on thermal"
+                   " time they go on as the training season did")
         last, ends = (_last_seen(series) for series in (self.training.series, self.target))
         if ends < last:
             yield (f"the target was last seen at step {ends} of the year, the source at step {last}: the model will see"
@@ -72,6 +81,5 @@ class Domains:
 
 def _last_seen(series: Series) -> int:
     """The last step of the model's window at which a twentieth of the series or more was clearly seen."""
-    window, first = series.cube.window, series.cube.exported.start
-    share = (series.counts[:, window.start - first:window.stop - first] > 0).mean(axis=0)
-    return window.start + int(np.flatnonzero(share >= min(0.05, share.max()))[-1])
+    share = clear_looks(series).mean(axis=0)
+    return series.cube.window.start + int(np.flatnonzero(share >= min(0.05, share.max()))[-1])

@@ -13,9 +13,9 @@ from agrispec_tf import calibration, train
 from agrispec_tf.adaptation import adversarial, batch_statistics, prior_shift, selection, self_training
 from agrispec_tf.adaptation.domains import Domains
 from agrispec_tf.adaptation.rounds import Course
+from agrispec_tf.baselines.features import Medians
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.augmentation import Augmentation
-from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.model_folder import Trained
 from agrispec_tf.models.options import NetworkOptions
 from agrispec_tf.recipes import Recipe
@@ -32,6 +32,9 @@ BELOW: Mapping[str, tuple[str, ...]] = {
 SHIFTED = Augmentation(moved_days=16.0, shift_share=0.0, scale_share=0.0, warp_deviation=0.1, warp_share=1.0, copies=9,
                        redrawn=True)
 """How samples are varied from the rung `augmentation` on, and in all rungs that adapt."""
+
+
+_MOST = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +100,7 @@ def needed(wanted: Iterable[str], possible: tuple[str, ...]) -> tuple[str, ...]:
             raise ConfigError(f"there is no rung {name!r}: {reason.get(name, 'it is unknown')}",
                               mend=f"choose among {', '.join(possible)}")
         found.add(name)
-        waiting += [one for one in BELOW[name] if one in possible and one not in found][:1]
+        waiting += [one for one in BELOW[name] if one in possible][:1]
     return tuple(name for name in possible if name in found)
 
 
@@ -111,7 +114,9 @@ def _made(name: str, below: Classifier | None, settings: Settings, domains: Doma
                          thermal=name == THERMAL)
     assert below is not None
     if name == ADABN:
-        return batch_statistics.adapted(below, domains.target)
+        adapted = batch_statistics.adapted(below, domains.target)
+        return replace(adapted, training={**below.training, "adaptation": {ADABN: {
+            "target_series": len(domains.target)}}})
     if name in (GRL, CDAN):
         return adversarial.fit(below, domains.teaching, domains.target, conditional=name == CDAN, how=settings.course,
                                seed=seed)
@@ -121,13 +126,24 @@ def _made(name: str, below: Classifier | None, settings: Settings, domains: Doma
 
 
 def _with_prior(below: Classifier, domains: Domains) -> Classifier:
-    """`below`, for the class mix that its predictions tell of the target. It learnt classes that were drawn alike."""
-    alike = np.full(len(domains.class_names), 1 / len(domains.class_names))
-    shares = prior_shift.found(below.probabilities(domains.target), alike)
-    corrected = below.rescaled(1.0, prior_shift.offset(shares, alike))
+    """`below`, calibrated, and then corrected for the class mix that its predictions tell of the target.
+
+    In this order: the mix follows from probabilities that mean what they say, and a temperature that is found on the
+    source afterwards would take the target's mix for a fault. What self-training learnt is half classes drawn alike,
+    half those that it found in the target.
+    """
+    validation = domains.validation
+    known = below.probabilities(validation.series)
+    heat = calibration.temperature(known, validation.labels, below.pseudocount)
+    tempered = below.tempered(heat)
+    learnt = np.array(below.training["adaptation"][SELF_TRAINING]["learnt_shares"])
+    learnt = np.maximum(learnt, 1e-6) / np.maximum(learnt, 1e-6).sum()
+    shares = prior_shift.found(tempered.probabilities(domains.target), learnt)
+    corrected = tempered.rescaled(1.0, prior_shift.offset(shares, learnt))
     mix = dict(zip(domains.class_names, shares.round(4).tolist(), strict=True))
-    return replace(corrected, training={**below.training, "adaptation": {**below.training.get("adaptation", {}),
-                                                                         PRIOR: {"shares": mix}}})
+    return replace(corrected, training={
+        **below.training, "temperature": heat,
+        "adaptation": {**below.training["adaptation"], PRIOR: {"shares": mix}}})
 
 
 def validated(trained: Trained, domains: Domains, importance: NDArray[np.float64]) -> dict[str, float]:
@@ -142,14 +158,15 @@ def validated(trained: Trained, domains: Domains, importance: NDArray[np.float64
     labels = domains.validation.labels
     known, unknown = trained.probabilities(domains.validation.series), trained.probabilities(domains.target)
     # What a network is sure of follows from how long it was trained; calibrated, rungs can be compared by it.
-    heat = calibration.temperature(known, labels, trained.pseudocount)
+    heat = 1.0 if "temperature" in trained.training else calibration.temperature(known, labels, trained.pseudocount)
     known, unknown = (calibration.tempered(found, heat, trained.pseudocount) for found in (known, unknown))
     return {"source": selection.source(known, labels), "information": selection.information(unknown),
             "density": selection.density(unknown), "weighted": selection.weighted(known, labels, importance)}
 
 
 def importance(domains: Domains) -> NDArray[np.float64]:
-    """(N,) how much likelier each validation sample is among the target's series, gaps filled linearly."""
-    source, target = (Preparation().apply(series).reshape(len(series), -1)
-                      for series in (domains.validation.series, domains.target))
+    """(N,) how much likelier each validation sample is among the target's series, of which 5,000 are looked at."""
+    drawn = np.random.default_rng(0).permutation(len(domains.target))[:_MOST]
+    source, target = (Medians().of(series) for series in (domains.validation.series,
+                                                           domains.target.take(np.sort(drawn))))
     return selection.importance(source, target)

@@ -43,13 +43,3 @@ def offset(shares: NDArray[np.floating], prior: NDArray[np.floating]) -> NDArray
     """
     learnt = np.asarray(prior, np.float64) / np.sum(prior)
     return np.log(np.maximum(shares / learnt, 1e-3))
-
-
-def of_training(labels: NDArray[np.integer], classes: int, balance: float) -> NDArray[np.float64]:
-    """(C,) the shares under which a network learns whose loss weighs classes by n / (C · n_c) to the power `balance`.
-
-    Balanced wholly (1), every class has the same share, whatever the number of its samples.
-    """
-    counts = np.bincount(labels, minlength=classes).astype(np.float64)
-    weighed = np.maximum(counts, 1.0) ** (1.0 - balance)
-    return np.asarray(weighed / weighed.sum(), np.float64)

@@ -61,8 +61,8 @@ def drawn(classifier: Classifier, training: Samples, target: Series, how: Course
           earlier_days: float = 0.0) -> Round:
     """The batches of round `number`, which follow from it and `seed` alone.
 
-    Each class of the source is drawn as often as any other, whatever the number of its samples, so that the class mix
-    is not what tells the domains apart. Series of the target come as often as they are.
+    Each class of the source is drawn as often as any other, whatever the number of its samples: a rare one is not lost
+    while the network changes. Series of the target come in the mix that they have, which nobody knows.
 
     Args:
         classifier: whose preparation and inputs they are.

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from agrispec_tf.adaptation import rounds, season_shift
 from agrispec_tf.adaptation.rounds import Course
@@ -47,15 +48,16 @@ def fit(teacher: Classifier, training: Samples, target: Series, *, how: Course, 
     slow = replace(teacher, model=compiled_for_inference(kept))
     student.compile(optimizer=keras.optimizers.Adam(how.learning_rate, epsilon=1e-8), loss=cross_entropy(),
                     jit_compile=jit())
-    counted = []
+    counted, learnt = [], np.zeros(len(teacher.class_names))
     for number in range(how.rounds):
         drawn = rounds.drawn(teacher, training, target, how, seed, number, days)
         left = days * (1 - number / how.rounds)
-        labels = slow.probabilities(target, draw=season_shift.calendar(target, left))[drawn.series]
+        labels = _labels(slow, target, drawn.series, left)
         sure = labels.max(axis=1) >= threshold
         counted.append(float(sure.mean()))
         weights = rounds.halved(np.ones(len(sure), np.float32), weight * sure.astype(np.float32), how)
         taught = rounds.halved(drawn.labels[drawn.source], labels.argmax(axis=1).astype(np.int32), how)
+        learnt += np.bincount(taught, weights, len(learnt))
         student.fit(drawn.inputs, taught, sample_weight=weights, batch_size=2 * how.batch, epochs=1, shuffle=False,
                     verbose=0)
         slow.model.set_weights([_KEPT * old + (1 - _KEPT) * new for old, new in
@@ -63,4 +65,12 @@ def fit(teacher: Classifier, training: Samples, target: Series, *, how: Course, 
     return replace(slow, training={**teacher.training, "adaptation": {
         **teacher.training.get("adaptation", {}), "self-training": {
             "course": asdict(how), "seed": seed, "threshold": threshold, "weight": weight, "shift_days": round(days, 2),
-            "sure": [round(share, 4) for share in counted], "target_series": len(target)}}})
+            "sure": [round(share, 4) for share in counted], "target_series": len(target),
+            "learnt_shares": (learnt / learnt.sum()).round(6).tolist()}}})
+
+
+def _labels(slow: Classifier, target: Series, rows: NDArray[np.int64], days: float) -> NDArray[np.float32]:
+    """Class probabilities of the target's series of some rows, shown `days` later; each is asked for once."""
+    asked, place = np.unique(rows, return_inverse=True)
+    series = target.take(asked)
+    return slow.probabilities(series, draw=season_shift.calendar(series, days))[place]

@@ -131,9 +131,13 @@ def _cut(values: NDArray[np.float32], counts: NDArray[np.float32], start: NDArra
 
 def seen(series: Series) -> NDArray[np.bool_]:
     """(N,): whether a series has a clear look in the model's window at all."""
-    window, exported = series.cube.window, series.cube.exported
-    return (series.counts[:, window.start - exported.start:window.stop - exported.start] > 0).any(axis=1)
+    return clear_looks(series).any(axis=1)
 
+
+def clear_looks(series: Series) -> NDArray[np.bool_]:
+    """(N, steps of the model's window): whether a step was clearly seen."""
+    window, exported = series.cube.window, series.cube.exported
+    return series.counts[:, window.start - exported.start:window.stop - exported.start] > 0
 
 
 def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,7 +79,8 @@ def _known(samples: Samples, stop: int) -> Samples:
 
 def _digest(samples: Samples) -> str:
     # A network's cells that choose its epoch follow from the names of cells and from the order of samples.
-    return kept.digest_of(samples.series.values, samples.series.counts, samples.labels, samples.cells)
+    heat = () if samples.series.heat is None else (samples.series.heat,)
+    return kept.digest_of(samples.series.values, samples.series.counts, samples.labels, samples.cells, *heat)
 
 
 def _together(group: str, parts: Sequence[tuple[Rows, NDArray[np.int64]]]) -> Answers:

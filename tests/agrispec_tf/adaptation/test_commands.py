@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import cli
-from agrispec_tf import commands
+from agrispec_tf import commands, run_models
 from agrispec_tf.adaptation import choices
 from exports import manifest, samples
 
@@ -34,7 +34,13 @@ def test_each_rung_is_a_model_with_its_card_and_none_opens_a_label_of_the_target
         made = json.loads((folder / "model.json").read_text())["training"]
         assert made["rung"] == folder.name.removeprefix("tempcnn-")
         assert "calibration" in made
-        assert (folder / "card.md").stat().st_size > 500
+    card = (run.models / "tempcnn-adabn" / "card.md").read_text()
+    assert "then adapted (adabn) to" in card
+    assert "series of the target without labels" in card
+    assert "then adapted" not in (run.models / "tempcnn-seasons" / "card.md").read_text()
+    config = run.config
+    trained = run_models.load(run, config, "tempcnn-adabn")
+    assert run_models.made_by(run, "tempcnn-adabn", trained).endswith("--model tempcnn --rung adabn")
 
 
 def test_settings_numbers_and_choice_stand_in_the_manifest(climbed):
@@ -46,6 +52,9 @@ def test_settings_numbers_and_choice_stand_in_the_manifest(climbed):
     assert said["chosen"] == choices.taken(said["validators"])
     assert f"Chosen without a label of the target: tempcnn-{said['chosen']};" in done.stdout
     assert 0 <= said["distance"]["a_distance"] <= 2
+    assert said["labels_were_open"] is False
+    for doubt in said["doubts"]:
+        assert f"agrispec-gee: {doubt}" in done.stderr
 
 
 def test_opened_labels_tell_what_each_validators_choice_cost(climbed):
@@ -61,6 +70,9 @@ def test_opened_labels_tell_what_each_validators_choice_cost(climbed):
     assert f"macro-F1 {best:.3f}, 0.000 below the best" in said[-1]
     taken = manifest.read(run.path)["stages"]["adapt tempcnn"]["chosen"]
     assert [line for line in said if "(taken)" in line and taken in line]
+    again = adapt(run, "--rung", "source")
+    assert manifest.read(run.path)["stages"]["adapt tempcnn"]["labels_were_open"] is True
+    assert "labels of the target were opened before" in again.stderr
 
 
 def test_a_rung_that_cannot_be_made_is_refused_before_anything_is_trained(climbed):

@@ -79,7 +79,7 @@ def test_each_validator_says_a_number_of_each_rung(climbed, domains):
 
 
 def test_a_target_without_series_is_refused(domains):
-    with pytest.raises(DataError, match="no unlabelled series"):
+    with pytest.raises(DataError, match="0 unlabelled series"):
         replace(domains, target=domains.target.take(np.zeros(90, bool)))
 
 

@@ -1,7 +1,6 @@
 """The class mix of a season is found from predictions, and corrected by what is added to logits."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
@@ -64,9 +63,3 @@ def test_a_class_that_is_absent_stays_possible():
     corrected = log_softmax(prior_shift.offset(np.array([1.0, 0.0]), np.array([0.5, 0.5])))
     assert np.isfinite(corrected).all()
     assert corrected[1] < -5
-
-
-@pytest.mark.parametrize(("balance", "shares"), [(0.0, [0.9, 0.1]), (1.0, [0.5, 0.5]), (0.5, [0.75, 0.25])])
-def test_what_a_network_learns_follows_from_how_its_loss_weighs_classes(balance, shares):
-    found = prior_shift.of_training(np.repeat([0, 1], [90, 10]), 2, balance)
-    np.testing.assert_allclose(found, shares)
