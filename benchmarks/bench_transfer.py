@@ -136,8 +136,8 @@ def kept(task: tuple[str, int, Path]) -> tuple[str, int, Outcome]:
 def _digest(pair: Pair) -> str:
     """Whatever an outcome follows from: data, settings, versions, and the code that makes it."""
     sides = [side for side in (pair.source, pair.earlier, pair.target) if side is not None]
-    arrays = [array for side in sides for array in (side.series.values, side.series.counts, side.series.heat, side.labels,
-                                                    side.cells) if array is not None]
+    arrays = [array for side in sides for array in (side.series.values, side.series.counts, side.series.heat,
+                                                    side.labels, side.cells) if array is not None]
     package = Path(train.__file__).parent
     code = [path.read_bytes() for part in ("adaptation", "data", "layers", "models") for path in
             sorted((package / part).glob("*.py"))]
