@@ -70,11 +70,14 @@ def outcome(pair: Pair, seed: int) -> Outcome:
     target, source, validators, seconds = {}, {}, {}, {}
     started, shift_days = time.process_time(), np.nan
 
+    heat = 1.0
+
     def take(name: str, trained: Trained) -> None:
-        nonlocal started
+        nonlocal started, heat
         target[name], source[name] = (trained.probabilities(series) for series in (domains.target,
                                                                                    validation.series))
-        validators[name] = ladder.validated(trained, domains, weights)
+        heat = ladder.temperature(name, trained, domains, heat)
+        validators[name] = ladder.validated(trained, domains, weights, heat)
         seconds[name] = time.process_time() - started
         started = time.process_time()
 

@@ -146,20 +146,40 @@ def _with_prior(below: Classifier, domains: Domains) -> Classifier:
         "adaptation": {**below.training["adaptation"], PRIOR: {"shares": mix}}})
 
 
-def validated(trained: Trained, domains: Domains, importance: NDArray[np.float64]) -> dict[str, float]:
-    """What speaks for a model without a label of the target: the number of each of `choices.VALIDATORS`, of
-    probabilities that are calibrated on the source's validation samples.
+def temperature(rung: str, trained: Trained, domains: Domains, below: float) -> float:
+    """The temperature by which a rung's probabilities are compared with those of others.
+
+    What a network is sure of follows from how long it was trained, so one that the source trained is calibrated on its
+    validation samples. One that was adapted keeps the temperature of the network it began from: the source's samples
+    are not at home in it any more, and would make it seem unsure. The rung `prior` is calibrated already.
+
+    Args:
+        rung: its name, or that of trees.
+        trained: its model.
+        domains: source and target.
+        below: the temperature of the rung that was made before it.
+    """
+    if rung in (ADABN, GRL, CDAN, SELF_TRAINING):
+        return below
+    if rung == PRIOR:
+        return 1.0
+    known = trained.probabilities(domains.validation.series)
+    return calibration.temperature(known, domains.validation.labels, trained.pseudocount)
+
+
+def validated(trained: Trained, domains: Domains, importance: NDArray[np.float64],
+              temperature: float) -> dict[str, float]:
+    """What speaks for a model without a label of the target: the number of each of `choices.VALIDATORS`.
 
     Args:
         trained: of any rung, or trees.
         domains: source and target.
         importance: (N,) weight of each validation sample, from `importance`.
+        temperature: of its probabilities, from `temperature`.
     """
     labels = domains.validation.labels
-    known, unknown = trained.probabilities(domains.validation.series), trained.probabilities(domains.target)
-    # What a network is sure of follows from how long it was trained; calibrated, rungs can be compared by it.
-    heat = 1.0 if "temperature" in trained.training else calibration.temperature(known, labels, trained.pseudocount)
-    known, unknown = (calibration.tempered(found, heat, trained.pseudocount) for found in (known, unknown))
+    known, unknown = (calibration.tempered(trained.probabilities(series), temperature, trained.pseudocount)
+                      for series in (domains.validation.series, domains.target))
     return {"source": selection.source(known, labels), "information": selection.information(unknown),
             "density": selection.density(unknown), "weighted": selection.weighted(known, labels, importance)}
 

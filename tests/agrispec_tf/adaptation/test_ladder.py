@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from agrispec.errors import ConfigError, DataError
+from agrispec_tf import calibration, trust
 from agrispec_tf.adaptation import choices, ladder
 from agrispec_tf.adaptation.domains import Domains
 from agrispec_tf.adaptation.ladder import Settings
@@ -73,9 +74,33 @@ def test_each_validator_says_a_number_of_each_rung(climbed, domains):
     weights = ladder.importance(domains)
     assert weights.shape == (len(domains.validation),)
     for classifier in climbed.values():
-        found = ladder.validated(classifier, domains, weights)
+        found = ladder.validated(classifier, domains, weights, 1.0)
         assert tuple(found) == choices.VALIDATORS
         assert np.isfinite(list(found.values())).all()
+
+
+def test_what_was_adapted_is_compared_by_the_temperature_of_what_it_began_from(climbed, domains):
+    heat, heats = 1.0, {}
+    for rung, classifier in climbed.items():
+        heat = heats[rung] = ladder.temperature(rung, classifier, domains, heat)
+    assert heats["adabn"] == heats["grl"] == heats["cdan"] == heats["self-training"] == heats["seasons"]
+    assert heats["prior"] == 1
+    known = climbed["seasons"].probabilities(domains.validation.series)
+    assert heats["seasons"] == calibration.temperature(known, domains.validation.labels)
+
+
+def test_the_class_mix_is_found_after_the_temperature_which_is_not_found_again(climbed, domains):
+    below, prior = climbed["self-training"], climbed["prior"]
+    heat = calibration.temperature(below.probabilities(domains.validation.series), domains.validation.labels)
+    assert prior.training["temperature"] == heat
+    kept = trust.calibrated(prior, domains.validation)
+    assert kept.training["calibration"]["temperature"] == heat
+    np.testing.assert_array_equal(kept.probabilities(domains.target), prior.probabilities(domains.target))
+    learnt = np.array(below.training["adaptation"]["self-training"]["learnt_shares"])
+    shares = np.array(list(prior.training["adaptation"]["prior"]["shares"].values()))
+    expected = calibration.tempered(below.probabilities(domains.target), heat) * (shares / learnt)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(prior.probabilities(domains.target), expected, atol=2e-3)
 
 
 def test_a_target_without_series_is_refused(domains):
