@@ -100,7 +100,8 @@ def test_the_later_season_has_as_much_warmth_weeks_earlier(run):
     axis = ThermalAxis.fitted(source)
     window = run.config.spec.window
     start, stop = (np.full(len(target), step) for step in (window.start, window.stop))
-    days = 16 * (np.arange(23) - axis.positions(target, start, stop, 23).mean(axis=0))
+    places = np.tile(np.arange(23.0), (len(target), 1))
+    days = 16 * (np.arange(23) - axis.positions(target, places, start, stop).mean(axis=0))
     assert 8 < days[8] < 22  # mid May
     assert days[14] > days[8]
 

@@ -108,7 +108,7 @@ def test_the_bigru_trains_against_a_target_season_without_labels(grown, small_cu
 
 def test_training_cannot_be_given_a_targets_labels():
     assert signature(train.fit).parameters["target"].annotation == "Series | None"
-    assert set(Series.__dataclass_fields__) == {"cube", "values", "counts"}
+    assert set(Series.__dataclass_fields__) == {"cube", "values", "counts", "heat"}
 
 
 def test_statistics_come_from_the_training_fold_alone(grown, options, class_names):
