@@ -199,6 +199,7 @@ def evaluate(run: Path, protocol: str | None, **chosen: Any) -> None:
         click.echo(_protocol(run, protocol, **chosen))
         return
     from agrispec_tf import trust
+    from agrispec_tf.adaptation import choices
     from exports import manifest
     with _opened(run) as (opened, config, engine), _progress("evaluating") as tell:
         scores = _evaluate(opened, config, engine, tell)
@@ -207,7 +208,7 @@ def evaluate(run: Path, protocol: str | None, **chosen: Any) -> None:
         click.echo(f"{name} on the {config.season.target} season: accuracy {found.accuracy:.3f},"
                    f" macro-F1 {found.macro_f1:.3f}")
         click.echo(f"  {trust.in_words(stage['trust'][name])}")
-    for line in _ladders_costs(run, scores):
+    for line in choices.told(manifest.read(run)["stages"], {name: found.macro_f1 for name, found in scores.items()}):
         click.echo(line)
     if stage["unusual"] is not None:
         click.echo(f"{stage['unusual']:.1%} of its samples are farther from those that taught than 95% of the held-out"
@@ -473,16 +474,6 @@ def _adapt(run: Path, model: str, rungs: tuple[str, ...], preset: str, epochs: i
         how = training.recipe_of(opened.config, model, preset, epochs=epochs)
         return commands.run_adapt(opened, opened.config, model, rungs, how, tell,
                                   lambda doubt: click.echo(f"agrispec-gee: {doubt}", err=True))
-
-
-def _ladders_costs(run: Path, scores: Mapping[str, Any]) -> Iterator[str]:
-    from agrispec_tf.adaptation import choices
-    from exports import manifest
-    for network, numbers in choices.ladders(manifest.read(run)["stages"]).items():
-        macro_f1 = {rung: scores[choices.name_of(network, rung)].macro_f1 for rung in numbers
-                    if choices.name_of(network, rung) in scores}
-        if len(macro_f1) == len(numbers):
-            yield from choices.in_words(network, choices.costs(numbers, macro_f1))
 
 
 def _protocol(path: Path, protocol: str, **chosen: Any) -> str:

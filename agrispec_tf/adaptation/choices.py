@@ -78,3 +78,16 @@ def in_words(network: str, found: Sequence[Cost]) -> Iterator[str]:
     for cost in found:
         chosen = " (taken)" if cost.by == TRUSTED else " (nobody can know it)" if cost.by == "oracle" else ""
         yield f"  {cost.by + chosen:<30}{cost.rung:<16}macro-F1 {cost.macro_f1:.3f}, {cost.lost:.3f} below the best"
+
+
+def told(stages: Mapping[str, Mapping[str, Any]], macro_f1: Mapping[str, float]) -> Iterator[str]:
+    """The costs of every ladder all of whose rungs were judged, as lines of a terminal.
+
+    Args:
+        stages: of a manifest.
+        macro_f1: by model, on the target's held-out samples.
+    """
+    for network, numbers in ladders(stages).items():
+        judged = {rung: macro_f1[name_of(network, rung)] for rung in numbers if name_of(network, rung) in macro_f1}
+        if len(judged) == len(numbers):
+            yield from in_words(network, costs(numbers, judged))

@@ -15,8 +15,8 @@ def test_each_validator_chooses_its_highest_and_of_equals_the_lower_rung():
                                              "weighted": "source"}
 
 
-def test_the_choice_is_that_of_the_trusted_validator():
-    assert choices.taken(NUMBERS) == choices.by_validator(NUMBERS)[choices.TRUSTED]
+def test_the_rung_of_the_highest_information_is_taken():
+    assert choices.taken(NUMBERS) == "adabn"
 
 
 def test_costs_are_what_the_best_rung_has_more():
@@ -39,3 +39,10 @@ def test_lines_say_which_choice_is_taken_and_which_nobody_can_know():
     assert "information (taken)" in lines[2]
     assert "macro-F1 0.650, 0.050 below the best" in lines[2]
     assert "nobody" in lines[-1]
+
+
+def test_a_ladder_that_was_judged_in_part_is_not_told():
+    stages = {"adapt tempcnn": {"validators": NUMBERS}}
+    judged = {f"tempcnn-{rung}": f1 for rung, f1 in MACRO_F1.items()}
+    assert list(choices.told(stages, judged)) == list(choices.in_words("tempcnn", choices.costs(NUMBERS, MACRO_F1)))
+    assert not list(choices.told(stages, {name: f1 for name, f1 in judged.items() if name != "tempcnn-grl"}))

@@ -64,7 +64,7 @@ def test_opened_labels_tell_what_each_validators_choice_cost(climbed):
     truth = pd.DataFrame({"row": target["row"], "label": np.arange(len(target)) % 3})
     samples.write_truth(run.truth, truth)
     scores = commands.run_evaluate(run, config, truth)
-    said = list(cli._ladders_costs(run.path, scores))
+    said = list(choices.told(manifest.read(run.path)["stages"], {name: one.macro_f1 for name, one in scores.items()}))
     assert "among the rungs of tempcnn" in said[0]
     best = max(found.macro_f1 for found in scores.values())
     assert f"macro-F1 {best:.3f}, 0.000 below the best" in said[-1]
