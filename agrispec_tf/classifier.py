@@ -106,11 +106,14 @@ class Classifier:
     def described(self) -> Described:
         """What its card says of it."""
         made, how, smoothing = self.training, self.training["recipe"], self.preparation.smoothing
-        axis = self.preparation.thermal
+        axis, shown = self.preparation.thermal, self.preparation.shown
+        first = self.cube.window.start
+        held = f"steps {first + shown[0]} to {first + shown[1] - 1} of the year, beyond which values are held; " \
+            if shown else ""
         filled = f"smoothed (Whittaker, lambda {smoothing:g})" if smoothing else "filled linearly"
         return Described(
             what=f"{self.options.architecture}, {self.model.count_params():,} parameters",
-            reads=(f"gaps {filled}; {f'{axis.described}; ' if axis else ''}"
+            reads=(f"gaps {filled}; {f'{axis.described}; ' if axis else ''}{held}"
                    f"{'standardised' if self.preparation.normalisation else 'values as they are'}",),
             taught=(f"{self._course}, batches of {how['batch']},"
                     f" {'augmented' if how['augmentation'] else 'not augmented'}, {how['precision']}", _kept(made),

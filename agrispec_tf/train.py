@@ -36,7 +36,7 @@ from exports import manifest
 def fit(options: NetworkOptions, training: Samples, validation: Samples, *, class_names: tuple[str, ...], how: Recipe,
         seed: int, smoothing: float = 0.0, target: Series | None = None, start: Start | None = None,
         on_epoch: Callable[[Mapping[str, float]], None] | None = None, folder: Path | None = None,
-        fresh: bool = False, thermal: bool = False) -> Classifier:
+        fresh: bool = False, thermal: bool = False, shown: tuple[int, int] | None = None) -> Classifier:
     """Trains a network and keeps the epoch of the highest macro-F1 on the validation fold.
 
     Labels of a target season cannot be given. With `target` the Bi-GRU is trained against a domain head:
@@ -62,11 +62,12 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
         smoothing: lambda of the Whittaker smoother, 0 for none.
         target: unlabelled series of the target season, for the Bi-GRU only.
         start: what to begin from, None for random weights. Series go through its preparation, in place of
-            `smoothing`, of `thermal` and of what the recipe says of standardisation.
+            `smoothing`, of `thermal`, of `shown` and of what the recipe says of standardisation.
         on_epoch: called with the scores of each epoch; where a training goes on, of those before it first.
         folder: where the logs grow and the checkpoint is; None keeps neither.
         fresh: whether to begin anew where a checkpoint is in `folder`, which is discarded then.
         thermal: whether series are read by growing degree days, on the axis of the samples that teach.
+        shown: the steps of the model's window that the network sees, as in `Preparation`.
 
     Raises:
         DataError: a fold is empty, a class has no training sample, a label is no class, a clear look is no number,
@@ -83,7 +84,7 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
                           mend="leave the target season out")
     several = devices.count()
     identity = _identity(options, training, validation, class_names, how, seed, smoothing, target,
-                         start, several, thermal) if folder else {}
+                         start, several, thermal, shown) if folder else {}
     if folder and fresh:
         checkpoint.remove(folder / checkpoint.FILE)
     begun = Checkpoint.read(folder / checkpoint.FILE, identity) if folder else None
@@ -92,7 +93,7 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
     if target is not None and how.limit and len(target) > how.limit:
         target = target.take(np.sort(generator.permutation(len(target))[:how.limit]))
     preparation = start.preparation if start else Preparation(
-        smoothing=smoothing, thermal=ThermalAxis.fitted(used.series) if thermal else None)
+        smoothing=smoothing, thermal=ThermalAxis.fitted(used.series) if thermal else None, shown=shown)
     if how.standardised and not start:
         statistics = Normalisation.fitted(preparation.apply(used.series))
         preparation = replace(preparation, normalisation=statistics)
@@ -157,13 +158,13 @@ def _objective(*, adversarial: bool) -> tuple[Any, Any]:
 
 def _identity(options: NetworkOptions, training: Samples, validation: Samples, class_names: tuple[str, ...],
               how: Recipe, seed: int, smoothing: float, target: Series | None, start: Start | None,
-              several: int, thermal: bool) -> dict[str, Any]:
+              several: int, thermal: bool, shown: tuple[int, int] | None) -> dict[str, Any]:
     """What a training's outcome follows from."""
     versions = manifest.versions()
     backend = keras.backend.backend()
     return {"network": {"architecture": options.architecture, **asdict(options)}, "cube": training.series.cube.digest,
             "classes": list(class_names), "recipe": asdict(how), "seed": seed, "smoothing": smoothing,
-            "thermal": thermal, "training samples": checkpoint.digest_of(training), "devices": several,
+            "thermal": thermal, "shown": shown, "training samples": checkpoint.digest_of(training), "devices": several,
             "validation samples": checkpoint.digest_of(validation), "target series": checkpoint.digest_of(target),
             "start": start.digest if start else None, "backend": backend,
             "versions": {name: versions.get(name) for name in ("keras", backend, "numpy")}}

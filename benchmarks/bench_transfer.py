@@ -70,14 +70,14 @@ def outcome(pair: Pair, seed: int) -> Outcome:
     target, source, validators, seconds = {}, {}, {}, {}
     started, shift_days = time.process_time(), np.nan
 
-    heat = 1.0
+    heat: dict[str, float] = {}
 
     def take(name: str, trained: Trained) -> None:
-        nonlocal started, heat
+        nonlocal started
         target[name], source[name] = (trained.probabilities(series) for series in (domains.target,
                                                                                    validation.series))
-        heat = ladder.temperature(name, trained, domains, heat)
-        validators[name] = ladder.validated(trained, domains, weights, heat)
+        heat[name] = ladder.temperature(name, trained, domains, heat)
+        validators[name] = ladder.validated(trained, domains, weights, heat[name])
         seconds[name] = time.process_time() - started
         started = time.process_time()
 

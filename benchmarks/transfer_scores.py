@@ -25,6 +25,8 @@ from agrispec_tf.triage import Standing
 FOREST, OWN, SOURCE_ONLY = "forest", "own", "source only"
 THRESHOLD = 0.65
 _NO_GAP = 0.01
+_NUMBERS = (("ece as trained", "as trained", "ece"), ("ece", "tempered", "ece"), ("coverage", "sets", "coverage"),
+            ("size", "sets", "mean_size"), ("precision", "standing", "precision"), ("stand", "standing", "coverage"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -150,10 +152,9 @@ def _trust(pair: Pair, runs: Sequence[Outcome]) -> dict[str, float]:
         add(outside, run.target[rung], labels, run.source[rung], pair.target.labels, calibration.TINY)
     found: dict[str, float] = {}
     for where, parts in (("in", inside), ("out", outside)):
-        pooled = {name: sum(some[1:], some[0]) for name, some in parts.items()}
-        found |= {f"{where} ece as trained": pooled["as trained"].ece, f"{where} ece": pooled["tempered"].ece,
-                  f"{where} coverage": pooled["sets"].coverage, f"{where} size": pooled["sets"].mean_size,
-                  f"{where} precision": pooled["standing"].precision, f"{where} stand": pooled["standing"].coverage}
+        for name, kind, number in _NUMBERS:  # a single validation block has no halves
+            found[f"{where} {name}"] = (getattr(sum(parts[kind][1:], parts[kind][0]), number) if parts[kind]
+                                        else float("nan"))
     return found
 
 

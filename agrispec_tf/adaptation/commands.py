@@ -66,14 +66,14 @@ def run_adapt(run: Run, config: Config, model: str, wanted: Iterable[str], how: 
         warn(doubt)
     weights = ladder.importance(domains)
     validators: dict[str, Mapping[str, float]] = {}
-    heat = 1.0
+    heat: dict[str, float] = {}
     for rung, classifier in ladder.climbed(settings, domains, tuple(wanted) or possible, config.training.seed, tell):
         made = replace(classifier, training={**classifier.training, **collected.provenance, "ladder": model,
                                              "rung": rung})
         name = choices.name_of(model, rung)
         commands.keep(run, config, collected, name, made, choices.stage(name))
-        heat = ladder.temperature(rung, classifier, domains, heat)
-        validators[rung] = ladder.validated(classifier, domains, weights, heat)
+        heat[rung] = ladder.temperature(rung, classifier, domains, heat)
+        validators[rung] = ladder.validated(classifier, domains, weights, heat[rung])
     chosen = choices.taken(validators)
     manifest.record(run.path, choices.stage(model), {
         "settings": {"network": asdict(options), "recipe": asdict(how), "course": asdict(settings.course),

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from agrispec.errors import DataError
 from agrispec_tf.data.preparation import clear_looks, seen
@@ -14,6 +16,10 @@ from agrispec_tf.data.thermal_axis import continued
 
 _FEWEST = 5
 """Series, in folds of which the sides are told apart."""
+
+_QUARTER, _NEAR_DAYS, _MONTH = 0.25, 15, 30
+"""A side was seen at a step where such a share of its series had a clear look within so many days: single cloudy steps
+are filled. Ends of the window that were not, and are shorter than the third together, are left as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +67,20 @@ class Domains:
         """The samples of all seasons that teach."""
         return self.training if self.earlier is None else self.training.joined(self.earlier)
 
+    @property
+    def common(self) -> tuple[int, int] | None:
+        """The steps of the model's window from the first one to the last, [first, stop), at which both sides were seen.
+
+        None where that is the whole window but for less than a month, and where there is no such step: then there is
+        nothing to leave out, or nothing would be left.
+        """
+        both = np.flatnonzero(_often_seen(self.training.series) & _often_seen(self.target))
+        if not len(both):
+            return None
+        first, stop = int(both[0]), int(both[-1]) + 1
+        cube = self.target.cube
+        return None if (cube.window.steps - (stop - first)) * cube.step_days < _MONTH else (first, stop)
+
     def doubts(self) -> Iterator[str]:
         """What should be known before models are compared, a sentence each."""
         unseen = int((~seen(self.target)).sum())
@@ -77,6 +97,12 @@ class Domains:
                    " window_days)")
         if self.earlier is None:
             yield "one labelled season teaches: there is no rung of several seasons"
+
+
+def _often_seen(series: Series) -> NDArray[np.bool_]:
+    """(steps of the model's window,): whether a quarter of the series had a clear look within 15 days."""
+    near = maximum_filter1d(clear_looks(series), 2 * (_NEAR_DAYS // series.cube.step_days) + 1, axis=1)
+    return np.asarray(near.mean(axis=0) >= _QUARTER)
 
 
 def _last_seen(series: Series) -> int:

@@ -20,13 +20,14 @@ from agrispec_tf.model_folder import Trained
 from agrispec_tf.models.options import NetworkOptions
 from agrispec_tf.recipes import Recipe
 
-SOURCE, AUGMENTATION, SEASONS, THERMAL = "source", "augmentation", "seasons", "thermal"
+SOURCE, AUGMENTATION, SEASONS, THERMAL, COMMON = "source", "augmentation", "seasons", "thermal", "common"
 ADABN, GRL, CDAN, SELF_TRAINING, PRIOR = "adabn", "grl", "cdan", "self-training", "prior"
 
+_TRAINED = (THERMAL, SEASONS, AUGMENTATION)
 BELOW: Mapping[str, tuple[str, ...]] = {
     SOURCE: (), AUGMENTATION: (SOURCE,), SEASONS: (AUGMENTATION,), THERMAL: (SEASONS, AUGMENTATION),
-    ADABN: (THERMAL, SEASONS, AUGMENTATION), GRL: (THERMAL, SEASONS, AUGMENTATION),
-    CDAN: (THERMAL, SEASONS, AUGMENTATION), SELF_TRAINING: (CDAN,), PRIOR: (SELF_TRAINING,)}
+    COMMON: _TRAINED, ADABN: _TRAINED, GRL: _TRAINED, CDAN: _TRAINED,
+    SELF_TRAINING: (CDAN,), PRIOR: (SELF_TRAINING,)}
 """The rungs from the lowest to the highest, each with those it stands on: the first that is there."""
 
 SHIFTED = Augmentation(moved_days=16.0, shift_share=0.0, scale_share=0.0, warp_deviation=0.1, warp_share=1.0, copies=9,
@@ -59,6 +60,8 @@ def rungs(domains: Domains) -> tuple[str, ...]:
     lacking = {SEASONS} if domains.earlier is None else set()
     if domains.training.series.cube.gdd_base is None:
         lacking.add(THERMAL)
+    if domains.common is None:
+        lacking.add(COMMON)
     return tuple(name for name in BELOW if name not in lacking)
 
 
@@ -96,7 +99,8 @@ def needed(wanted: Iterable[str], possible: tuple[str, ...]) -> tuple[str, ...]:
     while waiting:
         name = waiting.pop()
         if name not in possible:
-            reason = {SEASONS: "one labelled season teaches", THERMAL: "the cube carries no growing degree days"}
+            reason = {SEASONS: "one labelled season teaches", THERMAL: "the cube carries no growing degree days",
+                      COMMON: "source and target were seen in the whole window, or never at the same time"}
             raise ConfigError(f"there is no rung {name!r}: {reason.get(name, 'it is unknown')}",
                               mend=f"choose among {', '.join(possible)}")
         found.add(name)
@@ -105,13 +109,14 @@ def needed(wanted: Iterable[str], possible: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _made(name: str, below: Classifier | None, settings: Settings, domains: Domains, seed: int) -> Classifier:
-    if name in (SOURCE, AUGMENTATION, SEASONS, THERMAL):
+    if name in (SOURCE, *_TRAINED, COMMON):
         plain = name == SOURCE
-        several = domains.earlier is not None and name in (SEASONS, THERMAL)
+        several = domains.earlier is not None and name not in (SOURCE, AUGMENTATION)
         return train.fit(settings.options, domains.teaching if several else domains.training, domains.validation,
                          class_names=domains.class_names, seed=seed, smoothing=settings.smoothing,
                          how=replace(settings.recipe, augmentation=None if plain else SHIFTED),
-                         thermal=name == THERMAL)
+                         thermal=name == THERMAL or (name == COMMON and THERMAL in rungs(domains)),
+                         shown=domains.common if name == COMMON else None)
     assert below is not None
     if name == ADABN:
         adapted = batch_statistics.adapted(below, domains.target)
@@ -146,7 +151,7 @@ def _with_prior(below: Classifier, domains: Domains) -> Classifier:
         "adaptation": {**below.training["adaptation"], PRIOR: {"shares": mix}}})
 
 
-def temperature(rung: str, trained: Trained, domains: Domains, below: float) -> float:
+def temperature(rung: str, trained: Trained, domains: Domains, known: Mapping[str, float]) -> float:
     """The temperature by which a rung's probabilities are compared with those of others.
 
     What a network is sure of follows from how long it was trained, so one that the source trained is calibrated on its
@@ -157,14 +162,14 @@ def temperature(rung: str, trained: Trained, domains: Domains, below: float) -> 
         rung: its name, or that of trees.
         trained: its model.
         domains: source and target.
-        below: the temperature of the rung that was made before it.
+        known: by rung, the temperatures of those that it stands on.
     """
     if rung in (ADABN, GRL, CDAN, SELF_TRAINING):
-        return below
+        return next(known[below] for below in BELOW[rung] if below in known)
     if rung == PRIOR:
         return 1.0
-    known = trained.probabilities(domains.validation.series)
-    return calibration.temperature(known, domains.validation.labels, trained.pseudocount)
+    found = trained.probabilities(domains.validation.series)
+    return calibration.temperature(found, domains.validation.labels, trained.pseudocount)
 
 
 def validated(trained: Trained, domains: Domains, importance: NDArray[np.float64],

@@ -29,11 +29,14 @@ class Preparation:
         smoothing: lambda of the Whittaker smoother, weighted by clear looks, which fills gaps as it smooths;
             0 fills them linearly.
         thermal: the training season's warmth, by which series are read, within their window; None reads them by date.
+        shown: first step of the model's window that a network sees, and the step after the last one; what lies before
+            and after these is held, so that nothing can be told by it. None shows all.
         normalisation: statistics of the training fold; None passes the values on as they are.
     """
 
     smoothing: float = 0.0
     thermal: ThermalAxis | None = None
+    shown: tuple[int, int] | None = None
     normalisation: Normalisation | None = None
 
     @classmethod
@@ -44,8 +47,9 @@ class Preparation:
             KeyError, TypeError: it is no such table.
         """
         statistics = table["normalisation"]
-        thermal = table.get("thermal")  # cards from before there was thermal time do not say
+        thermal, shown = table.get("thermal"), table.get("shown")  # older cards do not say
         return cls(smoothing=table["smoothing"], thermal=ThermalAxis(**_tuples(thermal)) if thermal else None,
+                   shown=tuple(shown) if shown else None,
                    normalisation=Normalisation(**_tuples(statistics)) if statistics else None)
 
     def apply(self, series: Series, draw: Draw | None = None) -> NDArray[np.float32]:
@@ -99,6 +103,9 @@ class Preparation:
                     else resampling.read(filled, places))
         if draw is not None:
             prepared = augmentation.warped(prepared, draw.knots)
+        if self.shown:
+            first, stop = self.shown
+            prepared = prepared[:, np.clip(np.arange(steps), first, stop - 1)]
         return self.normalisation.apply(prepared) if self.normalisation else prepared
 
 

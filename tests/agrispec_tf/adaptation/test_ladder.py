@@ -80,9 +80,9 @@ def test_each_validator_says_a_number_of_each_rung(climbed, domains):
 
 
 def test_what_was_adapted_is_compared_by_the_temperature_of_what_it_began_from(climbed, domains):
-    heat, heats = 1.0, {}
+    heats = {}
     for rung, classifier in climbed.items():
-        heat = heats[rung] = ladder.temperature(rung, classifier, domains, heat)
+        heats[rung] = ladder.temperature(rung, classifier, domains, heats)
     assert heats["adabn"] == heats["grl"] == heats["cdan"] == heats["self-training"] == heats["seasons"]
     assert heats["prior"] == 1
     known = climbed["seasons"].probabilities(domains.validation.series)
@@ -125,3 +125,41 @@ def test_a_target_season_that_ends_early_is_said_in_words(domains):
     counts[:, 15:] = 0
     doubts = list(replace(domains, target=replace(domains.target, counts=counts)).doubts())
     assert any("last seen at step 14" in doubt for doubt in doubts)
+
+
+def hidden(series, steps):
+    """`series` never seen in some steps of the model's window."""
+    counts = series.counts.copy()
+    counts[:, series.cube.window.start + np.array(steps)] = 0
+    return replace(series, counts=counts)
+
+
+def test_ends_of_the_window_that_either_side_was_hardly_seen_in_make_a_rung_of_their_own(domains, settings):
+    steps = domains.target.cube.window.steps
+    assert domains.common is None
+    assert "common" not in ladder.rungs(domains)
+    late = replace(domains.training, series=hidden(domains.training.series, range(5)))
+    uneven = replace(domains, training=late, target=hidden(domains.target, range(steps - 4, steps)))
+    assert uneven.common == (5, steps - 4)
+    made = dict(ladder.climbed(settings, uneven, ["adabn", "common"], seed=0))
+    assert tuple(made) == ("source", "augmentation", "seasons", "common", "adabn")
+    assert made["seasons"].preparation.shown is None
+    assert made["common"].preparation.shown == uneven.common
+    assert made["adabn"].preparation.shown is None
+    assert made["common"].training["training_samples"] == made["seasons"].training["training_samples"]
+
+
+def test_single_cloudy_steps_and_a_few_fields_in_cloud_leave_the_window_whole(domains):
+    few = domains.target.counts.copy()
+    few[:len(few) // 3, :9] = 0
+    assert replace(domains, target=replace(domains.target, counts=few)).common is None
+    assert replace(domains, target=hidden(domains.target, [3, 9])).common is None
+
+
+def test_sides_that_were_never_seen_at_the_same_time_have_no_steps_in_common(domains):
+    steps = domains.target.cube.window.steps
+    early = replace(domains.training, series=hidden(domains.training.series, range(8, steps)))
+    apart = replace(domains, training=early, target=hidden(domains.target, range(steps - 4)))
+    assert apart.common is None
+    with pytest.raises(ConfigError, match="never at the same time"):
+        ladder.needed(["common"], ladder.rungs(apart))

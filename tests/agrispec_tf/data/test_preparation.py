@@ -1,6 +1,7 @@
 """Preparation: windows, gaps, smoothing and length, against plain NumPy; nothing leaks into a window."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -145,6 +146,25 @@ def test_a_drawn_window_is_resized_with_half_pixel_centres(start, stop, first, l
     resized = Preparation().apply(series, drawn)[0, :, 0]
     assert len(resized) == 43
     np.testing.assert_allclose([*resized[:3], resized[-1]], [*first, last], atol=5e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 2.0])
+@given(seed=seeds, ends=st.lists(st.integers(0, 43), min_size=2, max_size=2, unique=True))
+def test_only_the_steps_that_are_shown_tell_anything_and_beyond_them_values_are_held(smoothing, seed, ends):
+    first, stop = sorted(ends)
+    drawn = augmentation.draw(V3, CROPNET.window, 5, 4, np.random.default_rng(seed))
+    whole = year(seed)
+    prepared, everything = (Preparation(smoothing=smoothing, shown=shown).apply(whole, drawn)
+                            for shown in ((first, stop), None))
+    np.testing.assert_array_equal(prepared[:, first:stop], everything[:, first:stop])
+    np.testing.assert_array_equal(prepared[:, :first], np.repeat(everything[:, first:first + 1], first, axis=1))
+    np.testing.assert_array_equal(prepared[:, stop:], np.repeat(everything[:, stop - 1:stop], 43 - stop, axis=1))
+
+
+@pytest.mark.parametrize("shown", [None, (3, 40)])
+def test_a_preparation_comes_back_from_its_card(shown):
+    made = Preparation(smoothing=1.0, shown=shown, normalisation=Normalisation.fitted(Preparation().apply(year(0))))
+    assert Preparation.from_table(json.loads(json.dumps(asdict(made)))) == made
 
 
 def test_statistics_standardise_what_they_were_fitted_on():
