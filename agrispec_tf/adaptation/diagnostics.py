@@ -48,8 +48,8 @@ class Distance:
                    " has nothing to win here, and may lose")
         if self.gaps_auc > _GAPS:
             yield (f"the missing steps alone tell source and target apart (AUC {self.gaps_auc:.2f}): what is aligned"
-                   " may be clouds, not crops; look at the rung common, where there is one, or choose [cube] window_days"
-                   " in which both were seen")
+                   " may be clouds, not crops; look at the rung common, where there is one, or choose [cube]"
+                   " window_days in which both were seen")
 
 
 def distance(source: Series, target: Series, *, seed: int = 0) -> Distance:
