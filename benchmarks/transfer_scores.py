@@ -125,7 +125,8 @@ def _trust(pair: Pair, runs: Sequence[Outcome]) -> dict[str, float]:
     """What probabilities are worth, pooled over seeds.
 
     In domain: of source only, on one half of the source's validation blocks by what the other half calibrates, and the
-    other way round. Transferred: of the taken rungs on the target, calibrated by all validation blocks.
+    other way round; "by chance" is the ECE of as many samples if their probabilities meant just what they say.
+    Transferred: of the taken rungs on the target, calibrated by all validation blocks.
     """
     inside: dict[str, list] = {name: [] for name in ("as trained", "tempered", "sets", "standing")}
     outside: dict[str, list] = {name: [] for name in inside}
@@ -155,7 +156,18 @@ def _trust(pair: Pair, runs: Sequence[Outcome]) -> dict[str, float]:
         for name, kind, number in _NUMBERS:  # a single validation block has no halves
             found[f"{where} {name}"] = (getattr(sum(parts[kind][1:], parts[kind][0]), number) if parts[kind]
                                         else float("nan"))
+    found["in ece by chance"] = _by_chance(inside["tempered"])
     return found
+
+
+def _by_chance(parts: Sequence[Reliability]) -> float:
+    """The mean ECE of as many samples whose probabilities mean just what they say; NaN without samples."""
+    if not parts:
+        return float("nan")
+    found = sum(parts[1:], parts[0])
+    mean = np.divide(found.confidence, found.counts, out=np.zeros(len(found.counts)), where=found.counts > 0)
+    hits = np.random.default_rng(0).binomial(found.counts, np.clip(mean, 0, 1), (1000, len(mean)))
+    return float(np.abs(hits - found.confidence).sum(axis=1).mean() / found.counts.sum())
 
 
 def page(rows: Sequence[Row]) -> Iterator[str]:
@@ -192,9 +204,10 @@ def page(rows: Sequence[Row]) -> Iterator[str]:
             ("oracle, which needs the labels", float(best))]])
     yield from _table(
         "Trust: in domain on the source's blocks, transferred with the taken rung",
-        ["pair", "in: ECE as trained", "ECE", "sets hold", "of classes", "transferred: ECE as trained", "ECE",
-         "sets hold", "of classes", "right at 0.65", "stand", "queue of 10,000"],
-        [[_name(row), *(f"{row.trust[key]:.3f}" for key in ("in ece as trained", "in ece", "in coverage")),
+        ["pair", "in: ECE as trained", "ECE", "by chance", "sets hold", "of classes", "transferred: ECE as trained",
+         "ECE", "sets hold", "of classes", "right at 0.65", "stand", "queue of 10,000"],
+        [[_name(row), *(f"{row.trust[f'in {key}']:.3f}" for key in ("ece as trained", "ece", "ece by chance",
+                                                                        "coverage")),
           f"{row.trust['in size']:.2f}",
           *(f"{row.trust[key]:.3f}" for key in ("out ece as trained", "out ece", "out coverage")),
           f"{row.trust['out size']:.2f}", f"{row.trust['out precision']:.3f}", f"{row.trust['out stand']:.3f}",
