@@ -18,7 +18,7 @@ class Remembers:
     most: int = 10_000
 
     def learner(self, **settings):
-        return Learner(name="means", settings=settings, fit=self.fit)
+        return Learner(name="means", settings=settings, fit=self.fit, pseudocount=0.0)
 
     def fit(self, teaching, seed):
         if len(self.taught) == self.most:
