@@ -157,7 +157,8 @@ def drawn(curves: Mapping[str, Reliability], title: str, threshold: float | None
     for axes in (above, below) if threshold is not None else ():
         axes.axvline(threshold, color="0.6", linestyle=":", linewidth=1)
     above.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that is right")
-    above.legend(loc="lower right", frameon=False)
+    # Below: of a model that is too sure, points are where a legend within the axes would stand; of another one, too.
+    figure.legend(loc="outside lower center", ncols=len(curves), frameon=False, fontsize=9)
     above.set_title(title, fontsize=10)
     marked = "" if threshold is None else "; dotted: threshold of review"
     below.set(xlabel=f"probability of the class{marked}", ylabel="samples")

@@ -14,7 +14,7 @@ from matplotlib import image
 from sklearn.metrics import accuracy_score, f1_score
 
 import cli
-from agrispec_tf import run_models
+from agrispec_tf import calibration, run_models
 from agrispec_tf.baselines import baseline
 from agrispec_tf.baselines.features import Medians
 from agrispec_tf.collected import Collected
@@ -212,10 +212,24 @@ def test_a_network_is_compared_with_a_forest(written, tmp_path):
     assert entry["learners"]["mlp"]["recipe"]["epochs"] == 2
     assert not run.models.exists()
     kept = {path: path.stat().st_mtime_ns for path in run.protocols.glob("mlp-*")}
-    assert len(kept) == 2
-    evaluated(run, "--protocol", "leave-one-region-out", "--model", "mlp", "--preset", "demo", "--epochs", 2,
-              "--seeds", 1)
+    assert len(kept) == 4  # two regions, and cells of what teaches for each
+    options = ("--protocol", "leave-one-region-out", "--model", "mlp", "--preset", "demo", "--seeds", 1, "--calibrate")
+    trained = CliRunner().invoke(cli.main, ["train", str(run.path), "--model", "mlp", "--preset", "demo", "--epochs",
+                                            "2"], catch_exceptions=False)
+    assert trained.exit_code == 0, trained.output
+    first = run_models.load(run, run.config, "mlp")
+    assert "was trained with epochs 2 instead of" in refused(run, *options)
+    evaluated(run, *options, "--epochs", 2)
+    once = run_models.load(run, run.config, "mlp")
+    evaluated(run, *options, "--epochs", 2)
+    again = run_models.load(run, run.config, "mlp")
     assert {path: path.stat().st_mtime_ns for path in run.protocols.glob("mlp-*")} == kept
+    assert once.temperature == again.temperature != first.temperature
+    assert once.training["calibration"]["held_out"]["cells_temperature"] == first.temperature
+    for one, other in zip(once.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    given = calibration.tempered(first.tempered(1.0).probabilities(Collected(run, run.config).series), once.temperature)
+    np.testing.assert_allclose(once.probabilities(Collected(run, run.config).series), given, atol=1e-5)
 
 
 @pytest.mark.parametrize(("made", "options", "code", "words"), [
