@@ -102,16 +102,32 @@ def _scores(scores: Confusion | None, held_out: Samples, names: tuple[str, ...])
 
 
 def _probabilities(made: Mapping[str, Any] | None, trust: Mapping[str, Any]) -> Iterable[str]:
-    if not made or not made["samples"]:
+    if not made or (not made["samples"] and "held_out" not in made):
         yield ("They have not been calibrated, since no labelled sample is in the validation cells: 0.9 need not mean"
                " right nine times in ten.")
-    else:
+    if made and "held_out" in made:
+        yield from _held_out(made["temperature"], made["held_out"])
+    elif made and made["samples"]:
         yield (f"Logits are divided by T = {made['temperature']:.3f}, under which the labels of the"
                f" {made['samples']} validation samples are likeliest; no class changes by it.")
+    if made and made["samples"]:
         yield (f"With a probability of {made['least']:.3f} or more a class is in the set of a sample. Sets are to hold"
                f" the true class in {COVERAGE:.0%}, if samples are like those of the validation cells.")
     if trust:
         yield f"On held-out cells: {in_words(trust)}. As trained the ECE was {trust['as_trained']['ece']:.3f}."
+
+
+def _held_out(temperature: float, made: Mapping[str, Any]) -> Iterable[str]:
+    """Where a temperature is from that held-out regions or seasons call for."""
+    of = f"{made['group_is']}s"
+    yield (f"Logits are divided by T = {temperature:.3f}, under which the labels of {made['samples']} samples of the"
+           f" {of} {_listed(made['ece'])} are likeliest, each {made['group_is']} as models saw it that it had taught"
+           f" nothing (`evaluate --protocol {made['protocol']}`); no class changes by it."
+           + ("" if made["cells_temperature"] is None else
+              f" By the validation cells it would be {made['cells_temperature']:.3f}."))
+    worth = (f"{group} {others:.3f}{'' if cells is None else f' in place of {cells:.3f} with that of cells'}"
+             for group, (cells, others) in made["ece"].items())
+    yield f"With the temperature of the other {of} the ECE of such models was: {', '.join(worth)}."
 
 
 def _limits(folds: Mapping[str, Samples], scores: Confusion | None, names: tuple[str, ...], *,

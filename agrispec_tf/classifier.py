@@ -39,6 +39,7 @@ class Classifier:
         preparation: what series go through before it.
         training: how it was trained: recipe, seed, epoch kept, counts, versions; JSON types only.
         history: one row of scores an epoch.
+        temperature: T by which the logits are divided, in the weights of the last layer.
     """
 
     pseudocount: ClassVar[float] = calibration.TINY
@@ -50,6 +51,7 @@ class Classifier:
     preparation: Preparation
     training: Mapping[str, Any]
     history: tuple[Mapping[str, float], ...] = ()
+    temperature: float = 1.0
 
     def probabilities(self, series: Series, batch: int = 512, draw: Draw | None = None) -> NDArray[np.float32]:
         """Class probabilities (N, C) of N series, `batch` of them prepared and classified at a time.
@@ -90,8 +92,9 @@ class Classifier:
         return replace(self, model=compiled_for_inference(model))
 
     def tempered(self, temperature: float) -> Classifier:
-        """A copy whose probabilities are softmax(logits / T); classes stay what they are."""
-        return self.rescaled(1 / temperature)
+        """A copy whose probabilities are softmax(logits / T), the logits being those of what was trained; classes stay
+        what they are. With the temperature that it has already, its weights stay what they are to the last bit."""
+        return replace(self.rescaled(self.temperature / temperature), temperature=temperature)
 
     def save(self, folder: Path) -> None:
         """Writes the model's folder, which replaces one that is there; a failure leaves that one as it was.
@@ -135,8 +138,8 @@ class Classifier:
     def _write(self, folder: Path) -> None:
         self.model.save(folder / MODEL)
         Record(architecture=self.options.architecture, cube=self.cube, class_names=self.class_names,
-               training=self.training, own={"options": asdict(self.options),
-                                            "preparation": asdict(self.preparation)}).write(folder)
+               training=self.training, own={"options": asdict(self.options), "preparation": asdict(self.preparation),
+                                            "temperature": self.temperature}).write(folder)
         with open(folder / HISTORY, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(self.history[0]) if self.history else ["epoch"])
             writer.writeheader()
@@ -160,8 +163,11 @@ def load(folder: Path) -> Classifier:
         if (model.input_shape[1:], model.output_shape[1:]) != (read, (len(names),)):
             raise ValueError(f"the network makes {model.output_shape[1:]} of {model.input_shape[1:]}, by its card"
                              f" {(len(names),)} of {read}")
+        # Of a folder from before the temperature stood here it is that of its calibration.
+        calibration_of = record.training.get("calibration", {})
+        temperature = float(record.own.get("temperature", calibration_of.get("temperature", 1.0)))
     return Classifier(model=compiled_for_inference(model), options=options, cube=record.cube, preparation=preparation,
-                      class_names=names, training=record.training, history=history)
+                      class_names=names, training=record.training, history=history, temperature=temperature)
 
 
 def compiled_for_inference(model: keras.Model) -> keras.Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -35,11 +36,37 @@ def keep(run: Run, config: Config, collected: Collected, model: str, trained: Tr
     Raises:
         StorageError: something cannot be written.
     """
+    kept = trust.calibrated(trained, collected.labelled("validation"))
+    return _save(run, config, collected, model, kept, trained, stage)
+
+
+def recalibrate(run: Run, config: Config, collected: Collected, model: str, temperature: float,
+                held_out: Mapping[str, Any]) -> None:
+    """Give one of a run's models a temperature that was found elsewhere, and write its card and its report anew.
+
+    Args:
+        model: the name of its folder.
+        temperature: T of what was trained.
+        held_out: where it is from, see `trust.recalibrated`.
+
+    Raises:
+        RunError: there is no such model.
+        SchemaMismatch: it was trained on other samples, classes or cubes.
+        StorageError: something cannot be written.
+    """
+    had = run_models.load(run, config, model)
+    collected.check_taught(model, had)
+    kept = trust.recalibrated(had, collected.labelled("validation"), temperature, held_out)
+    _save(run, config, collected, model, kept, had.tempered(1.0), f"calibrate {model}")
+
+
+def _save(run: Run, config: Config, collected: Collected, model: str, kept: Trained, trained: Trained,
+          stage: str) -> Confusion | None:
+    """Score and save a model as it is kept, with its card and its report, which tell of it as it was trained, too."""
     names = config.taxonomy.names
     folds = {name: collected.labelled(fold) for name, fold in
              (("training", "train"), ("validation", "validation"), ("held out", "test"))}
     held_out = folds["held out"]
-    kept = trust.calibrated(trained, folds["validation"])
     found = _judged(kept, held_out, config) if len(held_out) else None
     kept.save(run.models / model)
     said: dict[str, Any] = {}

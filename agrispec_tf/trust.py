@@ -36,14 +36,36 @@ def calibrated(trained: Trained, validation: Samples) -> Trained:
         trained: as it came out of training.
         validation: samples of source seasons, of cells that did not teach.
     """
-    labels = validation.labels
     # A model that was corrected for the target's class mix has its temperature: its mix is not the source's any more.
     had = trained.training.get("temperature")
-    found = had or calibration.temperature(trained.probabilities(validation.series), labels, trained.pseudocount)
-    better = trained if had or found == 1 else trained.tempered(found)
-    least = conformal.threshold(better.probabilities(validation.series), labels)
-    return replace(better, training={  # type: ignore[type-var]
-        **trained.training, "calibration": {"samples": len(labels), "temperature": found, "least": least}})
+    found = had or calibration.temperature(trained.probabilities(validation.series), validation.labels,
+                                           trained.pseudocount)
+    return _with_sets(trained if had or found == 1 else trained.tempered(found), validation, {"temperature": found})
+
+
+def recalibrated(kept: Trained, validation: Samples, temperature: float, held_out: Mapping[str, Any]) -> Trained:
+    """A model that `calibrated` gave, with a temperature that was found elsewhere; asked again it gives the same.
+
+    Sets of classes keep their promise on cells like those of validation: their threshold is found anew.
+
+    Args:
+        kept: the model.
+        validation: the samples that `calibrated` had.
+        temperature: T of what was trained, in place of the one that it has.
+        held_out: where it is from, JSON types; `training["calibration"]` says it, and the temperature of the
+            validation cells as its `cells_temperature`.
+    """
+    had = kept.training.get("calibration", {})
+    of_cells = had["held_out"]["cells_temperature"] if "held_out" in had else had.get("temperature")
+    return _with_sets(kept.tempered(temperature), validation, {
+        "temperature": temperature, "held_out": {**held_out, "cells_temperature": of_cells}})
+
+
+def _with_sets(trained: Trained, validation: Samples, calibration: Mapping[str, Any]) -> Trained:
+    labels = validation.labels
+    least = conformal.threshold(trained.probabilities(validation.series), labels)
+    return replace(trained, training={  # type: ignore[type-var]
+        **trained.training, "calibration": {"samples": len(labels), **calibration, "least": least}})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,28 +131,37 @@ def report(trust: Trust, class_names: tuple[str, ...], folder: Path, title: str,
     table = trust.table(class_names) | ({"as_trained": as_trained.table} if as_trained else {})
     curves = ({"as trained": as_trained} if as_trained else {}) | {"as kept": trust.reliability}
     write_files({folder / "trust.json": (json.dumps(table, indent=2) + "\n").encode(),
-                 folder / "reliability.png": _drawn(curves, trust.standing.threshold, title)})
+                 folder / "reliability.png": drawn(curves, title, trust.standing.threshold)})
 
 
-def _drawn(curves: Mapping[str, Reliability], threshold: float, title: str) -> bytes:
-    """Accuracy by confidence with 95 % intervals as a PNG, above how many samples are how confident."""
+def drawn(curves: Mapping[str, Reliability], title: str, threshold: float | None = None) -> bytes:
+    """Accuracy by confidence with 95 % intervals as a PNG, above how many samples are how confident.
+
+    Args:
+        curves: one or two by name; of the last one the samples are filled.
+        title: of the picture.
+        threshold: a confidence to be marked, that of review.
+    """
     figure = Figure(figsize=(5, 6), layout="constrained")
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], color="0.8", linewidth=1)
+    last = list(curves.values())[-1]
     for (name, found), colour in zip(curves.items(), ("#d95f02", "#1b6ca8")[-len(curves):], strict=True):
         confidence, accuracy, samples = found.curve
         low, high = interval_of_share(accuracy * samples, samples)
         above.errorbar(confidence, accuracy, (accuracy - low, high - accuracy), fmt="o", markersize=4, linewidth=1,
                        color=colour, label=f"{name}, ECE {found.ece:.3f}", clip_on=False)
         edges = np.linspace(0, 1, len(found.counts) + 1)
-        below.stairs(found.counts, edges, color=colour, fill=name == "as kept", alpha=0.8)
-    for axes in (above, below):
+        below.stairs(found.counts, edges, color=colour, fill=found is last, alpha=0.8)
+    for axes in (above, below) if threshold is not None else ():
         axes.axvline(threshold, color="0.6", linestyle=":", linewidth=1)
     above.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that is right")
-    above.legend(loc="lower right", frameon=False)
+    # Below: of a model that is too sure, points are where a legend within the axes would stand; of another one, too.
+    figure.legend(loc="outside lower center", ncols=len(curves), frameon=False, fontsize=9)
     above.set_title(title, fontsize=10)
-    below.set(xlabel="probability of the class; dotted: threshold of review", ylabel="samples")
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=120, metadata={"Software": None})
-    return drawn.getvalue()
+    marked = "" if threshold is None else "; dotted: threshold of review"
+    below.set(xlabel=f"probability of the class{marked}", ylabel="samples")
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
+    return content.getvalue()

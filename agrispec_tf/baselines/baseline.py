@@ -29,6 +29,9 @@ from exports import manifest
 METHODS = (Forest.method, Boosting.method)
 """What `fit` can grow."""
 
+PSEUDOCOUNTS: Mapping[str, float] = {grown.method: grown.pseudocount for grown in (Forest, Boosting)}
+"""By method, what is added to each probability of its trees before they are tempered."""
+
 TREES, CARD = model_folder.TREES, model_folder.CARD
 """The files of a baseline's folder: arrays and JSON, which run no code when they are read."""
 

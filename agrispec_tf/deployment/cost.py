@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.errors import DataError
+from agrispec_tf import intervals
 from agrispec_tf.data.samples import Samples, Series
 from agrispec_tf.metrics import Confusion
 
@@ -64,40 +65,29 @@ class Cost:
     macro_f1: Change
 
 
-def cost(reference: Classifies, other: Classifies, held_out: Samples, *, draws: int = 2000) -> Cost:
+def cost(reference: Classifies, other: Classifies, held_out: Samples) -> Cost:
     """The change of scores from `reference` to `other` on samples that neither was trained or calibrated on.
 
     Raises:
         DataError: there are no samples.
     """
     first, second = (form.probabilities(held_out.series).argmax(axis=1) for form in (reference, other))
-    return between(first, second, held_out.labels, held_out.cells, len(reference.class_names), draws=draws)
+    return between(first, second, held_out.labels, held_out.cells, len(reference.class_names))
 
 
 def between(before: NDArray[np.integer], after: NDArray[np.integer], truth: NDArray[np.integer],
-            blocks: NDArray[np.generic], classes: int, *, draws: int = 2000) -> Cost:
+            blocks: NDArray[np.generic], classes: int) -> Cost:
     """The same from class numbers (N,) that two forms gave samples, of known truth (N,) and block (N,).
 
-    The interval is a paired bootstrap's: whole blocks are drawn with replacement, as many as there are, the same
-    ones for both forms, because samples of one block resemble each other.
+    The interval is that of `intervals.differences`, of whole blocks drawn anew, the same ones for both forms.
 
     Raises:
         DataError: there are no samples.
     """
     if not len(truth):
         raise DataError("there are no held-out samples to score", mend="add cells, or raise the test fold's share")
-    names, block = np.unique(blocks, return_inverse=True)
-    counts = np.zeros((2, len(names), classes, classes), np.int64)
-    for form, found in enumerate((before, after)):
-        np.add.at(counts[form], (block, truth, found), 1)
-    # A fixed seed: the same samples have the same interval.
-    weights = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), draws)
-    whole = [Confusion(part.sum(axis=0)) for part in counts]
-    drawn = [[Confusion(np.tensordot(weight, part, 1)) for weight in weights] for part in counts]
-    changes = {}
-    for score in ("accuracy", "macro_f1"):
-        differences = [getattr(b, score) - getattr(a, score) for a, b in zip(*drawn, strict=True)]
-        low, high = np.quantile(differences, (0.025, 0.975))
-        changes[score] = Change(before=getattr(whole[0], score), after=getattr(whole[1], score), low=float(low),
-                                high=float(high))
-    return Cost(samples=len(truth), blocks=len(names), agreement=float((before == after).mean()), **changes)
+    counts = [intervals.by_cell(truth, blocks, form, classes) for form in (before, after)]
+    first, second = (Confusion(form.sum(axis=0)) for form in counts)
+    changes = {score: Change(before=getattr(first, score), after=getattr(second, score), low=low, high=high)
+               for score, (_, low, high) in intervals.differences(counts[1:], counts[:1]).items()}
+    return Cost(samples=len(truth), blocks=len(counts[0]), agreement=float((before == after).mean()), **changes)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from agrispec.config import Config
-from agrispec.errors import ConfigError, DataError
-from agrispec_tf import backend
+from agrispec.errors import ConfigError, DataError, SchemaMismatch
+from agrispec_tf import backend, commands, run_models
 from agrispec_tf.baselines.training import METHODS
 from agrispec_tf.collected import Collected, simulated
 from agrispec_tf.data.samples import Samples, Series
+from agrispec_tf.model_folder import Trained
 from agrispec_tf.protocols import dates, page, report, trials
-from agrispec_tf.protocols.judging import answers
+from agrispec_tf.protocols.judging import Answers, answers
 from agrispec_tf.protocols.learners import Learner, trees
-from agrispec_tf.protocols.names import DATE, GROUPS, REGION, SEASON, SPATIAL
+from agrispec_tf.protocols.names import CALIBRATING, DATE, GROUPS, REGION, SEASON, SPATIAL
 from agrispec_tf.protocols.results import results
 from agrispec_tf.protocols.scores import Truth
+from agrispec_tf.protocols.temperatures import Calibration, Temperatures
 from agrispec_tf.protocols.trials import Trial
 from exports import manifest
 from exports.runs import Run
@@ -31,9 +34,10 @@ _FOREST = "forest"
 
 def run_protocol(run: Run, config: Config, protocol: str, fetch: Fetch | None, tell: Callable[[str], None], *,
                  models: Sequence[str] = (), preset: str | None = None, epochs: int | None = None,
-                 seeds: int | None = None) -> str:
+                 seeds: int | None = None, calibrate: bool = False) -> str:
     """Train models anew by a protocol, judge them on what taught them nothing, and write `report/PROTOCOL/`.
 
+    Where regions or seasons are held out, temperatures are found on them, too, and measured where they were not found.
     Only labelled samples of the source seasons are used, those of all cells of [split]; the target season has no part
     in it. Predictions are kept in `protocols/`, so that an interrupted evaluation goes on.
 
@@ -45,17 +49,24 @@ def run_protocol(run: Run, config: Config, protocol: str, fetch: Fetch | None, t
         preset: recipe of networks, None for the published one.
         epochs: of networks, None for the recipe's.
         seeds: trainings of each model in each trial, None for 5.
+        calibrate: whether the run's models of these names are given the temperature of all regions or seasons. Asked
+            again, they stay the same.
 
     Returns: what a reader sees.
 
     Raises:
-        ConfigError: an option has no model that it is of, or see `trials` and `dates.dates`.
+        ConfigError: an option has no model that it is of, the protocol has no temperature to give, or see `trials` and
+            `dates.dates`.
         DataError: the samples cannot be divided so that every class is left to learn, see `trials`.
-        RunError: the run is not exported yet.
+        RunError: the run is not exported yet, or lacks a model that is to be calibrated.
+        SchemaMismatch: a model that is to be calibrated was trained on other samples, or by another recipe.
         AssetMissing: a season has no table of parcels.
     """
     names = tuple(dict.fromkeys(models)) or (_FOREST,)
     _check_meant(names, preset, epochs)
+    if calibrate and protocol not in CALIBRATING:
+        raise ConfigError(f"--calibrate takes the temperature of held-out regions or seasons, and {protocol} holds none"
+                          " out", mend=f"use --protocol {' or '.join(CALIBRATING)}, or leave it out")
     collected = Collected(run, config)
     samples = collected.sources()
     if not len(samples):
@@ -70,10 +81,20 @@ def run_protocol(run: Run, config: Config, protocol: str, fetch: Fetch | None, t
         hectares = parcel_sizes.hectares(table, config.labels.parcels, fetch)
     first = config.training.seed
     learners = [_learner(config, name, preset or "published", epochs) for name in names]
-    found = {learner.name: answers(carried_out, samples, config.taxonomy.names, learner,
-                                   range(first, first + (seeds or 5)), run.protocols, tell) for learner in learners}
-    said = results(protocol, carried_out,
-                   Truth(class_names=config.taxonomy.names, labels=samples.labels, cells=samples.cells), found,
+    for learner in learners if calibrate else ():
+        _check_alike(run, collected, learner, run_models.load(run, config, learner.name))
+
+    def carry_out(these: Sequence[Trial], learner: Learner, count: int) -> tuple[Answers, ...]:
+        return answers(these, samples, config.taxonomy.names, learner, range(first, first + count), run.protocols, tell)
+
+    found = {learner.name: carry_out(carried_out, learner, seeds or 5) for learner in learners}
+    truth, calibration = Truth(class_names=config.taxonomy.names, labels=samples.labels, cells=samples.cells), None
+    if protocol in CALIBRATING:
+        of_cells = trials.on_cells(carried_out, samples.labels, samples.cells, len(config.taxonomy.names))
+        calibration = Calibration.of(truth, found, {learner.name: Temperatures.found(
+            found[learner.name], carry_out(of_cells, learner, 1), samples.labels, learner.pseudocount)
+            for learner in learners})
+    said = results(protocol, carried_out, truth, found, calibration=calibration,
                    seasons=tuple(int(year) for year in np.unique(table["season"])), simulated=simulated(run),
                    share_seen=_share_seen(samples.series), hectares=hectares)
     folder = run.report / protocol
@@ -82,8 +103,14 @@ def run_protocol(run: Run, config: Config, protocol: str, fetch: Fetch | None, t
         "samples": collected.digest, "cube": config.spec.digest, "seeds": said.seeds, "learners": {
             learner.name: dict(learner.settings) for learner in learners},
         "scores": {row["model"]: {"overall_accuracy": round(row["accuracy"], 4), "macro_f1": round(row["macro_f1"], 4)}
-                   for row in said.overall}})
-    return "\n".join([*page.lines(said), f"Report: {folder / report.PAGE}"])
+                   for row in said.overall},
+        **({"temperatures": dict(calibration.of_all)} if calibration else {})})
+    lines = [*page.lines(said), f"Report: {folder / report.PAGE}"]
+    for model, temperature in calibration.of_all.items() if calibration and calibrate else ():
+        commands.recalibrate(run, config, collected, model, temperature, {
+            "protocol": protocol, "group_is": said.group_is, "samples": len(samples), "ece": calibration.worth(model)})
+        lines.append(f"{run.models / model} has T = {temperature:.2f} now, that of all {said.group_is}s held out")
+    return "\n".join(lines)
 
 
 def _trials(protocol: str, config: Config, samples: Samples, seasons: np.ndarray) -> tuple[Trial, ...]:
@@ -112,6 +139,21 @@ def _check_meant(models: Sequence[str], preset: str | None, epochs: int | None) 
     if given and all(model in METHODS for model in models):
         raise ConfigError(f"{' and '.join(models)} {'is' if len(models) == 1 else 'are'} made of trees, for which there"
                           f" is no {' and no '.join(given)}", mend="leave it out, or name a network by --model")
+
+
+def _check_alike(run: Run, collected: Collected, learner: Learner, kept: Trained) -> None:
+    """Checks that one of the run's models is what a learner trains: how sure a model is follows from its recipe."""
+    collected.check_taught(learner.name, kept)
+    asked, made = json.loads(json.dumps(learner.settings.get("recipe", {}))), kept.training.get("recipe", {})
+    differing = [f"{key} {made.get(key)} instead of {asked.get(key)}" for key in {**asked, **made}
+                 if asked.get(key) != made.get(key)]
+    if kept.training.get("leaves"):
+        differing.append(f"trees of at most {kept.training['leaves']} leaves instead of whole ones")
+    if differing:
+        raise SchemaMismatch(f"{run.models / learner.name} was trained with {', '.join(differing)}: how sure it is does"
+                             " not follow from what the protocol trains",
+                             mend="name its recipe by --preset and --epochs, or make it anew with: agrispec-gee train"
+                                  f" {run.path} --model {learner.name}")
 
 
 def _share_seen(series: Series) -> np.ndarray:

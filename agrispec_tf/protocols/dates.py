@@ -54,9 +54,11 @@ def dates(cube: CubeSpec, season: Season) -> tuple[Known, ...]:
 
 
 def until(series: Series, stop: int) -> Series:
-    """Series as they were known before step `stop` of the season: later steps have no clear look, and no value."""
+    """Series as they were known before step `stop` of the season: later steps have no clear look and no value, and
+    their growing degree days are not known."""
     cube = series.cube
     known = np.arange(cube.exported.start, cube.exported.stop) < stop
     fill = np.float32(cube.fill) if isinstance(cube, CubeSpec) else np.float32(0)
     return replace(series, values=np.where(known[:, None], series.values, fill),
-                   counts=np.where(known, series.counts, 0).astype(series.counts.dtype))
+                   counts=np.where(known, series.counts, 0).astype(series.counts.dtype),
+                   heat=None if series.heat is None else np.where(known, series.heat, np.float32(np.nan)))

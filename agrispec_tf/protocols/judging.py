@@ -25,12 +25,17 @@ class Answers:
     Attributes:
         group: fold, region, season or date.
         rows: (n,) of the judged samples, ascending.
-        predicted: (seeds, n) class numbers.
+        probabilities: (seeds, n, C) of the classes, as trained.
     """
 
     group: str
     rows: Rows
-    predicted: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """(seeds, n) class numbers."""
+        return self.probabilities.argmax(axis=2)
 
 
 def answers(trials: Sequence[Trial], samples: Samples, class_names: tuple[str, ...], learner: Learner,
@@ -50,31 +55,32 @@ def answers(trials: Sequence[Trial], samples: Samples, class_names: tuple[str, .
     Raises:
         as `learner.fit` and `kept.predicted`.
     """
-    by_group: dict[str, list[tuple[Rows, NDArray[np.int64]]]] = {trial.group: [] for trial in trials}
+    by_group: dict[str, list[tuple[Rows, NDArray[np.float32]]]] = {trial.group: [] for trial in trials}
     total, done = len(trials) * len(seeds), 0
     for trial in trials:
-        seen = samples if trial.until is None else _known(samples, trial.until)
-        teaching, judged = seen.take(trial.teaching), seen.take(trial.judged)
-        made_by = {"learner": learner.settings, "classes": class_names, "cube": samples.series.cube.digest,
-                   "teaching": _digest(teaching), "judged": _digest(judged)}
-        predicted = []
+        teaching, judged = samples.take(trial.teaching), samples.take(trial.judged)
+        if trial.until is not None:
+            # The seasons that teach a model are over: the thermal axis goes on with their warmth.
+            teaching = replace(teaching, series=replace(until(teaching.series, trial.until),
+                                                        heat=teaching.series.heat))
+            judged = replace(judged, series=until(judged.series, trial.until))
+        made_by = {"kept": "probabilities", "learner": learner.settings, "classes": class_names,
+                   "cube": samples.series.cube.digest, "teaching": _digest(teaching),
+                   "judged": _digest(judged)}
+        found = []
         for seed in seeds:
             done += 1
             path = into / f"{learner.name}-{kept.key({**made_by, 'seed': seed})}.npz"
             said = f"{learner.name}, {trial.group}, training {done} of {total}"
-            predicted.append(kept.predicted(path, partial(_predict, learner, teaching, judged, seed, tell, said))[0])
-        by_group[trial.group].append((trial.judged, np.stack(predicted)))
+            found.append(kept.predicted(path, partial(_predict, learner, teaching, judged, seed, tell, said))[0])
+        by_group[trial.group].append((trial.judged, np.stack(found)))
     return tuple(_together(group, parts) for group, parts in by_group.items())
 
 
 def _predict(learner: Learner, teaching: Samples, judged: Samples, seed: int, tell: Callable[[str], None],
-             said: str) -> NDArray[np.int64]:
+             said: str) -> NDArray[np.float32]:
     tell(said)
-    return learner.fit(teaching, seed).probabilities(judged.series).argmax(axis=1)
-
-
-def _known(samples: Samples, stop: int) -> Samples:
-    return replace(samples, series=until(samples.series, stop))
+    return learner.fit(teaching, seed).probabilities(judged.series)
 
 
 def _digest(samples: Samples) -> str:
@@ -83,8 +89,8 @@ def _digest(samples: Samples) -> str:
     return kept.digest_of(samples.series.values, samples.series.counts, samples.labels, samples.cells, *heat)
 
 
-def _together(group: str, parts: Sequence[tuple[Rows, NDArray[np.int64]]]) -> Answers:
+def _together(group: str, parts: Sequence[tuple[Rows, NDArray[np.float32]]]) -> Answers:
     rows = np.concatenate([rows for rows, _ in parts])
     order = np.argsort(rows)
-    predicted = np.concatenate([found for _, found in parts], axis=1)
-    return Answers(group=group, rows=rows[order], predicted=predicted[:, order])
+    probabilities = np.concatenate([found for _, found in parts], axis=1)
+    return Answers(group=group, rows=rows[order], probabilities=probabilities[:, order])

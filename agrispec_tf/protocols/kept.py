@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from agrispec.errors import CorruptRecord
 from agrispec.formats.atomic import write_files
+
+Numbers = TypeVar("Numbers", bound=np.generic)
 
 
 def key(made_by: Mapping[str, Any]) -> str:
@@ -32,8 +34,9 @@ def digest_of(*arrays: NDArray[Any]) -> str:
     return found.hexdigest()[:16]
 
 
-def predicted(path: Path, make: Callable[[], NDArray[np.integer]]) -> tuple[NDArray[np.int64], float]:
-    """Class numbers, and the seconds it took to make them: those of a file, or new ones, which the file keeps.
+def predicted(path: Path, make: Callable[[], NDArray[Numbers]]) -> tuple[NDArray[Numbers], float]:
+    """Class numbers or probabilities, and the seconds it took to make them: those of a file, or new ones, which the
+    file keeps.
 
     Args:
         path: the file; its name says what the predictions follow from.
@@ -51,6 +54,6 @@ def predicted(path: Path, make: Callable[[], NDArray[np.integer]]) -> tuple[NDAr
         write_files({path: content.getvalue()})
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as kept:
-            return kept["predicted"].astype(np.int64), float(kept["seconds"])
+            return kept["predicted"], float(kept["seconds"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise CorruptRecord(f"{path} cannot be read ({error})", mend="remove it; it is made again") from error

@@ -23,11 +23,13 @@ class Learner:
         name: as commands take it.
         settings: what its outcome follows from beside samples and seed, JSON types.
         fit: samples that teach and a seed to a trained model. It sees no other sample.
+        pseudocount: added to each probability where a temperature is looked for (`calibration.temperature`).
     """
 
     name: str
     settings: Mapping[str, Any]
     fit: Callable[[Samples, int], Trained]
+    pseudocount: float
 
 
 def trees(model: str, class_names: tuple[str, ...], *, thermal: bool) -> Learner:
@@ -43,6 +45,6 @@ def trees(model: str, class_names: tuple[str, ...], *, thermal: bool) -> Learner
                             features=features(model, teaching, thermal=thermal), jobs=MOST_THREADS[method.grows])
 
     read = {"kind": method.features.kind, **asdict(method.features), "by_training_warmth": thermal}
-    return Learner(name=model, fit=fit, settings={
+    return Learner(name=model, fit=fit, pseudocount=baseline.PSEUDOCOUNTS[method.grows], settings={
         "grows": method.grows, "features": read,
         "versions": {"numpy": np.__version__, "scikit-learn": version("scikit-learn")}})

@@ -8,3 +8,6 @@ SPATIAL, REGION, SEASON, DATE = "spatial-cv", "leave-one-region-out", "leave-one
 
 GROUPS: Mapping[str, str] = {SPATIAL: "fold", REGION: "region", SEASON: "season", DATE: "date"}
 """What a group of trials of each is, which is scored as one."""
+
+CALIBRATING = (REGION, SEASON)
+"""Those that hold out what a map is made for: temperatures that are found on it are worth taking along."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from agrispec.config import Config
 from agrispec_tf import train, training
+from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.samples import Samples
 from agrispec_tf.model_folder import Trained
 from agrispec_tf.models import architectures
@@ -36,7 +37,7 @@ def network(config: Config, model: str, preset: str, epochs: int | None) -> Lear
                          seed=seed, smoothing=smoothing, thermal=config.training.thermal)
 
     versions, backend = manifest.versions(), keras.backend.backend()
-    return Learner(name=model, fit=fit, settings={
+    return Learner(name=model, fit=fit, pseudocount=Classifier.pseudocount, settings={
         "network": {"architecture": options.architecture, **asdict(options)}, "recipe": asdict(how),
         "smoothing": smoothing, "thermal": config.training.thermal, "backend": backend,
         "versions": {"numpy": np.__version__, "keras": versions["keras"], backend: versions.get(backend)}})

@@ -25,7 +25,10 @@ def judged(models: Sequence[str]) -> Callable[[Any], Any]:
         click.option("--epochs", type=click.IntRange(1), callback=_of_protocols,
                      help="Passes of networks over the samples, instead of the recipe's."),
         click.option("--seeds", type=click.IntRange(1), callback=_of_protocols,
-                     help="Trainings of each model in each trial.  [default: 5]"))
+                     help="Trainings of each model in each trial.  [default: 5]"),
+        click.option("--calibrate", is_flag=True, callback=_of_protocols,
+                     help="Give RUN's models of these names the temperature of all regions or seasons, each as it was"
+                          " held out."))
 
     def with_options(command: Any) -> Any:
         for option in reversed(options):

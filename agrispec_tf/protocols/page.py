@@ -8,6 +8,7 @@ from agrispec_tf import intervals
 from agrispec_tf.protocols.names import DATE, REGION, SEASON, SPATIAL
 from agrispec_tf.protocols.results import Results
 from agrispec_tf.protocols.scores import Row
+from agrispec_tf.protocols.temperatures import Calibration
 
 Table = list[list[str]]
 """Cells by row; the first row are the headings."""
@@ -29,6 +30,9 @@ def lines(found: Results) -> Iterator[str]:
     yield ""
     yield from _aligned(_overall(found))
     yield ""
+    if found.calibration:
+        yield from _aligned(_confidence(found, found.calibration))
+        yield ""
     for model in found.models:
         pairs = [row for row in found.confused if row["model"] == model][:_MOST_SHOWN]
         if pairs:
@@ -53,6 +57,9 @@ def markdown(found: Results, pictures: Sequence[tuple[str, str]]) -> str:
              " (total variation distance; the mean of a group's trainings, where there are several).", ""]
     for title, table in _tables(found):
         parts += [f"## {title}", "", *_piped(table), ""]
+    if found.calibration:
+        parts += ["## What confidences are worth, the worst first", "", *_piped(_confidence(found, found.calibration)),
+                  "", *_temperatures(found, found.calibration), ""]
     if found.in_no_parcel is not None:
         parts += [f"{found.in_no_parcel} of {_samples(found)} samples lie in no parcel.", ""]
     for file, described in pictures:
@@ -100,6 +107,31 @@ def _overall(found: Results) -> Table:
                 if "macro_f1_gain" in row else "-"
             rows[-1].append(gain)
     return [[*head, *([f"macro-F1 against {found.models[0]}"] if several else [])], *rows]
+
+
+def _confidence(found: Results, calibration: Calibration) -> Table:
+    others = f"T of other {found.group_is}s"
+    return [[found.group_is, "model", "accuracy", "T of cells", "confidence", "ECE", others, "confidence", "ECE"], *(
+        [row["group"], row["model"], f"{row['accuracy']:.3f}", *(
+            _number(row[f"{source}_{name}"], places) for source in ("cells", "others")
+            for name, places in (("temperature", 2), ("confidence", 3), ("ece", 3)))] for row in calibration.rows)]
+
+
+def _temperatures(found: Results, calibration: Calibration) -> Iterator[str]:
+    yield (f"Confidence is the mean probability of the likeliest class, and should be the accuracy; the ECE, expected"
+           f" calibration error, is how far the two are apart in the mean over 15 bins of confidence. With *T of cells*"
+           f" logarithms of probabilities are divided by the temperature that suits other cells of what taught, as"
+           f" `agrispec-gee train` does; with *T of other {found.group_is}s* by the one that suits these, each as it"
+           f" was held out. No {found.group_is} chooses its own temperature; its labels have taught the models that the"
+           f" others are judged by.")
+    yield ""
+    yield (f"The temperature of all {found.group_is}s together, for one that is none of them: "
+           + ", ".join(f"{model} {degrees:.2f}" for model, degrees in calibration.of_all.items())
+           + ". `--calibrate` gives it to the run's models.")
+
+
+def _number(value: float | None, places: int) -> str:
+    return "-" if value is None else f"{value:.{places}f}"
 
 
 def _parts(rows: Sequence[Row], what: str) -> Table:

@@ -6,11 +6,11 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from agrispec.formats.atomic import whole_folder
-from agrispec_tf import evaluate
+from agrispec_tf import evaluate, trust
 from agrispec_tf.protocols import page, plots
 from agrispec_tf.protocols.names import DATE
 from agrispec_tf.protocols.results import Results
@@ -31,14 +31,15 @@ def write(found: Results, folder: Path) -> None:
     with whole_folder(folder) as part:
         tables = {"groups": found.groups, "overall": found.overall, "confused": found.confused,
                   "by_parcel_size": found.by_parcel_size, "by_clear_looks": found.by_clear_looks,
-                  "class_mix": found.class_mix}
+                  "class_mix": found.class_mix, "calibration": found.calibration and found.calibration.rows}
         for name, rows in tables.items():
             if rows is not None:
                 (part / f"{name}.csv").write_text(_csv(rows), encoding="utf-8")
         for name, content, _ in pictures:
             (part / name).write_bytes(content)
-        everything = asdict(found) | {"confusions": {name: confusion.counts.tolist()
-                                                     for name, confusion in found.confusions.items()}}
+        everything = asdict(replace(found, calibration=None)) | {
+            "confusions": {name: confusion.counts.tolist() for name, confusion in found.confusions.items()},
+            "calibration": found.calibration and found.calibration.table}
         (part / "metrics.json").write_text(json.dumps(everything, indent=2) + "\n", encoding="utf-8")
         (part / PAGE).write_text(page.markdown(found, [(name, said) for name, _, said in pictures]), encoding="utf-8")
 
@@ -62,6 +63,11 @@ def _pictures(found: Results, marked: str) -> list[tuple[str, bytes, str]]:
         drawn.append((f"confusion-{model}.png",
                       evaluate.drawn(found.confusions[model], found.class_names, f"{model}, {whole}{seeds}"),
                       f"What {model} called the samples of each class{seeds}{marked}"))
+    for model, curves in (found.calibration.reliability if found.calibration else {}).items():
+        names = {"cells": "T of cells", "others": f"T of other {found.group_is}s"}
+        picture = trust.drawn({names[source]: curve for source, curve in curves.items()}, f"{model}, {whole}")
+        drawn.append((f"reliability-{model}.png", picture, f"How often {model} is right at which confidence, first"
+                                                           f" seed, all {found.group_is}s{marked}"))
     return drawn
 
 

@@ -13,6 +13,7 @@ from agrispec_tf.protocols import scores
 from agrispec_tf.protocols.judging import Answers
 from agrispec_tf.protocols.names import DATE, GROUPS
 from agrispec_tf.protocols.scores import Row, Truth
+from agrispec_tf.protocols.temperatures import Calibration
 from agrispec_tf.protocols.trials import Trial
 
 
@@ -35,6 +36,7 @@ class Results:
         by_clear_looks: by the share of the steps of the model's window with a clear look.
         class_mix: a row for each group and class, with its share among what taught and what was judged.
         confusions: of each model, all seeds together.
+        calibration: what temperatures are worth where seasons or regions are held out; None where nothing of them is.
     """
 
     protocol: str
@@ -51,6 +53,7 @@ class Results:
     by_clear_looks: Sequence[Row]
     class_mix: Sequence[Row]
     confusions: Mapping[str, Confusion]
+    calibration: Calibration | None
 
     @property
     def group_is(self) -> str:
@@ -60,7 +63,7 @@ class Results:
 
 def results(protocol: str, trials: Sequence[Trial], truth: Truth, answers: Mapping[str, Sequence[Answers]], *,
             seasons: tuple[int, ...], simulated: bool, share_seen: NDArray[np.float64],
-            hectares: NDArray[np.float64] | None) -> Results:
+            hectares: NDArray[np.float64] | None, calibration: Calibration | None) -> Results:
     """The tables of a protocol.
 
     Args:
@@ -72,6 +75,7 @@ def results(protocol: str, trials: Sequence[Trial], truth: Truth, answers: Mappi
         simulated: whether any scene is.
         share_seen: (N,) share of the steps of the model's window with a clear look.
         hectares: (N,) area of each sample's parcel, NaN where in none; None where no parcels are known.
+        calibration: of the same answers.
     """
     mixes = {one.group: _mixes(one.group, trials, truth) for one in next(iter(answers.values()))}
     shift = {group: _shift(group, trials, truth) for group in mixes}
@@ -91,7 +95,7 @@ def results(protocol: str, trials: Sequence[Trial], truth: Truth, answers: Mappi
         by_clear_looks=scores.by_part(truth, whole, scores.looks(share_seen)),
         class_mix=[{"group": group, "class": name, "taught": float(taught[number]), "judged": float(judged[number])}
                    for group, (taught, judged) in mixes.items() for number, name in enumerate(truth.class_names)],
-        confusions={model: scores.counts(truth, one) for model, one in whole.items()})
+        confusions={model: scores.counts(truth, one) for model, one in whole.items()}, calibration=calibration)
 
 
 def _mixes(group: str, trials: Sequence[Trial], truth: Truth) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -112,4 +116,5 @@ def _shift(group: str, trials: Sequence[Trial], truth: Truth) -> float:
 
 def _pooled(found: Sequence[Answers]) -> Answers:
     rows = np.concatenate([one.rows for one in found])
-    return Answers(group="all", rows=rows, predicted=np.concatenate([one.predicted for one in found], axis=1))
+    return Answers(group="all", rows=rows,
+                   probabilities=np.concatenate([one.probabilities for one in found], axis=1))

@@ -107,6 +107,25 @@ def in_season(labels: NDArray[np.integer], cells: NDArray[np.str_], known: Seque
                  for date in known for teaching, judged in split)
 
 
+def on_cells(trials: Sequence[Trial], labels: NDArray[np.integer], cells: NDArray[np.str_],
+             classes: int) -> tuple[Trial, ...]:
+    """For each trial one of the same group within what teaches: a fifth of its cells judged by what the others taught.
+
+    What is found on them is what can be known of a model before it meets what is held out. A trial has none where its
+    cells cannot be divided so that all `classes` are left to learn.
+    """
+    found = []
+    for trial in trials:
+        try:
+            learning, judged = next(folds.choosing(labels[trial.teaching], cells[trial.teaching], classes))
+            teaching = trial.teaching[learning]
+            next(folds.choosing(labels[teaching], cells[teaching], classes))  # a network divides them once more
+        except DataError:
+            continue
+        found.append(Trial(group=trial.group, teaching=teaching, judged=trial.teaching[judged]))
+    return tuple(found)
+
+
 def check(trials: Sequence[Trial], labels: NDArray[np.integer], class_names: Sequence[str]) -> None:
     """Checks that each trial has every class to learn.
 

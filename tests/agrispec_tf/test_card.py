@@ -60,6 +60,22 @@ def test_a_card_says_what_probabilities_are_worth(classifier, grown):
         assert line in text
 
 
+@pytest.mark.parametrize("samples", [4, 0])
+def test_a_card_says_which_temperature_is_from_where(classifier, grown, samples):
+    held_out = {"protocol": "leave-one-season-out", "group_is": "season", "samples": 90, "cells_temperature": 0.8,
+                "ece": {"2022": [0.31, 0.12], "2023": [None, 0.07]}}
+    made = {**classifier.training, "calibration": {"samples": samples, "temperature": 2.5, "least": 0.25,
+                                                   "held_out": held_out}}
+    text = written(replace(classifier, training=made), grown, held_out=45)
+    for line in ("divided by T = 2.500, under which the labels of 90 samples of the seasons 2022, 2023 are likeliest,",
+                 "(`evaluate --protocol leave-one-season-out`)", "By the validation cells it would be 0.800.",
+                 "With the temperature of the other seasons the ECE of such models was: 2022 0.120 in place of 0.310"
+                 " with that of cells, 2023 0.070."):
+        assert line in text
+    assert ("a class is in the set of a sample" in text) == bool(samples)
+    assert "have not been calibrated" not in text
+
+
 @pytest.mark.parametrize("made", [{}, {"calibration": {"samples": 0, "temperature": 1.0, "least": 0.0}}])
 def test_a_card_of_a_model_that_was_not_calibrated_says_so(classifier, grown, made):
     text = written(replace(classifier, training={**classifier.training, **made}), grown, held_out=0)

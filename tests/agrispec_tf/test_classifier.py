@@ -158,3 +158,23 @@ def test_a_tempered_network_has_tempered_probabilities_after_it_is_saved_too(cla
     found.save(tmp_path / "model")
     np.testing.assert_array_equal(classifiers.load(tmp_path / "model").probabilities(series),
                                   found.probabilities(series))
+
+
+def test_a_temperature_is_of_what_was_trained_and_never_squared(classifier, grown, tmp_path):
+    trained, series = classifier.rescaled(50.0), grown(40).series
+    once = trained.tempered(3.0)
+    again = once.tempered(3.0)
+    for one, other in zip(once.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(once.tempered(1.0).probabilities(series), trained.probabilities(series), atol=1e-6)
+    np.testing.assert_allclose(once.tempered(0.4).probabilities(series), trained.tempered(0.4).probabilities(series),
+                               atol=1e-6)
+    once.save(tmp_path / "model")
+    loaded = classifiers.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.tempered(3.0).probabilities(series), once.probabilities(series))
+    # Folders from before the temperature stood in them by itself have that of their calibration.
+    card = json.loads((tmp_path / "model" / classifiers.CARD).read_text())
+    assert card.pop("temperature") == 3.0
+    card["training"]["calibration"] = {"temperature": 3.0}
+    (tmp_path / "model" / classifiers.CARD).write_text(json.dumps(card))
+    assert classifiers.load(tmp_path / "model").temperature == 3.0

@@ -67,6 +67,23 @@ def test_without_validation_samples_probabilities_stay_and_every_class_is_in_eve
     assert kept.temperature == 1
 
 
+def test_a_temperature_from_elsewhere_takes_the_place_of_the_cells_and_is_the_same_when_asked_again(sure, grown):
+    samples = validation(grown, sure, 3.0)
+    kept = trust.calibrated(sure, samples)
+    told = {"protocol": "leave-one-season-out", "ece": {"2022": [0.3, 0.1]}}
+    once = trust.recalibrated(kept, samples, 5.0, told)
+    again = trust.recalibrated(once, samples, 5.0, told)
+    assert once.temperature == again.temperature == 5.0
+    assert once.training == again.training
+    made = once.training["calibration"]
+    assert made["held_out"] == {**told, "cells_temperature": kept.temperature}
+    given = sure.tempered(5.0).probabilities(samples.series)
+    assert made["least"] == conformal.threshold(given, samples.labels) != kept.training["calibration"]["least"]
+    np.testing.assert_array_equal(once.probabilities(samples.series), given)
+    assert trust.recalibrated(once, samples, 2.0, told).training["calibration"]["held_out"][
+        "cells_temperature"] == kept.temperature
+
+
 @pytest.fixture(scope="module")
 def found(sure, grown):
     samples = validation(grown, sure, 3.0)

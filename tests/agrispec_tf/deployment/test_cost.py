@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 
 from agrispec.errors import DataError
+from agrispec_tf import intervals
 from agrispec_tf.deployment import cost
 
 
@@ -20,17 +21,18 @@ def noisy(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
 @given(seed=st.integers(0, 50), count=st.integers(1, 60), blocks=st.integers(1, 9))
 def test_equal_answers_cost_nothing(seed, count, blocks):
     truth, found = noisy(count, 0.4, seed)
-    same = cost.between(found, found.copy(), truth, np.arange(count) % blocks, 4, draws=20)
+    same = cost.between(found, found.copy(), truth, np.arange(count) % blocks, 4)
     assert (same.agreement, same.samples, same.blocks) == (1, count, min(count, blocks))
     for change in (same.accuracy, same.macro_f1):
         assert (change.after - change.before, change.low, change.high) == (0, 0, 0)
 
 
-def test_scores_and_interval_are_those_of_blocks_drawn_by_hand():
+def test_scores_and_interval_are_those_of_blocks_drawn_by_hand(monkeypatch):
+    monkeypatch.setattr(intervals, "DRAWS", 60)
     truth, before = noisy(200, 0.2, 0)
     after = np.where(np.random.default_rng(5).random(200) < 0.15, 0, before)
     blocks = np.array([f"E{number}" for number in np.random.default_rng(6).integers(0, 12, 200)])
-    found = cost.between(before, after, truth, blocks, 4, draws=60)
+    found = cost.between(before, after, truth, blocks, 4)
     names = np.unique(blocks)
     weights = np.random.default_rng(0).multinomial(12, np.full(12, 1 / 12), 60)
 

@@ -14,6 +14,7 @@ from matplotlib import image
 from sklearn.metrics import accuracy_score, f1_score
 
 import cli
+from agrispec_tf import calibration, run_models
 from agrispec_tf.baselines import baseline
 from agrispec_tf.baselines.features import Medians
 from agrispec_tf.collected import Collected
@@ -99,9 +100,12 @@ def test_tables_pictures_and_the_page_say_the_same(run, said, protocol):
     for row, same in zip(found["groups"], table(folder / "groups.csv"), strict=True):
         assert f"| {row['group']} | {row['model']} | {row['macro_f1']:.3f} ± {row['macro_f1_sd']:.3f} |" in page
         assert same["macro_f1"] == f"{row['macro_f1']:.4f}"
+    carried = protocol in ("leave-one-region-out", "leave-one-season-out")
+    assert (found["calibration"] is not None) == (folder / "calibration.csv").exists() == carried
     pictures = sorted(path.name for path in folder.glob("*.png"))
     assert pictures == sorted(["dates.png" if protocol == "in-season" else "groups.png", "parcel_sizes.png",
-                               "clear_looks.png", *(f"confusion-{model}.png" for model in found["models"])])
+                               "clear_looks.png", *(f"confusion-{model}.png" for model in found["models"]),
+                               *(f"reliability-{model}.png" for model in found["models"] if carried)])
     for name in pictures:
         assert f"]({name})" in page
         assert image.imread(folder / name).std() > 0.02
@@ -150,6 +154,46 @@ def test_an_evaluation_that_was_interrupted_goes_on(run, said):
     assert [path for path in before if after[path] != before[path]] == [lost]
 
 
+def test_a_model_is_given_the_temperature_of_the_held_out_seasons_once(run, said, tmp_path):
+    copy = runs.open(Path(shutil.copytree(run.path, tmp_path / "run")))
+    options = ("--protocol", "leave-one-season-out", "--seeds", "1", "--calibrate")
+    assert "has no model yet" in refused(copy, *options)
+    trained = CliRunner().invoke(cli.main, ["train", str(copy.path), "--model", "forest"], catch_exceptions=False)
+    assert trained.exit_code == 0, trained.output
+    of_cells = run_models.load(copy, copy.config, "forest").training["calibration"]["temperature"]
+    text = evaluated(copy, *options)
+    found = json.loads((copy.report / "leave-one-season-out" / "metrics.json").read_text())["calibration"]
+    once, card = run_models.load(copy, copy.config, "forest"), (copy.models / "forest" / "card.md").read_text()
+    assert once.temperature == found["of_all"]["forest"] != of_cells
+    assert text.splitlines()[:-2] == said["leave-one-season-out"].splitlines()[:-1]
+    assert text.endswith(f"forest has T = {once.temperature:.2f} now, that of all seasons held out\n")
+    assert f"By the validation cells it would be {of_cells:.3f}." in card
+    assert "192 samples of the seasons" in card
+    stage = manifest.read(copy.path)["stages"]["calibrate forest"]["training"]["calibration"]
+    assert stage == once.training["calibration"]
+    files = {path.name: path.read_bytes() for path in (copy.models / "forest").iterdir()}
+    evaluated(copy, *options)
+    assert {path.name: path.read_bytes() for path in (copy.models / "forest").iterdir()} == files
+
+
+@pytest.mark.parametrize("protocol", ["spatial-cv", "in-season"])
+def test_a_temperature_is_taken_from_held_out_regions_and_seasons_alone(run, protocol):
+    line = refused(run, "--protocol", protocol, "--calibrate", code=2)
+    assert line.endswith(f"--calibrate takes the temperature of held-out regions or seasons, and {protocol} holds none"
+                         " out; use --protocol leave-one-region-out or leave-one-season-out, or leave it out")
+
+
+def test_a_model_of_another_recipe_is_not_calibrated(run, tmp_path):
+    copy = runs.open(Path(shutil.copytree(run.path, tmp_path / "run")))
+    done = CliRunner().invoke(cli.main, ["train", str(copy.path), "--model", "forest", "--leaves", "4"],
+                              catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    before = (copy.models / "forest" / "model.json").read_bytes()
+    line = refused(copy, "--protocol", "leave-one-region-out", "--calibrate")
+    assert "was trained with trees of at most 4 leaves instead of whole ones: how sure it is does not follow" in line
+    assert (copy.models / "forest" / "model.json").read_bytes() == before
+
+
 def test_forests_are_judged_without_keras(run, tmp_path):
     copy = Path(shutil.copytree(run.path, tmp_path / "run"))
     code = (f"import sys, cli\ncli.main(['evaluate', {str(copy)!r}, '--protocol', 'leave-one-region-out', '--seeds',"
@@ -168,10 +212,24 @@ def test_a_network_is_compared_with_a_forest(written, tmp_path):
     assert entry["learners"]["mlp"]["recipe"]["epochs"] == 2
     assert not run.models.exists()
     kept = {path: path.stat().st_mtime_ns for path in run.protocols.glob("mlp-*")}
-    assert len(kept) == 2
-    evaluated(run, "--protocol", "leave-one-region-out", "--model", "mlp", "--preset", "demo", "--epochs", 2,
-              "--seeds", 1)
+    assert len(kept) == 4  # two regions, and cells of what teaches for each
+    options = ("--protocol", "leave-one-region-out", "--model", "mlp", "--preset", "demo", "--seeds", 1, "--calibrate")
+    trained = CliRunner().invoke(cli.main, ["train", str(run.path), "--model", "mlp", "--preset", "demo", "--epochs",
+                                            "2"], catch_exceptions=False)
+    assert trained.exit_code == 0, trained.output
+    first = run_models.load(run, run.config, "mlp")
+    assert "was trained with epochs 2 instead of" in refused(run, *options)
+    evaluated(run, *options, "--epochs", 2)
+    once = run_models.load(run, run.config, "mlp")
+    evaluated(run, *options, "--epochs", 2)
+    again = run_models.load(run, run.config, "mlp")
     assert {path: path.stat().st_mtime_ns for path in run.protocols.glob("mlp-*")} == kept
+    assert once.temperature == again.temperature != first.temperature
+    assert once.training["calibration"]["held_out"]["cells_temperature"] == first.temperature
+    for one, other in zip(once.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    given = calibration.tempered(first.tempered(1.0).probabilities(Collected(run, run.config).series), once.temperature)
+    np.testing.assert_allclose(once.probabilities(Collected(run, run.config).series), given, atol=1e-5)
 
 
 @pytest.mark.parametrize(("made", "options", "code", "words"), [
@@ -191,7 +249,8 @@ def test_what_a_protocol_cannot_do_is_said_with_its_mend(written, cells, tmp_pat
     assert not run.report.exists()
 
 
-@pytest.mark.parametrize("option", [("--model", "forest"), ("--preset", "small"), ("--epochs", "3"), ("--seeds", "2")])
+@pytest.mark.parametrize("option", [("--model", "forest"), ("--preset", "small"), ("--epochs", "3"), ("--seeds", "2"),
+                                    ("--calibrate",)])
 def test_an_option_of_protocols_is_refused_without_one(run, option):
     line = refused(run, *option, code=2)
     assert line.endswith(f"{option[0]} says how a protocol trains, and no --protocol is given; add --protocol"

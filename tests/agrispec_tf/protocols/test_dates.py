@@ -11,6 +11,7 @@ from agrispec.cube import FILL, CubeSpec, preset
 from agrispec.errors import ConfigError
 from agrispec.season import Season, Window
 from agrispec_tf.baselines.features import Medians
+from agrispec_tf.data.thermal_axis import ThermalAxis
 from agrispec_tf.protocols import dates
 
 
@@ -55,6 +56,27 @@ def test_later_steps_are_not_seen_and_earlier_ones_are_as_they_were(grown, small
                      counts=series.counts[:, 6:20])
     np.testing.assert_array_equal(dates.until(partly, 9).counts[:, :3], series.counts[:, 6:9])
     assert (dates.until(partly, 9).counts[:, 3:] == 0).all()
+
+
+def test_warmth_after_a_date_is_not_known(grown, warm):
+    series = warm(grown(6)).series
+    found = dates.until(series, 9).heat
+    np.testing.assert_array_equal(found[:, :9], series.heat[:, :9])
+    assert np.isnan(found[:, 9:]).all()
+    assert found.dtype == np.float32
+    assert dates.until(grown(6).series, 9).heat is None
+
+
+def test_a_season_reads_on_by_the_warmth_of_what_taught_from_its_date_on(grown, warm):
+    taught, judged = warm(grown(6)).series, warm(grown(6), delay=0.05).series
+    axis, (start, stop) = ThermalAxis.fitted(taught), (np.full(6, step) for step in (6, 20))
+    places = np.tile(np.arange(23.0), (6, 1))
+    whole, cut = (axis.positions(series, places, start, stop) for series in (judged, dates.until(judged, 12)))
+    np.testing.assert_array_equal(cut[whole < 11], whole[whole < 11])
+    assert np.isfinite(cut).all()
+    # From its last known step, 11, on the season goes on a step a step, as what taught did.
+    late = axis.positions(dates.until(taught, 12), places, start, stop)
+    np.testing.assert_allclose(late[:, 6:20], places[:, 6:20], atol=1e-3)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 2.0])

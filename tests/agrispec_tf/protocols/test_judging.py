@@ -18,7 +18,7 @@ class Remembers:
     most: int = 10_000
 
     def learner(self, **settings):
-        return Learner(name="means", settings=settings, fit=self.fit)
+        return Learner(name="means", settings=settings, fit=self.fit, pseudocount=0.0)
 
     def fit(self, teaching, seed):
         if len(self.taught) == self.most:
@@ -107,6 +107,25 @@ def test_fewer_samples_that_teach_are_trained_anew_for_the_same_judged_ones(fiel
         memory = Remembers()
         asked(fields, memory.learner(), tmp_path, [replace(first, teaching=teaching)], seeds=(0,))
         assert len(memory.taught) == 1
+
+
+def test_warmth_after_a_date_is_known_of_seasons_that_teach_alone(fields, tmp_path, warm):
+    read = []
+
+    class Reads(Nearest):
+        def probabilities(self, series):
+            read.append(series.heat)
+            return super().probabilities(series)
+
+    def fit(teaching, seed):
+        assert np.isfinite(teaching.series.heat).all()
+        assert (teaching.series.counts[:, 12:] == 0).all()
+        return Reads(np.zeros((3, 23, 3)))
+
+    carried_out = trials.in_season(fields.labels, fields.cells, [Known(stop=12, day=192, name="11 Jul")])
+    asked(warm(fields), Learner(name="reads", settings={}, fit=fit, pseudocount=0.0), tmp_path, carried_out, seeds=(0,))
+    assert len(read) == 5
+    assert all(np.isfinite(heat[:, :12]).all() and np.isnan(heat[:, 12:]).all() for heat in read)
 
 
 @pytest.mark.parametrize("model", ["forest", "forest-harmonic"])

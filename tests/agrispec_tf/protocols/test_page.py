@@ -25,11 +25,11 @@ def found(protocol, models, seeds=2, simulated=True, hectares=None):
     groups = dict.fromkeys(trial.group for trial in carried_out)
     rows = {group: np.sort(np.concatenate([trial.judged for trial in carried_out if trial.group == group]))
             for group in groups}
-    answers = {model: tuple(Answers(group=group, rows=its, predicted=np.where(
-        RANDOM.random((seeds, len(its))) < 0.1 * (1 + number), 1 - LABELS[its], LABELS[its]))
+    answers = {model: tuple(Answers(group=group, rows=its, probabilities=np.eye(2)[np.where(
+        RANDOM.random((seeds, len(its))) < 0.1 * (1 + number), 1 - LABELS[its], LABELS[its])])
         for number, (group, its) in enumerate(rows.items())) for model in models}
     return results(protocol, carried_out, TRUTH, answers, seasons=(2023,), simulated=simulated,
-                   share_seen=RANDOM.random(60), hectares=hectares)
+                   share_seen=RANDOM.random(60), hectares=hectares, calibration=None)
 
 
 def test_one_model_is_compared_with_none():

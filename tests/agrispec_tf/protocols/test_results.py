@@ -20,9 +20,10 @@ TRUTH = Truth(class_names=("wheat", "maize"), labels=LABELS, cells=CELLS)
 def told(protocol, carried_out):
     rows = {trial.group: np.sort(np.concatenate([other.judged for other in carried_out if other.group == trial.group]))
             for trial in carried_out}
-    answers = tuple(Answers(group=group, rows=its, predicted=LABELS[its][None]) for group, its in rows.items())
+    answers = tuple(Answers(group=group, rows=its, probabilities=np.eye(2)[LABELS[its][None]])
+                    for group, its in rows.items())
     return results(protocol, carried_out, TRUTH, {"forest": answers}, seasons=(2022, 2023), simulated=False,
-                   share_seen=RANDOM.random(120), hectares=None)
+                   share_seen=RANDOM.random(120), hectares=None, calibration=None)
 
 
 def test_the_mix_of_a_season_is_that_of_its_samples_beside_that_of_what_taught():

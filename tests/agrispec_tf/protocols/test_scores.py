@@ -17,13 +17,15 @@ TRUTH = Truth(class_names=NAMES, labels=LABELS, cells=CELLS)
 
 def answers(group, rows, wrong, seeds=3):
     mistaken = RANDOM.random((seeds, len(rows))) < wrong
-    return Answers(group=group, rows=rows, predicted=np.where(mistaken, (LABELS[rows] + 1) % 3, LABELS[rows]))
+    return Answers(group=group, rows=rows,
+                   probabilities=np.eye(3)[np.where(mistaken, (LABELS[rows] + 1) % 3, LABELS[rows])])
 
 
 FIRST, SECOND = np.arange(60), np.arange(60, 120)
 FOREST = (answers("north", FIRST, 0.2), answers("south", SECOND, 0.5))
 NETWORK = (answers("north", FIRST, 0.3), answers("south", SECOND, 0.3))
-ALL = {name: Answers(group="all", rows=np.arange(120), predicted=np.concatenate([one.predicted for one in of], axis=1))
+ALL = {name: Answers(group="all", rows=np.arange(120),
+                     probabilities=np.concatenate([one.probabilities for one in of], axis=1))
        for name, of in (("forest", FOREST), ("network", NETWORK))}
 
 

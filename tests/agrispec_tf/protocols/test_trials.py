@@ -98,3 +98,22 @@ def test_a_class_that_grows_where_it_is_held_out_only_is_named():
     with pytest.raises(DataError, match="when east is held out, no sample is left to learn beet from; label it in"):
         trials.check(found, labels, ("wheat", "beet"))
     trials.check(found, np.arange(16) % 2, ("wheat", "beet"))
+
+
+def test_what_is_known_of_a_model_before_it_meets_what_is_held_out_is_of_cells_that_taught_neither():
+    random = np.random.default_rng(3)
+    labels, seasons = random.integers(0, 2, 400), np.repeat([2022, 2023], 200)
+    cells = np.array([f"c{number}" for number in np.arange(400) % 20])
+    carried_out = trials.leave_one_season_out(labels, cells, seasons)
+    found = trials.on_cells(carried_out, labels, cells, 2)
+    assert [trial.group for trial in found] == [trial.group for trial in carried_out]
+    for one, trial in zip(found, carried_out, strict=True):
+        assert set(one.teaching) | set(one.judged) == set(trial.teaching)
+        assert not set(cells[one.teaching]) & set(cells[one.judged])
+        assert (seasons[one.judged] != int(one.group)).all()
+
+
+def test_a_trial_whose_cells_cannot_be_divided_has_none():
+    labels, cells = np.tile([0, 1], 60), np.array(["a", "b"]).repeat(60)
+    one = trials.Trial(group="north", teaching=np.arange(60), judged=np.arange(60, 120))
+    assert trials.on_cells([one], labels, cells, 2) == ()
