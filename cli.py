@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 _RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 # Those of agrispec_tf.models.architectures.MODELS and agrispec_tf.baselines.training.METHODS, which do not load with
 # this module.
-_NETWORKS = ("cropnet", "cropnet-v1", "cropnet-1d", "bigru", "bigru-grl", "mlp", "tempcnn", "resnet50",
-             "efficientnetv2s")
+_NETWORKS = ("cropnet", "cropnet-v1", "cropnet-1d", "bigru", "mlp", "tempcnn", "resnet50", "efficientnetv2s")
 _FORESTS = ("forest", "forest-harmonic", "hgb", "hgb-harmonic")
 
 
@@ -104,8 +103,8 @@ def export(run: Path) -> None:
 @main.command()
 @_RUN
 @click.option("--model", type=click.Choice([*_NETWORKS, *_FORESTS]), default="cropnet", show_default=True,
-              help="bigru-grl sees the target season's series too, without labels. forest and hgb (boosted trees) need"
-                   " no Keras; with -harmonic they read coefficients in place of medians.")
+              help="forest and hgb (boosted trees) need no Keras; with -harmonic they read coefficients in place of"
+                   " medians.")
 @click.option("--preset", default="published", show_default=True,
               help="Recipe of a network: published, small (for hundreds or thousands of labelled places) or demo.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the samples, instead of the recipe's.")
@@ -163,8 +162,7 @@ def finetune(model: Path, run: Path, name: str | None, **changed: Any) -> None:
 
 @main.command()
 @_RUN
-@click.option("--model", type=click.Choice([name for name in _NETWORKS if not name.endswith("-grl")]),
-              default="tempcnn", show_default=True, help="The network.")
+@click.option("--model", type=click.Choice(_NETWORKS), default="tempcnn", show_default=True, help="The network.")
 @click.option("--rung", "rungs", multiple=True, metavar="NAME",
               help="source, augmentation, seasons, thermal, adabn, grl, cdan, self-training or prior, with those it"
                    " stands on; give it again for another.  [default: all that RUN allows]")
@@ -186,8 +184,7 @@ def adapt(run: Path, model: str, rungs: tuple[str, ...], preset: str, epochs: in
 
 @main.command()
 @_RUN
-# A protocol has no target season that gradient reversal could look at.
-@_judged([name for name in (*_NETWORKS, *_FORESTS) if not name.endswith("-grl")])
+@_judged([*_NETWORKS, *_FORESTS])
 def evaluate(run: Path, protocol: str | None, **chosen: Any) -> None:
     """Open the target season's labels and score every model of RUN on its held-out cells.
 
@@ -291,45 +288,30 @@ def inspect(path: Path) -> None:
 
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False), default="runs/demo")
-def demo(run: Path) -> None:
+@click.pass_context
+def demo(context: click.Context, run: Path) -> None:
     """Map a simulated landscape from labels to asset, without an account; RUN is made anew."""
     import resource
+    import shlex
     import sys
     import time
 
     started = time.monotonic()
-    with _progress("simulating a landscape") as tell:
-        opened = _landscape(run)
-        tell(f"{opened.path / 'landscape'}")
+    with _progress("simulating a landscape"):
+        _landscape(run)
     click.echo("Everything below is simulated: the landscape, its crops and its satellite images.")
-    scores: dict[str, Any] = {}
-    with _opened(run) as (opened, config, engine):
-        with _progress("exporting cubes") as tell:
-            did = _export(opened, config, engine, tell)
-        for model in ("cropnet", "bigru", "bigru-grl"):
-            with _progress(f"training {model}") as tell:
-                scores[model] = _train(opened, config, model, "demo", tell)
-        with _progress("opening the second season's labels") as tell:
-            second = _evaluate(opened, config, engine, tell)
-        with _progress("mapping the second season") as tell:
-            _predict(opened, config, engine, "cropnet", tell)
-        with _progress("publishing") as tell:
-            published = _publish(opened, config, engine, tell)
-    source, target = config.season.source[0], config.season.target
-    unmatched = sum(season["without_cloud_score"] for season in did["scenes"].values())
-    click.echo(f"\nSimulated landscape: {did['records']} cubes of {len(config.area.resolved)} cells"
-               f" ({unmatched} scenes had no Cloud Score+ and were masked by their classification).")
-    click.echo(f"Held-out cells        {source} season (trained)      {target} season (never labelled in training)")
-    for model, found in scores.items():
-        click.echo(f"  {model:<12}        accuracy {found.accuracy:.3f}  F1 {found.macro_f1:.3f}"
-                   f"    accuracy {second[model].accuracy:.3f}  F1 {second[model].macro_f1:.3f}")
-    click.echo("(one seed; F1 is macro-F1. benchmarks/bench_grl.py repeats it over five.)")
-    click.echo(f"Map: {opened.predictions / 'map.png'}")
-    for asset, count in published["compared"].items():
-        click.echo(f"Asset, read back and equal ({count}): {asset}")
+    for name, *options in (("export",), ("train", "--preset", "demo"),
+                           ("adapt", "--model", "bigru", "--rung", "grl", "--preset", "demo"), ("evaluate",),
+                           ("predict",), ("publish",)):
+        arguments = [str(run), *options]
+        click.echo(f"\n$ agrispec-gee {shlex.join([name, *arguments])}")
+        stage = main.commands[name]
+        with stage.make_context(name, arguments, parent=context.parent) as made:
+            stage.invoke(made)
     # Bytes on macOS, kilobytes elsewhere.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
-    click.echo(f"Took {time.monotonic() - started:.0f} s and at most {peak:.1f} GB.")
+    click.echo(f"\nTook {time.monotonic() - started:.0f} s and at most {peak:.1f} GB; the map is"
+               f" {run / 'predictions' / 'map.png'}.")
     click.echo(f"Next: agrispec-gee inspect {run}    or your own area: agrispec-gee init runs/mine")
 
 
@@ -526,8 +508,8 @@ def _bench(backend: str | None, **chosen: Any) -> None:
     click.echo(said)
 
 
-def _landscape(path: Path) -> Run:
-    """A fresh demo run with its simulated landscape; one of an earlier demo is replaced, nothing else is."""
+def _landscape(path: Path) -> None:
+    """Makes a fresh demo run with its simulated landscape; one of an earlier demo is replaced, nothing else is."""
     import shutil
 
     from agrispec.errors import RunError
@@ -542,9 +524,8 @@ def _landscape(path: Path) -> Run:
         shutil.rmtree(path)
     landscape = Landscape()
     # The configuration comes first: a demo that was interrupted is known as one, and made anew by the next.
-    run = runs.create(path, project.configuration(landscape))
+    runs.create(path, project.configuration(landscape))
     simulate(AssetTree(path / "landscape"), landscape)
-    return run
 
 
 @contextmanager
