@@ -46,8 +46,6 @@ def text(name: str, trained: Trained, folds: Mapping[str, Samples], scores: Conf
               _data(folds, trained.class_names)]
     if made["training_samples"] < len(folds["training"]):
         parts.append(f"Of the training samples {made['training_samples']} were used, each class in its share.\n")
-    if made.get("target_series"):
-        parts.append(f"Of season {target}, {made['target_series']} series without labels were seen in training.\n")
     if made.get("warmth_stops"):
         parts.append(f"The temperatures of {made['warmth_stops']} samples stop before their season does. A model on"
                      " thermal time takes them to go on as the training season did on average.\n")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from agrispec.errors import CorruptRecord, SchemaMismatch
 from agrispec.formats.atomic import replacing, storage_error
-from agrispec_tf.data.samples import Samples, Series
+from agrispec_tf.data.samples import Samples
 
 FILE = "checkpoint.npz"
 """Its name in a training's folder; it is there until the trained network is saved."""
@@ -129,14 +129,11 @@ def restore(model: keras.Model, state: Sequence[NDArray[Any]]) -> None:
         variable.assign(array)
 
 
-def digest_of(series: Series | Samples | None) -> str | None:
-    """16 hexadecimal digits of what a network would see of samples or series: numbers, labels, ids and cells."""
-    if series is None:
-        return None
-    looks = series if isinstance(series, Series) else series.series
-    arrays: list[NDArray[Any]] = [looks.values, looks.counts] + ([] if looks.heat is None else [looks.heat])
-    if isinstance(series, Samples):
-        arrays += [series.labels, series.ids.astype(str), series.cells]
+def digest_of(samples: Samples) -> str:
+    """16 hexadecimal digits of what a network would see of samples: numbers, labels, ids and cells."""
+    series = samples.series
+    arrays: list[NDArray[Any]] = [series.values, series.counts, *([] if series.heat is None else [series.heat]),
+                                  samples.labels, samples.ids.astype(str), samples.cells]
     found = hashlib.sha256()
     for array in arrays:
         found.update(f"{array.shape} {array.dtype}".encode())

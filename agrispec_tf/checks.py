@@ -6,15 +6,14 @@ import numpy as np
 
 from agrispec.errors import ConfigError, DataError
 from agrispec.season import Window, steps_per_year
-from agrispec_tf.data.samples import Samples, Series, absent
+from agrispec_tf.data.samples import Samples, absent
 from agrispec_tf.data.vectors import VectorSpec
-from agrispec_tf.models.bigru import BiGRUOptions
 from agrispec_tf.models.options import NetworkOptions
 from agrispec_tf.recipes import Recipe
 
 
 def check(options: NetworkOptions, training: Samples, validation: Samples, class_names: tuple[str, ...],
-          target: Series | None, how: Recipe) -> None:
+          how: Recipe) -> None:
     """Checks that a training can be what it is said to be; `agrispec_tf.train.fit` says what is raised."""
     cube = training.series.cube
     shape = (cube.window.steps, len(cube.features))
@@ -22,27 +21,21 @@ def check(options: NetworkOptions, training: Samples, validation: Samples, class
         raise ConfigError(f"a network for {options.series_shape} steps and features and {options.classes} classes"
                           f" does not read cubes of {shape} with {len(class_names)} classes",
                           mend="build its options with for_cube(cube, classes)")
-    if target is not None and not isinstance(options, BiGRUOptions):
-        raise ConfigError("only the Bi-GRU has a domain head for a target season",
-                          mend="train the Bi-GRU, or leave the target season out")
-    if target is not None and not len(target):
-        raise DataError("the target season has no series", mend="export the target season, or train without it")
-    for name, other in (("validation", validation.series), ("target", target)):
-        if other is not None and other.cube.view() != cube.view():
-            raise ConfigError(f"the {name} series are of another cube than the training samples",
-                              mend="export all of them with one cube.toml")
+    if validation.series.cube.view() != cube.view():
+        raise ConfigError("the validation series are of another cube than the training samples",
+                          mend="export all of them with one cube.toml")
     if how.augmentation and isinstance(cube, VectorSpec):
         raise ConfigError(f"vectors of kind {cube.kind} have no time that augmentation could vary",
                           mend="train without augmentation")
-    whole = Window(0, steps_per_year(cube.step_days))
-    if how.augmentation and any(series is not None and series.cube.exported != whole
-                                for series in (training.series, target)):
+    if how.augmentation and cube.exported != Window(0, steps_per_year(cube.step_days)):
         raise DataError("the series do not carry the whole season year, out of which augmentation draws",
                         mend="export the whole year, or train without augmentation")
     _check_folds(training, validation, class_names)
-    for name, series in (("training", training.series), ("validation", validation.series), ("target", target)):
-        if series is not None:
-            _check_finite(name, series)
+    for name, fold in (("training", training), ("validation", validation)):
+        try:
+            fold.series.check_finite()
+        except DataError as error:
+            raise DataError(f"{name}: {error.message}", mend=error.mend) from None
 
 
 def _check_folds(training: Samples, validation: Samples, class_names: tuple[str, ...]) -> None:
@@ -66,10 +59,3 @@ def _check_folds(training: Samples, validation: Samples, class_names: tuple[str,
         if len(shared):
             raise DataError(f"{what} {shared[0]} and {len(shared) - 1} more are in both training and validation",
                             mend="split by cells, so that validation sees places that training never saw")
-
-
-def _check_finite(name: str, series: Series) -> None:
-    try:
-        series.check_finite()
-    except DataError as error:
-        raise DataError(f"{name}: {error.message}", mend=error.mend) from None

@@ -32,7 +32,7 @@ class Classifier:
     """A trained network.
 
     Attributes:
-        model: inputs to logits (batch, C), without a domain head.
+        model: inputs to logits (batch, C).
         options: what it was built from.
         cube: what it was trained on.
         class_names: C names by class number.

@@ -67,7 +67,7 @@ def fit(source: Classifier, training: Samples, validation: Samples, *, class_nam
     """
     source.cube.check_read(training.series.cube)
     begun = adopted(source, class_names, seed)
-    check(begun.options, training, validation, class_names, None, how)
+    check(begun.options, training, validation, class_names, how)
     if folder and fresh:
         remove_checkpoints(folder)
     rows: list[Mapping[str, float]] = []

@@ -18,11 +18,11 @@ class Recipe:
 
     Attributes:
         epochs: passes over the training samples, at most.
-        batch: labelled samples in a batch; a target season adds as many unlabelled ones.
+        batch: samples in a batch.
         learning_rate: Adam's, constant.
         augmentation: None for none.
         standardised: whether features are standardised by statistics of the training fold.
-        limit: training samples, and series of the target, that are used at most; None uses all.
+        limit: training samples that are used at most; None uses all.
         patience: epochs without a higher macro-F1 on the validation fold after which training ends; None goes
             through all epochs, as published.
         balance: power of the balanced class weights: at 1 every class weighs the same in the loss, as published, at 0

@@ -13,7 +13,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from agrispec.errors import ConfigError
 from agrispec_tf import checkpoint, devices
 from agrispec_tf.checkpoint import Checkpoint
 from agrispec_tf.checks import absent, check
@@ -21,12 +20,10 @@ from agrispec_tf.classifier import Classifier, compiled_for_inference, jit
 from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.pipeline import Batches
 from agrispec_tf.data.preparation import Preparation
-from agrispec_tf.data.samples import Samples, Series
+from agrispec_tf.data.samples import Samples
 from agrispec_tf.data.thermal_axis import ThermalAxis
 from agrispec_tf.logs import Logs
 from agrispec_tf.metrics import Confusion
-from agrispec_tf.models import bigru
-from agrispec_tf.models.bigru import BiGRUOptions
 from agrispec_tf.models.options import NetworkOptions
 from agrispec_tf.recipes import Recipe
 from agrispec_tf.start import Start, thawed
@@ -34,14 +31,10 @@ from exports import manifest
 
 
 def fit(options: NetworkOptions, training: Samples, validation: Samples, *, class_names: tuple[str, ...], how: Recipe,
-        seed: int, smoothing: float = 0.0, target: Series | None = None, start: Start | None = None,
+        seed: int, smoothing: float = 0.0, start: Start | None = None,
         on_epoch: Callable[[Mapping[str, float]], None] | None = None, folder: Path | None = None,
         fresh: bool = False, thermal: bool = False, shown: tuple[int, int] | None = None) -> Classifier:
     """Trains a network and keeps the epoch of the highest macro-F1 on the validation fold.
-
-    Labels of a target season cannot be given. With `target` the Bi-GRU is trained against a domain head:
-    source and target halves share each batch. Without, the same network sees the same source batches, so both
-    make the same number of updates from labels.
 
     With `folder` a process that ends at any moment, by whatever cause, loses the epoch it was in and no more: called
     with the same arguments again, `fit` goes on after the last whole epoch, and comes to the same history and the
@@ -60,7 +53,6 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
         how: the recipe.
         seed: of weights, order, dropout and augmentation. Sets Keras's global seed.
         smoothing: lambda of the Whittaker smoother, 0 for none.
-        target: unlabelled series of the target season, for the Bi-GRU only.
         start: what to begin from, None for random weights. Series go through its preparation, in place of
             `smoothing`, of `thermal`, of `shown` and of what the recipe says of standardisation.
         on_epoch: called with the scores of each epoch; where a training goes on, of those before it first.
@@ -78,20 +70,15 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
         CorruptRecord: the checkpoint cannot be read.
         StorageError: a checkpoint or a log cannot be written; the last whole checkpoint stays.
     """
-    check(options, training, validation, class_names, target, how)
-    if start and target is not None:
-        raise ConfigError("a network that begins from another one's weights is not trained against a target season",
-                          mend="leave the target season out")
+    check(options, training, validation, class_names, how)
     several = devices.count()
-    identity = _identity(options, training, validation, class_names, how, seed, smoothing, target,
-                         start, several, thermal, shown) if folder else {}
+    identity = _identity(options, training, validation, class_names, how, seed, smoothing, start, several, thermal,
+                         shown) if folder else {}
     if folder and fresh:
         checkpoint.remove(folder / checkpoint.FILE)
     begun = Checkpoint.read(folder / checkpoint.FILE, identity) if folder else None
     generator = np.random.default_rng(seed)
     used = training.thinned(how.limit, generator) if how.limit else training
-    if target is not None and how.limit and len(target) > how.limit:
-        target = target.take(np.sort(generator.permutation(len(target))[:how.limit]))
     preparation = start.preparation if start else Preparation(
         smoothing=smoothing, thermal=ThermalAxis.fitted(used.series) if thermal else None, shown=shown)
     if how.standardised and not start:
@@ -103,18 +90,13 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
     keras.utils.set_random_seed(seed)
     batches = Batches(samples=used, class_weights=class_weights(used.labels, len(class_names), how.balance),
                       inputs=options.inputs, preparation=preparation, batch=how.batch, seed=seed,
-                      varied=how.augmentation, target=target, multiple=several,
-                      first_epoch=len(begun.history) if begun else 0)
+                      varied=how.augmentation, multiple=several, first_epoch=len(begun.history) if begun else 0)
     with devices.training_on(several, how.precision):
-        model = trained = devices.with_exact_logits(options.build())
-        if start:
-            trained = start.given(model)
-        elif target is not None and isinstance(options, BiGRUOptions):
-            trained = devices.with_exact_logits(bigru.with_domain_head(model, options, how.epochs * len(batches)))
-        loss, scores = _objective(adversarial=target is not None)
+        model = devices.with_exact_logits(options.build())
+        trained = start.given(model) if start else model
         if trained is not model:
             compiled_for_inference(model)
-        trained.compile(optimizer=keras.optimizers.Adam(how.learning_rate, epsilon=1e-8), loss=loss, metrics=scores,
+        trained.compile(optimizer=keras.optimizers.Adam(how.learning_rate, epsilon=1e-8), loss=cross_entropy(),
                         jit_compile=jit())
         classifier = Classifier(model=compiled_for_inference(outcome) if outcome else model, options=options,
                                 cube=training.series.cube, class_names=class_names, preparation=preparation,
@@ -133,8 +115,7 @@ def fit(options: NetworkOptions, training: Samples, validation: Samples, *, clas
                    training={"recipe": asdict(how), "seed": seed, "best_epoch": epochs.best_epoch,
                              "updates": len(epochs.history) * len(batches), "training_samples": len(used),
                              "validation_samples": len(validation),
-                             "validation_lacks": list(absent(validation, class_names)),
-                             "target_series": 0 if target is None else len(target), "devices": several,
+                             "validation_lacks": list(absent(validation, class_names)), "devices": several,
                              "versions": {**manifest.versions(), "backend": keras.backend.backend()}})
 
 
@@ -149,32 +130,24 @@ def cross_entropy() -> keras.losses.Loss:
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
 
 
-def _objective(*, adversarial: bool) -> tuple[Any, Any]:
-    if not adversarial:
-        return cross_entropy(), None
-    return ({"crop": cross_entropy(), "domain": cross_entropy()},
-            {"domain": keras.metrics.SparseCategoricalAccuracy(name="accuracy")})
-
-
 def _identity(options: NetworkOptions, training: Samples, validation: Samples, class_names: tuple[str, ...],
-              how: Recipe, seed: int, smoothing: float, target: Series | None, start: Start | None,
-              several: int, thermal: bool, shown: tuple[int, int] | None) -> dict[str, Any]:
+              how: Recipe, seed: int, smoothing: float, start: Start | None, several: int, thermal: bool,
+              shown: tuple[int, int] | None) -> dict[str, Any]:
     """What a training's outcome follows from."""
     versions = manifest.versions()
     backend = keras.backend.backend()
     return {"network": {"architecture": options.architecture, **asdict(options)}, "cube": training.series.cube.digest,
             "classes": list(class_names), "recipe": asdict(how), "seed": seed, "smoothing": smoothing,
             "thermal": thermal, "shown": shown, "training samples": checkpoint.digest_of(training), "devices": several,
-            "validation samples": checkpoint.digest_of(validation), "target series": checkpoint.digest_of(target),
-            "start": start.digest if start else None, "backend": backend,
-            "versions": {name: versions.get(name) for name in ("keras", backend, "numpy")}}
+            "validation samples": checkpoint.digest_of(validation), "start": start.digest if start else None,
+            "backend": backend, "versions": {name: versions.get(name) for name in ("keras", backend, "numpy")}}
 
 
 class _Epochs(keras.callbacks.Callback):
     """Scores the validation fold after each epoch, holds the weights of the first best one, and keeps the state.
 
     Args:
-        network: what is trained, without a domain head.
+        network: what is trained.
         classifier: what scores; its model is `network`, or one that is given the network's weights.
         begun: what an earlier process came to, None at the beginning.
     """

@@ -43,8 +43,6 @@ def fitted(collected: Collected, config: Config, model: str, how: Recipe,
            fresh: bool = False) -> Classifier:
     """A network by name, trained on the training cells, its epoch chosen by the validation cells.
 
-    The gradient reversal sees the target season's series of the training cells, never a label of them.
-
     Args:
         folder: of the logs and the checkpoint, as `train.fit` says; `fresh` likewise.
 
@@ -55,8 +53,7 @@ def fitted(collected: Collected, config: Config, model: str, how: Recipe,
     trained = train.fit(
         options, collected.labelled("train"), collected.labelled("validation"), class_names=config.taxonomy.names,
         how=how, seed=config.training.seed, smoothing=smoothing_of(config, options),
-        target=collected.target("train") if model.endswith("-grl") else None, on_epoch=on_epoch, folder=folder,
-        fresh=fresh, thermal=config.training.thermal)
+        on_epoch=on_epoch, folder=folder, fresh=fresh, thermal=config.training.thermal)
     return replace(trained, training={**trained.training, **collected.provenance})
 
 

@@ -14,7 +14,8 @@ from agrispec_tf.cropglobe.views import WINDOWS, View
 def run_transfers(tell: Callable[[str], None], *, data: Path, into: Path, sources: Sequence[str],
                   targets: Sequence[str], models: str, protocol: str, augmentation: str | None, seeds: int,
                   epochs: int | None, samples: int | None, views: bool = False) -> str:
-    """Makes transfers, or goes on with them, and writes their table; the arguments are what `options` has.
+    """Makes transfers, or goes on with them, and writes their table; the arguments are the options of
+    `agrispec_tf.cli.bench`.
 
     Args:
         tell: told before each run.

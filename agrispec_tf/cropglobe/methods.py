@@ -46,14 +46,12 @@ _AUGMENTED = {"cropnet-v1": "v1", "cropnet-1d": "v1", "cropnet": "v3", "tempcnn"
               "efficientnetv2s": "v3"}
 
 METHODS: Mapping[str, Method] = {
-    **{name: Method(learner=name, augmentation=_AUGMENTED.get(name, "none"))
-       for name in architectures.MODELS if name != "bigru-grl"},
+    **{name: Method(learner=name, augmentation=_AUGMENTED.get(name, "none")) for name in architectures.MODELS},
     **{f"mlp-{kind}": Method(learner="mlp", kind=kind) for kind in VECTORS},
     **{name if kind == SERIES else f"{name}-{kind}": Method(learner=learner, kind=kind)
        for name, learner in (("forest", Forest.method), ("hgb", Boosting.method)) for kind in FILES},
 }
-"""By name: `mlp`, `forest` and `hgb` read the medians of the window's steps, or the vectors that their name adds. The
-gradient reversal is not among them: it would see the target."""
+"""By name: `mlp`, `forest` and `hgb` read the medians of the window's steps, or the vectors that their name adds."""
 
 
 def named(model: str) -> Method:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -12,28 +11,22 @@ from numpy.typing import NDArray
 from agrispec_tf.data import augmentation
 from agrispec_tf.data.augmentation import Augmentation, Draw
 from agrispec_tf.data.preparation import Preparation
-from agrispec_tf.data.samples import Samples, Series
-
-SOURCE, TARGET = 0, 1
-"""Domain labels."""
+from agrispec_tf.data.samples import Samples
 
 
 class Batches(keras.utils.PyDataset):
-    """Shuffled batches of samples and, where there is a target season, as many of its unlabelled series.
+    """Shuffled batches of samples.
 
-    An item is (inputs, labels, weights). With a target the first half of a batch is source and the second
-    half target; labels and weights are then dicts of `crop` and `domain`, and the weight of `crop` is 0 where
-    no label is known. Order, target rows and draws follow from `seed` and the number of the epoch alone.
+    An item is (inputs, labels, weights). Order and draws follow from `seed` and the number of the epoch alone.
 
     Args:
         samples: labelled series.
         class_weights: (C,) weight of each class in the loss.
         inputs: prepared series (N, steps, F) to network inputs.
         preparation: what series go through.
-        batch: labelled samples in a batch; the last one of an epoch may be smaller.
+        batch: samples in a batch; the last one of an epoch may be smaller.
         seed: of everything random here.
         varied: how series are augmented, None for not at all.
-        target: series of the target season; in each epoch they come in another order, cycled through.
         multiple: each batch is filled up to a multiple of it, for devices to share, by its own first samples with
             weight 0.
         first_epoch: number of the epoch to begin with, where a training goes on.
@@ -41,11 +34,11 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, *, samples: Samples, class_weights: NDArray[np.float32],
                  inputs: Callable[[NDArray[np.float32]], NDArray[np.float32]], preparation: Preparation,
-                 batch: int, seed: int, varied: Augmentation | None = None, target: Series | None = None,
-                 multiple: int = 1, first_epoch: int = 0) -> None:
+                 batch: int, seed: int, varied: Augmentation | None = None, multiple: int = 1,
+                 first_epoch: int = 0) -> None:
         super().__init__()
-        self._samples, self._target = samples, target
-        self._class_weights, self._inputs, self._preparation = class_weights, inputs, preparation
+        self._samples, self._class_weights = samples, class_weights
+        self._inputs, self._preparation = inputs, preparation
         self._batch, self._seed, self._varied, self._multiple = batch, seed, varied, multiple
         self._fixed = self._fixed_draw()
         self._epoch = first_epoch - 1
@@ -54,7 +47,7 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self._order) // self._batch)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]:
         numbers = np.arange(len(self._order))[index * self._batch:(index + 1) * self._batch]
         filled = -(-len(numbers) // self._multiple) * self._multiple
         counted = (np.arange(filled) < len(numbers)).astype(np.float32)
@@ -63,16 +56,7 @@ class Batches(keras.utils.PyDataset):
         rows = places % len(self._samples)
         series = self._preparation.apply(self._samples.series.take(rows), self._draw.take(places))
         labels = self._samples.labels[rows].astype(np.int32)
-        weights = self._class_weights[labels] * counted
-        if self._target is None:
-            return self._inputs(series), labels, weights
-        unlabelled = self._preparation.apply(self._target.take(self._target_order[numbers]),
-                                             self._target_draw.take(numbers))
-        nothing = np.zeros(filled, np.int32)
-        return (self._inputs(np.concatenate([series, unlabelled])),
-                {"crop": np.concatenate([labels, nothing]), "domain": np.repeat([SOURCE, TARGET], filled)},
-                {"crop": np.concatenate([weights, nothing.astype(np.float32)]),
-                 "domain": np.tile(counted, 2)})
+        return self._inputs(series), labels, self._class_weights[labels] * counted
 
     def on_epoch_end(self) -> None:
         """Orders and draws the next epoch."""
@@ -80,9 +64,6 @@ class Batches(keras.utils.PyDataset):
         generator = np.random.default_rng([self._seed, self._epoch])
         self._draw = self._fixed or self._epoch_draw(len(self._samples), generator)
         self._order = generator.permutation(len(self._draw.start))
-        if self._target is not None:
-            self._target_order = np.resize(generator.permutation(len(self._target)), len(self._order))
-            self._target_draw = self._epoch_draw(len(self._order), generator)
 
     def _fixed_draw(self) -> Draw | None:
         """The draw of all epochs, where they share one."""

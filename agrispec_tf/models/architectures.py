@@ -21,7 +21,6 @@ _BY_MODEL: Mapping[str, tuple[type[NetworkOptions], Mapping[str, str]]] = {
     "cropnet-v1": (CropNetOptions, {"variant": "v1"}),
     "cropnet-1d": (CropNet1DOptions, {}),
     "bigru": (BiGRUOptions, {}),
-    "bigru-grl": (BiGRUOptions, {}),
     "mlp": (MLPOptions, {}),
     "tempcnn": (TempCNNOptions, {}),
     "resnet50": (ImageNetOptions, {"network": "resnet50"}),
@@ -30,8 +29,8 @@ _BY_MODEL: Mapping[str, tuple[type[NetworkOptions], Mapping[str, str]]] = {
 _BY_ARCHITECTURE = {options.architecture: options for options, _ in _BY_MODEL.values()}
 
 MODELS = tuple(_BY_MODEL)
-"""What a network can be asked for as: CropNet as released, as in the first paper and in 1-D, the Bi-GRU on the source
-alone and with gradient reversal, and the networks they are compared with."""
+"""What a network can be asked for as: CropNet as released, as in the first paper and in 1-D, the Bi-GRU, and the
+networks they are compared with."""
 
 ARCHITECTURES = tuple(_BY_ARCHITECTURE)
 """The architectures of `MODELS`, some of which share one."""

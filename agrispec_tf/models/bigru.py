@@ -1,4 +1,4 @@
-"""The bidirectional GRU with attention whose latent space can be trained to ignore the season."""
+"""The bidirectional GRU with attention."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import keras
 
 from agrispec_tf.layers.batch_norm import BatchNorm
-from agrispec_tf.layers.gradient_reversal import GradientReversal
 from agrispec_tf.layers.temporal_attention import TemporalAttention
 from agrispec_tf.models.options import NetworkOptions
 
@@ -17,9 +16,8 @@ from agrispec_tf.models.options import NetworkOptions
 class BiGRUOptions(NetworkOptions):
     """What the Bi-GRU is built from.
 
-    With 8 features, 23 steps, 17 classes and the domain head it has 376,467 trainable parameters. The page
-    that describes it (docs/decisions) gives channels, layers, dropout, λ and heads; kernel 7, the attention's
-    width and the domain head's shape are this project's.
+    With 8 features, 23 steps and 17 classes it has 368,081 trainable parameters. The page that describes it
+    (docs/decisions) gives channels, layers, dropout and heads; kernel 7 and the attention's width are this project's.
 
     Attributes:
         classes: C, crop classes.
@@ -27,7 +25,6 @@ class BiGRUOptions(NetworkOptions):
         steps: time steps.
         dropout: share dropped after the convolutions and between the two GRU layers. Never inside the
             recurrence, which would shut out the fused GPU kernel.
-        reversal: λ at the end of its ramp.
     """
 
     architecture: ClassVar[str] = "bigru"
@@ -36,10 +33,9 @@ class BiGRUOptions(NetworkOptions):
     features: int = 8
     steps: int = 23
     dropout: float = 0.3
-    reversal: float = 0.5
 
     def build(self) -> keras.Model:
-        """The classifier with fresh weights and without a domain head.
+        """The classifier with fresh weights.
 
         Input float (batch, steps, features), output logits (batch, classes).
         """
@@ -58,25 +54,6 @@ class BiGRUOptions(NetworkOptions):
         hidden = keras.layers.Dense(64, activation="relu", name="crop_hidden")(latent)
         logits = keras.layers.Dense(self.classes, name="crop")(hidden)
         return keras.Model(inputs, logits, name="bigru")
-
-
-def with_domain_head(model: keras.Model, options: BiGRUOptions, total_steps: int) -> keras.Model:
-    """`model` and, behind a gradient reversal at its latent layer, a head that tells source from target.
-
-    The weights are shared with `model`: training this model trains that one.
-
-    Args:
-        model: from `options.build()`.
-        options: those `model` was built from.
-        total_steps: training batches until λ has grown to `options.reversal`.
-
-    Returns: model with outputs `{"crop": logits (batch, classes), "domain": logits (batch, 2)}`.
-    """
-    reversed_ = GradientReversal(maximum=options.reversal, total_steps=total_steps,
-                                 name="reversal")(model.get_layer("latent").output)
-    hidden = keras.layers.Dense(64, activation="relu", name="domain_hidden")(reversed_)
-    domain = keras.layers.Dense(2, name="domain")(hidden)
-    return keras.Model(model.input, {"crop": model.output, "domain": domain}, name="bigru_adversarial")
 
 
 def _bidirectional_gru(name: str) -> Any:

@@ -18,6 +18,7 @@ from keras import ops  # noqa: E402
 from agrispec.cube import CubeSpec  # noqa: E402
 from agrispec.season import Window  # noqa: E402
 from agrispec_tf import calibration, train  # noqa: E402
+from agrispec_tf.adaptation import adversarial  # noqa: E402
 from agrispec_tf.data import augmentation  # noqa: E402
 from agrispec_tf.data.pipeline import Batches  # noqa: E402
 from agrispec_tf.data.preparation import Preparation  # noqa: E402
@@ -84,42 +85,27 @@ def cropnet_losses() -> dict[str, list[float]]:
     return model.fit(batches, epochs=3, verbose=0, shuffle=False).history
 
 
-def adversarial() -> dict[str, object]:
-    """The same of the Bi-GRU against a target, and by λ what its domain head changes elsewhere in one step."""
-    options = bigru.BiGRUOptions(classes=3, features=3, steps=14, dropout=0.0)
-    crop = options.build()
-    both = bigru.with_domain_head(crop, options, 9)
+def bigru_losses() -> tuple[dict[str, list[float]], float]:
+    """The same of the Bi-GRU against a target, and at which step its reversal is then."""
+    crop = bigru.BiGRUOptions(classes=3, features=3, steps=14, dropout=0.0).build()
+    both = adversarial.with_domain_head(crop, conditional=False, reversal=0.5, total_steps=9)
     seed_weights(both)
-    fresh = crop.get_weights()
-    batches = Batches(samples=sampled(24), class_weights=np.array([1, 2, 0.5], np.float32), inputs=options.inputs,
-                      preparation=Preparation(), batch=8, seed=1, target=sampled(30, "T").series)
-    inputs, labels, weights = batches[0]
+    source, target = sampled(24), sampled(24, "T")
+    inputs = np.concatenate([Preparation().apply(side.series) for side in (source, target)])
+    domain = np.repeat([0, 1], 24)
     both.compile(keras.optimizers.SGD(0.02), {"crop": train.cross_entropy(), "domain": train.cross_entropy()})
-    history = both.fit(batches, epochs=3, verbose=0, shuffle=False).history
+    history = both.fit(inputs, {"crop": np.concatenate([source.labels, np.zeros(24, int)]), "domain": domain},
+                       sample_weight={"crop": 1.0 - domain, "domain": np.ones(48)}, batch_size=16, epochs=3, verbose=0,
+                       shuffle=False).history
     both.predict_on_batch(inputs)
-    reversal = both.get_layer("reversal")
-    found: dict[str, object] = {"history": history, "steps": float(ops.convert_to_numpy(reversal.step))}
-
-    crop.set_weights(fresh)
-    # Tracing a recurrence takes TensorFlow longer than running it once; JAX only compiles well.
-    crop.compile(keras.optimizers.SGD(0.02), train.cross_entropy(), run_eagerly=keras.backend.backend() == "tensorflow")
-    crop.train_on_batch(inputs, labels["crop"], weights["crop"])
-    alone = crop.get_weights()
-    for step, strength in ((0.0, "0"), (9.0, "0.5")):
-        crop.set_weights(fresh)
-        reversal.step.assign(step)
-        both.train_on_batch(inputs, labels, weights)
-        found[f"influence {strength}"] = max(float(np.abs(one - other).max())
-                                             for one, other in zip(alone, crop.get_weights(), strict=True))
-    return found
+    return history, float(ops.convert_to_numpy(both.get_layer("reversal").step))
 
 
 def fitted() -> list[dict[str, float]]:
-    """The whole of `train.fit` with a target season."""
+    """The whole of `train.fit`."""
     options = bigru.BiGRUOptions.for_cube(CUBE, 3)
     how = Recipe(epochs=2, batch=8, learning_rate=1e-3, standardised=True)
-    classifier = train.fit(options, sampled(24), sampled(12, "V"), class_names=("a", "b", "c"), how=how, seed=0,
-                           target=sampled(10, "T").series)
+    classifier = train.fit(options, sampled(24), sampled(12, "V"), class_names=("a", "b", "c"), how=how, seed=0)
     series = sampled(12, "V").series
     found = classifier.probabilities(series)
     labels = sampled(12, "V").labels
@@ -172,10 +158,10 @@ def main() -> None:
     weights = ops.convert_to_numpy(attention.weights_over_time(features))
     networks = {v: cropnet.CropNetOptions(classes=7, variant=v).build() for v in ("v3", "v1")}
     gru = bigru.BiGRUOptions(classes=17).build()
+    losses, steps = bigru_losses()
     json.dump({
         "backend": keras.backend.backend(),
-        "trainable": {**{name: trainable(model) for name, model in networks.items()}, "bigru": trainable(gru),
-                      "adversarial": trainable(bigru.with_domain_head(gru, bigru.BiGRUOptions(classes=17), 10))},
+        "trainable": {**{name: trainable(model) for name, model in networks.items()}, "bigru": trainable(gru)},
         "maps": {name: [model.get_layer(f"block{n}").output.shape[1:] for n in (1, 2, 3, 4)]
                  for name, model in networks.items()},
         "identity": ops.convert_to_numpy(reversed_(large)).tobytes() == large.tobytes(),
@@ -184,7 +170,7 @@ def main() -> None:
         "reversed_gradients": [bias_gradient(at_step(step)) for step in (0, 3, 10)],
         "attention": {"sums": weights.sum(axis=1).ravel().tolist(), "least": float(weights.min())},
         "pooled": ops.convert_to_numpy(attention(features) - (features * weights).sum(axis=1)).ravel().tolist(),
-        "cropnet": {"history": cropnet_losses()}, "bigru": adversarial(), "fit": fitted(),
+        "losses": {"cropnet": cropnet_losses(), "bigru": losses}, "steps": steps, "fit": fitted(),
         "view_error": view_error(), "compared": compared(),
     }, sys.stdout)
 

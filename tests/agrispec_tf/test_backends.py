@@ -36,8 +36,8 @@ def found(request: pytest.FixtureRequest, everywhere: dict[str, Any]) -> Any:
     return everywhere[request.param]
 
 
-def test_networks_have_the_published_numbers_of_trainable_parameters(found):
-    assert found["trainable"] == {"v3": 1_036_295, "v1": 4_689_735, "bigru": 368_081, "adversarial": 376_467}
+def test_networks_have_the_quoted_numbers_of_trainable_parameters(found):
+    assert found["trainable"] == {"v3": 1_036_295, "v1": 4_689_735, "bigru": 368_081}
 
 
 def test_networks_for_photographs_are_of_the_quoted_sizes(found):
@@ -68,16 +68,8 @@ def test_the_reversed_gradient_is_exactly_minus_lambda_times_the_plain_one(found
     np.testing.assert_array_equal(np.array(found["reversed_gradients"][case], np.float32), expected)
 
 
-def test_lambda_0_lets_the_domain_head_change_nothing_before_it(found):
-    assert found["bigru"]["influence 0"] < 1e-6
-
-
-def test_lambda_above_0_lets_the_domain_head_change_the_encoder(found):
-    assert found["bigru"]["influence 0.5"] > 1e-4
-
-
 def test_only_training_advances_the_reversals_step_once_a_batch(found):
-    assert found["bigru"]["steps"] == 9
+    assert found["steps"] == 9
 
 
 def test_attention_weights_are_positive_and_sum_to_one(found):
@@ -112,7 +104,7 @@ def test_both_backends_find_equal_logits_from_the_same_weights(everywhere, netwo
 
 @pytest.mark.parametrize("network", ["cropnet", "bigru"])
 def test_both_backends_lose_equally_from_the_same_weights(everywhere, network):
-    ours, theirs = (everywhere[backend][network]["history"] for backend in BACKENDS)
+    ours, theirs = (everywhere[backend]["losses"][network] for backend in BACKENDS)
     assert ours.keys() == theirs.keys()
     for name in ours:
         np.testing.assert_allclose(ours[name], theirs[name], rtol=2e-5)

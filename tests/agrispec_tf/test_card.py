@@ -22,7 +22,7 @@ def classifier(small_cube, class_names):
     return Classifier(model=options.build(), options=options, cube=small_cube, class_names=class_names,
                       preparation=Preparation(), history=({"epoch": 1.0}, {"epoch": 2.0}),
                       training={"recipe": recipe, "seed": 11, "best_epoch": 2, "updates": 24, "training_samples": 60,
-                                "target_series": 0, "devices": 1, "versions": {"keras": "3.x", "backend": "jax"}})
+                                "devices": 1, "versions": {"keras": "3.x", "backend": "jax"}})
 
 
 def written(classifier, grown, *, held_out, simulated=False, found=None):

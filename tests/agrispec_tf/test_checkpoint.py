@@ -15,7 +15,6 @@ from agrispec.formats.tfrecord import read_frames
 from agrispec_tf import checkpoint, train
 from agrispec_tf.data.augmentation import Augmentation
 from agrispec_tf.logs import EVENTS, HISTORY
-from agrispec_tf.models.bigru import BiGRUOptions
 from agrispec_tf.models.cropnet import CropNetOptions
 from agrispec_tf.recipes import Recipe
 
@@ -70,14 +69,6 @@ def test_training_goes_on_to_the_same_history_and_weights_and_is_not_repeated(fi
     before = (stopped / HISTORY).read_text()
     assert_same(fit(folder=stopped), whole)
     assert (stopped / HISTORY).read_text() == before, "not even the seconds are new"
-
-
-def test_training_against_a_target_goes_on_with_its_ramp(fit, grown, small_cube, tmp_path, assert_same):
-    changed = {"options": BiGRUOptions.for_cube(small_cube, 3), "target": grown(10, seed=5, place="T").series,
-               "how": Recipe(epochs=2, batch=12, learning_rate=1e-3, standardised=True)}
-    with pytest.raises(Stopped):
-        fit(**changed, folder=tmp_path, on_epoch=after(1))
-    assert_same(fit(**changed, folder=tmp_path), fit(**changed))
 
 
 @pytest.mark.parametrize(("changed", "named"), [

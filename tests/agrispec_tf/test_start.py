@@ -6,12 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from agrispec.errors import ConfigError, SchemaMismatch
+from agrispec.errors import SchemaMismatch
 from agrispec_tf import train
 from agrispec_tf.data.normalisation import Normalisation
 from agrispec_tf.data.preparation import Preparation
 from agrispec_tf.models import architectures
-from agrispec_tf.models.bigru import BiGRUOptions
 from agrispec_tf.models.tempcnn import TempCNNOptions
 from agrispec_tf.recipes import Recipe
 from agrispec_tf.start import Start
@@ -89,10 +88,3 @@ def test_a_checkpoint_of_another_beginning_is_refused(options, learnt, grown, cl
     for other in others:
         with pytest.raises(SchemaMismatch, match=f"its start is {start.digest}, not "):
             fitted(options, grown, class_names, other, folder=tmp_path)
-
-
-def test_a_beginning_beside_a_target_season_is_refused(grown, small_cube, class_names):
-    options = BiGRUOptions.for_cube(small_cube, 3)
-    with pytest.raises(ConfigError, match="leave the target season out"):
-        fitted(options, grown, class_names, Start(weights=options.build().get_weights(), preparation=Preparation()),
-               target=grown(6).series)

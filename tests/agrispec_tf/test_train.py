@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import replace
-from inspect import signature
 
 import keras
 import numpy as np
@@ -17,7 +16,6 @@ from agrispec_tf.baselines.training import METHODS
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.data.augmentation import Augmentation
 from agrispec_tf.data.preparation import Preparation
-from agrispec_tf.data.samples import Series
 from agrispec_tf.data.thermal_axis import ThermalAxis
 from agrispec_tf.models.architectures import MODELS
 from agrispec_tf.models.bigru import BiGRUOptions
@@ -92,23 +90,15 @@ def test_the_same_seed_gives_the_same_model(fitted, grown, options, class_names)
         np.testing.assert_array_equal(one, other)
 
 
-def test_the_bigru_trains_against_a_target_season_without_labels(grown, small_cube, class_names):
-    target = grown(40, seed=5, place="E", delay=0.03).series
+def test_the_bigru_learns_standardised_series_and_tells_of_each_epoch(grown, small_cube, class_names):
     told = []
     classifier = train.fit(BiGRUOptions.for_cube(small_cube, 3), grown(48), grown(30, seed=1, place="V"), seed=0,
-                           class_names=class_names, how=replace(QUICK, epochs=3, standardised=True), target=target,
+                           class_names=class_names, how=replace(QUICK, epochs=3, standardised=True),
                            on_epoch=told.append)
     assert told == list(classifier.history)
-    assert {"crop_loss", "domain_loss", "domain_accuracy"} <= told[0].keys()
-    assert classifier.training["target_series"] == 40
     assert classifier.model.output_shape == (None, 3)
     assert classifier.preparation.normalisation is not None
-    assert told[-1]["crop_loss"] < told[0]["crop_loss"]
-
-
-def test_training_cannot_be_given_a_targets_labels():
-    assert signature(train.fit).parameters["target"].annotation == "Series | None"
-    assert set(Series.__dataclass_fields__) == {"cube", "values", "counts", "heat"}
+    assert told[-1]["loss"] < told[0]["loss"]
 
 
 def test_statistics_come_from_the_training_fold_alone(grown, options, class_names):
@@ -121,9 +111,9 @@ def test_statistics_come_from_the_training_fold_alone(grown, options, class_name
     np.testing.assert_allclose(found.preparation.normalisation.deviation, plain.std(axis=(0, 1)), rtol=1e-6)
 
 
-def refused(error, match, options, training, validation, names, how=QUICK, target=None):
+def refused(error, match, options, training, validation, names, how=QUICK):
     with pytest.raises(error, match=match):
-        train.fit(options, training, validation, class_names=names, how=how, seed=0, target=target)
+        train.fit(options, training, validation, class_names=names, how=how, seed=0)
 
 
 def test_a_cell_in_both_folds_is_refused(grown, options, class_names):
@@ -154,15 +144,14 @@ def test_samples_of_one_class_only_are_refused(grown, options, class_names):
             training.take(training.labels == 1), grown(12, place="V"), class_names)
 
 
-@pytest.mark.parametrize("fold", ["training", "validation", "target"])
-def test_a_clear_look_that_is_no_number_is_named_with_its_fold(grown, small_cube, class_names, fold):
-    folds = {"training": grown(24), "validation": grown(12, place="V"), "target": grown(6, place="T")}
+@pytest.mark.parametrize("fold", ["training", "validation"])
+def test_a_clear_look_that_is_no_number_is_named_with_its_fold(grown, options, class_names, fold):
+    folds = {"training": grown(24), "validation": grown(12, place="V")}
     series = folds[fold].series
     step = int(np.flatnonzero(series.counts[2] > 0)[0])
     series.values[2, step, 1] = np.inf
-    refused(DataError, rf"{fold}: 1 of {len(series)} series have .* B8 of step {step} in series 2: inf",
-            BiGRUOptions.for_cube(small_cube, 3), folds["training"], folds["validation"], class_names,
-            target=folds["target"].series)
+    refused(DataError, rf"{fold}: 1 of {len(series)} series have .* B8 of step {step} in series 2: inf", options,
+            *folds.values(), class_names)
 
 
 def test_a_class_that_validation_lacks_is_noted(grown, options, class_names):
@@ -186,16 +175,6 @@ def test_a_label_that_is_no_class_is_refused(grown, options, class_names):
 
 def test_a_network_for_another_cube_is_refused(grown, class_names):
     refused(ConfigError, "for_cube", CropNetOptions(classes=3), grown(24), grown(12, place="V"), class_names)
-
-
-def test_a_target_is_refused_by_cropnet(grown, options, class_names):
-    refused(ConfigError, "only the Bi-GRU has a domain head", options, grown(24), grown(12, place="V"), class_names,
-            target=grown(3).series)
-
-
-def test_an_empty_target_is_refused(grown, small_cube, class_names):
-    refused(DataError, "target season has no series", BiGRUOptions.for_cube(small_cube, 3), grown(24),
-            grown(12, place="V"), class_names, target=grown(3).series.take(np.arange(0)))
 
 
 def test_augmentation_without_the_whole_year_is_refused(grown, small_cube, class_names):

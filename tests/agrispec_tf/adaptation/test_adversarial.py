@@ -62,6 +62,18 @@ def test_what_comes_out_reads_series_and_gives_classes(knowing, source, target):
     assert found.training["adaptation"]["grl"]["target_series"] == 120
 
 
+def test_the_head_tells_two_domains_and_shares_the_networks_weights(knowing, source):
+    inputs = knowing.options.inputs(knowing.preparation.apply(source[0].series.take(np.arange(5))))
+    network = keras.models.clone_model(knowing.model)
+    both = adversarial.with_domain_head(network, conditional=False, reversal=0.5, total_steps=1)
+    before = both.predict_on_batch(inputs)
+    assert {name: value.shape for name, value in before.items()} == {"crop": (5, 3), "domain": (5, 2)}
+    network.layers[-1].bias.assign(np.full(3, 5, np.float32))
+    after = both.predict_on_batch(inputs)
+    np.testing.assert_allclose(after["crop"], before["crop"] + 5, atol=1e-5)
+    np.testing.assert_array_equal(after["crop"], network.predict_on_batch(inputs))
+
+
 def test_the_conditional_head_reads_the_outer_product_of_features_and_class_shares(knowing, source):
     inputs = knowing.options.inputs(knowing.preparation.apply(source[0].series.take(np.arange(5))))
     model = adversarial.with_domain_head(knowing.model, conditional=True, reversal=0.5, total_steps=1)

@@ -1,6 +1,7 @@
 """Rungs stand on each other, are made in order, and cannot be made of what is not known."""
 
 from dataclasses import replace
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from agrispec_tf.adaptation import choices, ladder
 from agrispec_tf.adaptation.domains import Domains
 from agrispec_tf.adaptation.ladder import Settings
 from agrispec_tf.adaptation.rounds import Course
+from agrispec_tf.data.samples import Series
 from agrispec_tf.models.tempcnn import TempCNNOptions
 from agrispec_tf.recipes import Recipe
 
@@ -106,6 +108,19 @@ def test_the_class_mix_is_found_after_the_temperature_which_is_not_found_again(c
 def test_a_target_without_series_is_refused(domains):
     with pytest.raises(DataError, match="0 unlabelled series"):
         replace(domains, target=domains.target.take(np.zeros(90, bool)))
+
+
+def test_no_label_of_the_target_fits_in():
+    assert get_type_hints(Domains)["target"] is Series
+    assert set(Series.__dataclass_fields__) == {"cube", "values", "counts", "heat"}
+
+
+def test_a_clear_look_of_the_target_that_is_no_number_is_refused(domains):
+    broken = replace(domains.target, values=domains.target.values.copy())
+    step = int(np.flatnonzero(broken.counts[2] > 0)[0])
+    broken.values[2, step, 1] = np.inf
+    with pytest.raises(DataError, match=rf"1 of 90 series have .* B8 of step {step} in series 2: inf"):
+        replace(domains, target=broken)
 
 
 def test_a_target_that_was_never_seen_is_refused(domains):

@@ -34,9 +34,9 @@ def test_augmentation_is_each_ones_own_or_what_is_asked_of_networks_that_read_se
     assert Settings(augmentation="v1").augmentation_of(METHODS[model]) == asked
 
 
-def test_a_model_that_would_see_the_target_is_none():
-    with pytest.raises(ConfigError, match="no model 'bigru-grl'"):
-        methods.named("bigru-grl")
+def test_a_model_that_is_none_is_refused_by_name():
+    with pytest.raises(ConfigError, match="no model 'transformer'"):
+        methods.named("transformer")
 
 
 def test_forests_of_a_run_mean_what_they_mean_here():

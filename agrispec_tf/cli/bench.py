@@ -1,4 +1,4 @@
-"""The options of the commands that repeat transfers; nothing heavy loads with them."""
+"""The commands that repeat published comparisons; what they call loads only then."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 
 import click
 
+from agrispec_tf.cli.training import BACKEND
+from exports.terminal import progress
 
-def transfers(models: str, into: str) -> Callable[[Any], Any]:
+
+def _transfers(models: str, into: str) -> Callable[[Any], Any]:
     """The options of a command that repeats transfers: by default of these models, with rows in that folder."""
     options = (
         click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True,
@@ -25,12 +28,44 @@ def transfers(models: str, into: str) -> Callable[[Any], Any]:
                      help="Of all networks.  [default: each one's own]"),
         click.option("--seeds", type=click.IntRange(1, 10), default=10, show_default=True, help="Runs, of 10."),
         click.option("--epochs", type=click.IntRange(1), help="Of networks, instead of 50."),
-        click.option("--samples", type=click.IntRange(1), help="Most samples of a country that are used."),
-        click.option("--backend", type=click.Choice(["tensorflow", "jax"]),
-                     help="What Keras computes with.  [default: KERAS_BACKEND, or what is installed]"))
+        click.option("--samples", type=click.IntRange(1), help="Most samples of a country that are used."), BACKEND)
 
     def with_options(command: Any) -> Any:
         for option in reversed(options):
             command = option(command)
         return command
     return with_options
+
+
+@click.group()
+def bench() -> None:
+    """Repeat published comparisons, on data that you download."""
+
+
+@bench.command()
+@_transfers("cropnet,cropnet-v1,cropnet-1d,tempcnn,mlp,forest,hgb", "cropglobe-bench")
+def cropglobe(backend: str | None, **chosen: Any) -> None:
+    """Train on one country of CropGlobe, test on others, beside the published figures.
+
+    Without --source and --target the published transfers are repeated whose files are there. See docs/cropnet.md.
+    """
+    _repeat(backend, **chosen)
+
+
+@bench.command()
+@_transfers("cropnet", "cropglobe-windows")
+def windows(backend: str | None, sources: tuple[str, ...], targets: tuple[str, ...], **chosen: Any) -> None:
+    """Compare steps of 5, 15 and 30 days, and May to November with the whole year.
+
+    Without --source and --target it trains on France and tests on Belgium. See docs/cropnet.md.
+    """
+    _repeat(backend, sources=sources or ("FRA",), targets=targets or ("BEL",), views=True, **chosen)
+
+
+def _repeat(backend: str | None, **chosen: Any) -> None:
+    from agrispec_tf import backend as backends
+    backends.load(backend)
+    from agrispec_tf.cropglobe import commands
+    with progress("training") as tell:
+        said = commands.run_transfers(tell, **chosen)
+    click.echo(said)

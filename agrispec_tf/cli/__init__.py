@@ -1,0 +1,1 @@
+"""The commands of learning, a module a stage; `cli.py` registers them."""

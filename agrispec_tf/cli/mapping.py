@@ -1,0 +1,86 @@
+"""The commands that put a trained model to use; what they call loads only then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from exports.terminal import RUN, Opening, progress, warn
+
+_SEASON = click.option("--season", type=int,
+                       help="Year in which the season to map ends.  [default: RUN's target]")
+
+
+def _of_run(default: str = "cropnet") -> Callable[[Any], Any]:
+    """The option that names one of a run's models."""
+    return click.option("--model", default=default, show_default=True, help="Which of RUN's models.")
+
+
+@click.command()
+@RUN
+@_of_run()
+@_SEASON
+@click.pass_obj
+def predict(opening: Opening, run: Path, model: str, season: int | None) -> None:
+    """Map RUN's area: a class, a probability and a flag for every pixel and parcel."""
+    from agrispec_tf import crop_map, run_models
+    from exports import manifest, mapping
+    with opening(run) as opened, progress("predicting") as tell:
+        run_models.load(opened.run, opened.config, model)  # refused before an export is paid for
+        did = mapping.export_patches(opened.run, opened.config, opened.engine, opened.graphs, tell, season)
+        asset = opened.config.labels.parcels.format(season=did["season"])
+        fields = opened.engine.features(opened.graphs.parcels(asset, mapping.grid_of(opened.config))) if asset else []
+        did |= crop_map.run_predict(opened.run, opened.config, model, fields,
+                                    lambda share: tell(f"{share:.0%} of the map"))
+        manifest.record(run, "predict", did)
+    if did["warmth_stops"]:
+        warn(f"the temperatures of {did['warmth_stops']} pixels stop before the model's window does; thermal time goes"
+              " on as in the training season")
+    click.echo(f"Map in {opened.run.predictions / 'map.png'}; next: agrispec-gee publish {run}")
+
+
+@click.command("map-on-engine")
+@RUN
+@_of_run("forest-harmonic")
+@_SEASON
+@click.pass_obj
+def map_on_engine(opening: Opening, run: Path, model: str, season: int | None) -> None:
+    """Let Earth Engine itself map RUN's area by a forest on harmonics, into an asset.
+
+    Nothing is downloaded but a sample of pixels, whose classes are compared with what the forest gives them here.
+    """
+    from agrispec_tf.baselines import on_engine
+    from exports import manifest
+    with opening(run) as opened, progress("mapping on the engine") as tell:
+        did = on_engine.run_map(opened.run, opened.config, model, opened.engine, opened.graphs, tell, season)
+    manifest.record(run, f"map-on-engine {model}", did)
+    click.echo(f"{did['asset']}: {did['compared']} pixels compared, {did['equal']} equal, {did['tied']} with as many"
+               f" votes for another class{' (simulated)' if did['simulated'] else ''}")
+
+
+@click.command("export-model")
+@RUN
+@_of_run()
+@click.option("--int8", is_flag=True, help="In integers of 8 bits; what they cost in accuracy is measured.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False),
+              help="The file.  [default: RUN/model/MODEL.onnx, MODEL-int8.onnx]")
+def export_model(run: Path, model: str, int8: bool, output: Path | None) -> None:
+    """Write a trained model of RUN as an ONNX file, which says what it reads and answers."""
+    from exports import manifest, runs
+    opened = runs.open(run)
+    path = output or opened.models / f"{model}{'-int8' if int8 else ''}.onnx"
+    with progress(f"exporting {model}"):
+        from agrispec_tf import backend, collected, run_models
+        run_models.need_network(opened, model)
+        backend.load()
+        from agrispec_tf.deployment import export as deployment
+        found = deployment.run_export(opened, opened.config, model, path, eight_bits=int8)
+    manifest.record(run, f"export-model {path.stem}", {"file": str(path), "digest": manifest.digest(path)})
+    if found:
+        shown = "simulated samples" if collected.simulated(opened) else "samples"
+        click.echo(f"8 bits against 32 on {found.samples} {shown} of {found.blocks} held-out cells [95 % interval]:"
+                   f" accuracy {found.accuracy}; macro-F1 {found.macro_f1}; same class {found.agreement:.2%}")
+    click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
