@@ -16,8 +16,8 @@ from scenes.landscape import Landscape, landscape_window
 from scenes.phenology import CROPS
 
 COMMANDS = (("export",), ("train", "--preset", "demo"),
-            ("adapt", "--model", "bigru", "--rung", "grl", "--preset", "demo"), ("evaluate",), ("predict",),
-            ("publish",))
+            ("adapt", "--model", "bigru", "--rung", "grl", "--preset", "demo"), ("evaluate",),
+            ("predict", "--model", "bigru-grl"), ("publish",))
 """What is done with the landscape: commands of `agrispec-gee` and their options, but for the run."""
 
 _HEADER = "# agrispec-gee demo: a simulated landscape, mapped on the embedded engine. Made anew by each demo run.\n"
