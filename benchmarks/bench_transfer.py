@@ -142,10 +142,11 @@ def _digest(pair: Pair) -> str:
     arrays = [array for side in sides for array in (side.series.values, side.series.counts, side.series.heat,
                                                     side.labels, side.cells) if array is not None]
     package = Path(train.__file__).parent
-    code = [path.read_bytes() for part in ("adaptation", "data", "layers", "models") for path in
-            sorted((package / part).glob("*.py"))]
+    code = [*(path for part in ("adaptation", "baselines", "data", "layers", "models") for path in
+              sorted((package / part).glob("*.py"))),
+            *(package / name for name in ("train.py", "classifier.py", "calibration.py", "protocols/folds.py"))]
     made = {"data": kept_files.digest_of(*arrays), "settings": asdict(settings_of(pair)),
-            "code": hashlib.sha256(b"".join([*code, Path(train.__file__).read_bytes()])).hexdigest(),
+            "code": hashlib.sha256(b"".join(path.read_bytes() for path in code)).hexdigest(),
             "backend": os.environ["KERAS_BACKEND"],
             "versions": {name: version(name) for name in ("keras", "numpy", "scikit-learn")}}
     return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:8]

@@ -131,8 +131,8 @@ def _trust(pair: Pair, runs: Sequence[Outcome]) -> dict[str, float]:
     inside: dict[str, list] = {name: [] for name in ("as trained", "tempered", "sets", "standing")}
     outside: dict[str, list] = {name: [] for name in inside}
 
-    def add(to, raw, known, raw_known, labels, pseudocount):
-        heat = calibration.temperature(raw_known, known, pseudocount)
+    def add(to, raw, known, raw_known, labels, pseudocount, calibrated=False):
+        heat = 1.0 if calibrated else calibration.temperature(raw_known, known, pseudocount)
         better, better_known = (calibration.tempered(one, heat, pseudocount) for one in (raw, raw_known))
         least = conformal.threshold(better_known, known)
         to["as trained"].append(Reliability.of(raw, labels))
@@ -150,7 +150,8 @@ def _trust(pair: Pair, runs: Sequence[Outcome]) -> dict[str, float]:
             if one.any() and (~one).any():
                 add(inside, run.source[known][one], labels[~one], run.source[known][~one], labels[one], pseudo)
         rung = choices.taken({name: numbers for name, numbers in run.validators.items() if name != FOREST})
-        add(outside, run.target[rung], labels, run.source[rung], pair.target.labels, calibration.TINY)
+        add(outside, run.target[rung], labels, run.source[rung], pair.target.labels, calibration.TINY,
+            calibrated=rung == ladder.PRIOR)
     found: dict[str, float] = {}
     for where, parts in (("in", inside), ("out", outside)):
         for name, kind, number in _NUMBERS:  # a single validation block has no halves

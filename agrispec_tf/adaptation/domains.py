@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from agrispec.errors import DataError
 from agrispec_tf.data.preparation import clear_looks, seen
@@ -17,9 +15,9 @@ from agrispec_tf.data.thermal_axis import continued
 _FEWEST = 5
 """Series, in folds of which the sides are told apart."""
 
-_QUARTER, _NEAR_DAYS, _MONTH = 0.25, 15, 30
-"""A side was seen at a step where such a share of its series had a clear look within so many days: single cloudy steps
-are filled. Ends of the window that were not, and are shorter than the third together, are left as they are."""
+_QUARTER, _MONTH = 0.25, 30
+"""A season is seen from the step by which such a share of its series had a clear look. Up to so many days outside, or less
+in common, make no rung."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,17 +67,20 @@ class Domains:
 
     @property
     def common(self) -> tuple[int, int] | None:
-        """The steps of the model's window from the first one to the last, [first, stop), at which both sides were seen.
+        """The steps of the model's window, [first, stop), between which the source and the target were both seen.
 
-        None where that is the whole window but for less than a month, and where there is no such step: then there is
-        nothing to leave out, or nothing would be left.
+        A season is seen from the step by which a quarter of its series had a clear look to the last one from which on a
+        quarter had another; clouds in between count for nothing. Seasons of the source before the latest count as one.
+
+        None where that is the whole window but for a month at most, or less than a month: then there is nothing to
+        leave out, or too little would be left.
         """
-        both = np.flatnonzero(_often_seen(self.training.series) & _often_seen(self.target))
-        if not len(both):
-            return None
-        first, stop = int(both[0]), int(both[-1]) + 1
+        seasons = [_between(one) for one in (self.training.series, self.earlier and self.earlier.series, self.target)
+                   if one is not None]
+        first, stop = max(begin for begin, _ in seasons), min(end for _, end in seasons)
         cube = self.target.cube
-        return None if (cube.window.steps - (stop - first)) * cube.step_days < _MONTH else (first, stop)
+        outside = (cube.window.steps - (stop - first)) * cube.step_days
+        return (first, stop) if outside > _MONTH and (stop - first) * cube.step_days >= _MONTH else None
 
     def doubts(self) -> Iterator[str]:
         """What should be known before models are compared, a sentence each."""
@@ -99,10 +100,13 @@ class Domains:
             yield "one labelled season teaches: there is no rung of several seasons"
 
 
-def _often_seen(series: Series) -> NDArray[np.bool_]:
-    """(steps of the model's window,): whether a quarter of the series had a clear look within 15 days."""
-    near = maximum_filter1d(clear_looks(series), 2 * (_NEAR_DAYS // series.cube.step_days) + 1, axis=1)
-    return np.asarray(near.mean(axis=0) >= _QUARTER)
+def _between(series: Series) -> tuple[int, int]:
+    """The steps of the model's window, [first, stop): by the first one a quarter of the series had a clear look, and from
+    the last one on a quarter had another; none where fewer ever had."""
+    looks = clear_looks(series)
+    by, from_on = (np.maximum.accumulate(one, axis=1).mean(axis=0) >= _QUARTER for one in (looks, looks[:, ::-1]))
+    steps = looks.shape[1]
+    return (int(by.argmax()), steps - int(from_on.argmax())) if by.any() else (steps, 0)
 
 
 def _last_seen(series: Series) -> int:

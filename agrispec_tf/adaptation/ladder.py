@@ -26,7 +26,7 @@ ADABN, GRL, CDAN, SELF_TRAINING, PRIOR = "adabn", "grl", "cdan", "self-training"
 _TRAINED = (THERMAL, SEASONS, AUGMENTATION)
 BELOW: Mapping[str, tuple[str, ...]] = {
     SOURCE: (), AUGMENTATION: (SOURCE,), SEASONS: (AUGMENTATION,), THERMAL: (SEASONS, AUGMENTATION),
-    COMMON: _TRAINED, ADABN: _TRAINED, GRL: _TRAINED, CDAN: _TRAINED,
+    COMMON: (SEASONS, AUGMENTATION), ADABN: _TRAINED, GRL: _TRAINED, CDAN: _TRAINED,
     SELF_TRAINING: (CDAN,), PRIOR: (SELF_TRAINING,)}
 """The rungs from the lowest to the highest, each with those it stands on: the first that is there."""
 
@@ -100,7 +100,7 @@ def needed(wanted: Iterable[str], possible: tuple[str, ...]) -> tuple[str, ...]:
         name = waiting.pop()
         if name not in possible:
             reason = {SEASONS: "one labelled season teaches", THERMAL: "the cube carries no growing degree days",
-                      COMMON: "source and target were seen in the whole window, or never at the same time"}
+                      COMMON: "source and target were seen over the same steps, or had less than a month in common"}
             raise ConfigError(f"there is no rung {name!r}: {reason.get(name, 'it is unknown')}",
                               mend=f"choose among {', '.join(possible)}")
         found.add(name)
@@ -115,7 +115,7 @@ def _made(name: str, below: Classifier | None, settings: Settings, domains: Doma
         return train.fit(settings.options, domains.teaching if several else domains.training, domains.validation,
                          class_names=domains.class_names, seed=seed, smoothing=settings.smoothing,
                          how=replace(settings.recipe, augmentation=None if plain else SHIFTED),
-                         thermal=name == THERMAL or (name == COMMON and THERMAL in rungs(domains)),
+                         thermal=name == THERMAL,
                          shown=domains.common if name == COMMON else None)
     assert below is not None
     if name == ADABN:

@@ -6,6 +6,7 @@ from typing import get_type_hints
 import numpy as np
 import pytest
 
+from agrispec.cube import preset
 from agrispec.errors import ConfigError, DataError
 from agrispec_tf import calibration, trust
 from agrispec_tf.adaptation import choices, ladder
@@ -149,7 +150,7 @@ def hidden(series, steps):
     return replace(series, counts=counts)
 
 
-def test_ends_of_the_window_that_either_side_was_hardly_seen_in_make_a_rung_of_their_own(domains, settings):
+def test_steps_outside_of_what_both_sides_were_seen_in_make_a_rung_that_is_shown_none_of_them(domains, settings):
     steps = domains.target.cube.window.steps
     assert domains.common is None
     assert "common" not in ladder.rungs(domains)
@@ -158,10 +159,14 @@ def test_ends_of_the_window_that_either_side_was_hardly_seen_in_make_a_rung_of_t
     assert uneven.common == (5, steps - 4)
     made = dict(ladder.climbed(settings, uneven, ["adabn", "common"], seed=0))
     assert tuple(made) == ("source", "augmentation", "seasons", "common", "adabn")
-    assert made["seasons"].preparation.shown is None
     assert made["common"].preparation.shown == uneven.common
-    assert made["adabn"].preparation.shown is None
+    assert made["seasons"].preparation.shown is made["adabn"].preparation.shown is None
     assert made["common"].training["training_samples"] == made["seasons"].training["training_samples"]
+
+
+def test_a_season_that_taught_before_has_its_part_in_what_is_common(domains):
+    short = replace(domains.earlier, series=hidden(domains.earlier.series, range(3)))
+    assert replace(domains, earlier=short).common == (3, domains.target.cube.window.steps)
 
 
 def test_single_cloudy_steps_and_a_few_fields_in_cloud_leave_the_window_whole(domains):
@@ -171,10 +176,21 @@ def test_single_cloudy_steps_and_a_few_fields_in_cloud_leave_the_window_whole(do
     assert replace(domains, target=hidden(domains.target, [3, 9])).common is None
 
 
-def test_sides_that_were_never_seen_at_the_same_time_have_no_steps_in_common(domains):
-    steps = domains.target.cube.window.steps
-    early = replace(domains.training, series=hidden(domains.training.series, range(8, steps)))
-    apart = replace(domains, training=early, target=hidden(domains.target, range(steps - 4)))
-    assert apart.common is None
-    with pytest.raises(ConfigError, match="never at the same time"):
-        ladder.needed(["common"], ladder.rungs(apart))
+@pytest.mark.parametrize(("source_until", "target_from", "common"), [
+    (73, 31, (31, 67)), (40, 24, (24, 40)), (73, 30, None), (30, 30, None), (20, 40, None), (34, 30, None),
+    (36, 30, (30, 36))])
+def test_nothing_that_one_side_never_saw_is_in_common(grown, class_names, source_until, target_from, common):
+    cube = preset("cropnet-5d")  # whose window is steps 24 to 66
+    source, validation, target = (grown(30, seed=seed, place=place, cube=cube) for seed, place in
+                                  enumerate(("E", "V", "T")))
+    steps = np.arange(73)
+    sides = [replace(one.series, counts=np.broadcast_to(np.where(seen, np.float32(1), np.float32(0)), (30, 73)))
+             for one, seen in ((source, steps < source_until), (target, steps >= target_from))]
+    found = Domains(training=replace(source, series=sides[0]), validation=validation, target=sides[1],
+                    class_names=class_names).common
+    assert found == (common and (common[0] - 24, common[1] - 24))
+
+
+def test_the_temperature_of_what_was_adapted_is_that_of_the_rung_that_it_stands_on(climbed, domains):
+    known = {"seasons": 2.0, "common": 5.0}
+    assert ladder.temperature("adabn", climbed["adabn"], domains, known) == 2
