@@ -16,8 +16,8 @@ _FEWEST = 5
 """Series, in folds of which the sides are told apart."""
 
 _QUARTER, _MONTH = 0.25, 30
-"""A season is seen from the step by which such a share of its series had a clear look. Up to so many days outside, or less
-in common, make no rung."""
+"""A season is seen from the step by which such a share of its series had a clear look. Up to so many days outside, or
+less in common, make no rung."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
