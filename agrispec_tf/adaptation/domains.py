@@ -101,8 +101,8 @@ class Domains:
 
 
 def _between(series: Series) -> tuple[int, int]:
-    """The steps of the model's window, [first, stop): by the first one a quarter of the series had a clear look, and from
-    the last one on a quarter had another; none where fewer ever had."""
+    """The steps of the model's window, [first, stop): by the first one a quarter of the series had a clear look, and
+    from the last one on a quarter had another; none where fewer ever had."""
     looks = clear_looks(series)
     by, from_on = (np.maximum.accumulate(one, axis=1).mean(axis=0) >= _QUARTER for one in (looks, looks[:, ::-1]))
     steps = looks.shape[1]
