@@ -264,7 +264,8 @@ def test_a_network_is_compared_with_a_forest_and_given_its_temperature(written, 
     axis = ThermalAxis.fitted(warm(grown(9)).series)
     for read, training, words in MADE_OTHERWISE:
         changed = {name: axis if name == "thermal" else value for name, value in read.items()}
-        made = replace(first, preparation=replace(first.preparation, **changed), training={**first.training, **training})
+        made = replace(first, preparation=replace(first.preparation, **changed),
+                       training={**first.training, **training})
         assert words in refused_as(run, made, "mlp")
     first.save(run.models / "mlp")
     evaluated(run, *options, "--epochs", 2)
