@@ -37,7 +37,7 @@ def keep(run: Run, config: Config, collected: Collected, model: str, trained: Tr
         StorageError: something cannot be written.
     """
     kept = trust.calibrated(trained, collected.labelled("validation"))
-    return _save(run, config, collected, model, kept, trained, stage)
+    return _save(run, config, collected, model, kept, trained, stage, undoes=_calibrating(model))
 
 
 def recalibrate(run: Run, config: Config, collected: Collected, model: str, temperature: float,
@@ -57,11 +57,16 @@ def recalibrate(run: Run, config: Config, collected: Collected, model: str, temp
     had = run_models.load(run, config, model)
     collected.check_taught(model, had)
     kept = trust.recalibrated(had, collected.labelled("validation"), temperature, held_out)
-    _save(run, config, collected, model, kept, had.tempered(1.0), f"calibrate {model}")
+    _save(run, config, collected, model, kept, had.tempered(1.0), _calibrating(model))
+
+
+def _calibrating(model: str) -> str:
+    """The stage of `recalibrate`."""
+    return f"calibrate {model}"
 
 
 def _save(run: Run, config: Config, collected: Collected, model: str, kept: Trained, trained: Trained,
-          stage: str) -> Confusion | None:
+          stage: str, *, undoes: str | None = None) -> Confusion | None:
     """Score and save a model as it is kept, with its card and its report, which tell of it as it was trained, too."""
     names = config.taxonomy.names
     folds = {name: collected.labelled(fold) for name, fold in
@@ -81,7 +86,7 @@ def _save(run: Run, config: Config, collected: Collected, model: str, kept: Trai
     write_files({run.models / model / card.FILE: written.encode()})
     manifest.record(run.path, stage, {
         "training": dict(kept.training), "cube": config.spec.digest,
-        "held_out": {"samples": len(held_out), **_scores(found[0]), "trust": said} if found else None})
+        "held_out": {"samples": len(held_out), **_scores(found[0]), "trust": said} if found else None}, undoes=undoes)
     return found[0] if found else None
 
 

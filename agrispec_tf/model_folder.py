@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 from collections.abc import Iterator, Mapping
@@ -176,9 +177,16 @@ def load(folder: Path) -> Trained:
 
 
 def digest(folder: Path) -> str:
-    """Of what was trained.
+    """16 hexadecimal digits of what probabilities follow from.
 
     Raises:
         RunError: the folder holds no model.
+        CorruptRecord: the card of trees is not readable.
     """
-    return manifest.digest(folder / kind(folder))
+    trained = kind(folder)
+    found = manifest.digest(folder / trained)
+    if trained == NETWORK:
+        return found  # its last layer holds the temperature
+    with reading(folder, (TREES, CARD)) as record:
+        temperature = float(record.own.get("temperature", 1))
+    return hashlib.sha256(f"{found} T={temperature!r}".encode()).hexdigest()[:16]

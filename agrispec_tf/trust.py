@@ -53,10 +53,12 @@ def recalibrated(kept: Trained, validation: Samples, temperature: float, held_ou
         validation: the samples that `calibrated` had.
         temperature: T of what was trained, in place of the one that it has.
         held_out: where it is from, JSON types; `training["calibration"]` says it, and the temperature of the
-            validation cells as its `cells_temperature`.
+            validation cells as its `cells_temperature`, None where they hold no sample.
     """
-    had = kept.training.get("calibration", {})
-    of_cells = had["held_out"]["cells_temperature"] if "held_out" in had else had.get("temperature")
+    had = kept.training.get("calibration", {"samples": 0})
+    of_cells = None
+    if had["samples"]:
+        of_cells = had["held_out"]["cells_temperature"] if "held_out" in had else had["temperature"]
     return _with_sets(kept.tempered(temperature), validation, {
         "temperature": temperature, "held_out": {**held_out, "cells_temperature": of_cells}})
 

@@ -36,12 +36,14 @@ def read(run: Path) -> dict[str, Any]:
     return found
 
 
-def record(run: Path, stage: str, did: Mapping[str, Any]) -> None:
+def record(run: Path, stage: str, did: Mapping[str, Any], *, undoes: str | None = None) -> None:
     """Enter what a stage did, with the time, the versions at work and the configuration's digest.
 
-    A stage that runs again replaces its entry; the entries of the others stay.
+    A stage that runs again replaces its entry; the entries of the others stay, but that of the one that it undoes.
     """
     found = read(run)
+    if undoes:
+        found["stages"].pop(undoes, None)
     found["stages"][stage] = {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "configuration": digest(run / "agrispec.toml"), "versions": versions(), **did}

@@ -40,8 +40,9 @@ _HOW_TO_USE = """\
 Input `series`: float32 (batch, {steps}, {features}), the time steps of the model's window, oldest first, by features:
 {names}. How they are computed stands in the metadata `cube`. Gaps are filled and values standardised first, as the
 metadata `preparation` says: steps without a clear look are filled {filling}; where there is a `thermal`, a series is
-read where its growing degree days reach the `levels`; where there is a `normalisation`, each feature is
-(value - mean) / deviation.
+read where its growing degree days reach the `levels`; where there is a `shown`, [first, stop], steps before `first`
+take the values of step `first`, and steps from `stop` on those of step `stop` - 1; where there is a `normalisation`,
+each feature is (value - mean) / deviation.
 
 Output `probabilities`: float32 (batch, {classes}), in the order of the metadata `classes`. Output `logits`: before the
 softmax.

@@ -23,8 +23,8 @@ class SeasonView(keras.layers.Layer):
 
     It is for training on a GPU, as part of the compiled step: full-year series may then stay on the device for all
     epochs, and the host makes but seven numbers a sample, its draw. On a CPU `Preparation.apply` does the same six
-    to eight times as fast (benchmarks/bench_augmentation.py), and so is what `Batches` uses. Standardisation and
-    Whittaker smoothing are not part of it.
+    to eight times as fast (benchmarks/bench_augmentation.py), and so is what `Batches` uses. Whittaker smoothing,
+    thermal time, steps held outside of `shown`, standardisation, and draws whose season is `moved` are not part of it.
 
     It computes in float32 whatever the network does. A GPU that multiplies float32 as TF32 rounds values and
     weights to 11 bits, 0.05 % of a value.

@@ -28,6 +28,10 @@ _BY_MODEL: Mapping[str, tuple[type[NetworkOptions], Mapping[str, str]]] = {
 }
 _BY_ARCHITECTURE = {options.architecture: options for options, _ in _BY_MODEL.values()}
 
+# What cards of earlier versions say and nothing is built from any more. The Bi-GRU's was the weight of a domain head,
+# which stood beside the network in training alone: the file of the network never had it.
+_NO_LONGER: Mapping[str, frozenset[str]] = {BiGRUOptions.architecture: frozenset({"reversal"})}
+
 MODELS = tuple(_BY_MODEL)
 """What a network can be asked for as: CropNet as released, as in the first paper and in 1-D, the Bi-GRU, and the
 networks they are compared with."""
@@ -56,9 +60,10 @@ def from_card(architecture: str, table: Mapping[str, Any]) -> NetworkOptions:
     """
     if architecture not in _BY_ARCHITECTURE:
         raise ConfigError(f"there is no architecture {architecture!r}", mend=f"use one of {', '.join(ARCHITECTURES)}")
+    left_out = _NO_LONGER.get(architecture, frozenset())
     try:
         return _BY_ARCHITECTURE[architecture](**{key: tuple(value) if isinstance(value, list) else value
-                                                 for key, value in table.items()})
+                                                 for key, value in table.items() if key not in left_out})
     except TypeError as error:
         raise ConfigError(f"{architecture} is not built from {', '.join(table) or 'nothing'} ({error})",
                           mend="restore the card from a copy, or train the model again") from error

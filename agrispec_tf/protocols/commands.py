@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -59,7 +58,8 @@ def run_protocol(run: Run, config: Config, protocol: str, fetch: Fetch | None, t
             `dates.dates`.
         DataError: the samples cannot be divided so that every class is left to learn, see `trials`.
         RunError: the run is not exported yet, or lacks a model that is to be calibrated.
-        SchemaMismatch: a model that is to be calibrated was trained on other samples, or by another recipe.
+        SchemaMismatch: a model that is to be calibrated was trained on other samples, by another recipe or by other
+            settings of [training], or was fine-tuned or adapted.
         AssetMissing: a season has no table of parcels.
     """
     names = tuple(dict.fromkeys(models)) or (_FOREST,)
@@ -109,7 +109,8 @@ def run_protocol(run: Run, config: Config, protocol: str, fetch: Fetch | None, t
     for model, temperature in calibration.of_all.items() if calibration and calibrate else ():
         commands.recalibrate(run, config, collected, model, temperature, {
             "protocol": protocol, "group_is": said.group_is, "samples": len(samples), "ece": calibration.worth(model)})
-        lines.append(f"{run.models / model} has T = {temperature:.2f} now, that of all {said.group_is}s held out")
+        lines.append(f"{run.models / model} has T = {temperature:.2f} now, that of all {said.group_is}s held out;"
+                     " predict, evaluate and export-model again, if they were run")
     return "\n".join(lines)
 
 
@@ -142,18 +143,22 @@ def _check_meant(models: Sequence[str], preset: str | None, epochs: int | None) 
 
 
 def _check_alike(run: Run, collected: Collected, learner: Learner, kept: Trained) -> None:
-    """Checks that one of the run's models is what a learner trains: how sure a model is follows from its recipe."""
+    """Checks that one of the run's models is what a learner trains: how sure a model is follows from how it was made.
+    """
     collected.check_taught(learner.name, kept)
-    asked, made = json.loads(json.dumps(learner.settings.get("recipe", {}))), kept.training.get("recipe", {})
-    differing = [f"{key} {made.get(key)} instead of {asked.get(key)}" for key in {**asked, **made}
-                 if asked.get(key) != made.get(key)]
-    if kept.training.get("leaves"):
-        differing.append(f"trees of at most {kept.training['leaves']} leaves instead of whole ones")
-    if differing:
-        raise SchemaMismatch(f"{run.models / learner.name} was trained with {', '.join(differing)}: how sure it is does"
-                             " not follow from what the protocol trains",
-                             mend="name its recipe by --preset and --epochs, or make it anew with: agrispec-gee train"
-                                  f" {run.path} --model {learner.name}")
+    made, anew = kept.training, f"make it anew with: agrispec-gee train {run.path} --model {learner.name}"
+    if origin := made.get("from"):
+        how, mend = f"fine-tuned from {origin['model']}", anew
+    elif "rung" in made or "adaptation" in made:
+        how, mend = "adapted to the target season", anew
+    elif differing := learner.differing(kept):
+        how = f"trained with {', '.join(differing)}"
+        recipe = "" if learner.name in METHODS else "name its recipe by --preset and --epochs, "
+        mend = f"{recipe}restore [training] if it changed, or {anew}"
+    else:
+        return
+    raise SchemaMismatch(f"{run.models / learner.name} was {how}: how sure it is does not follow from what the protocol"
+                         " trains", mend=mend)
 
 
 def _share_seen(series: Series) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 
 import keras
@@ -14,7 +15,7 @@ from agrispec_tf.data.samples import Samples
 from agrispec_tf.model_folder import Trained
 from agrispec_tf.models import architectures
 from agrispec_tf.protocols import folds
-from agrispec_tf.protocols.learners import Learner
+from agrispec_tf.protocols.learners import Learner, changes
 from exports import manifest
 
 
@@ -36,8 +37,20 @@ def network(config: Config, model: str, preset: str, epochs: int | None) -> Lear
         return train.fit(options, teaching.take(learning), teaching.take(choosing), class_names=names, how=how,
                          seed=seed, smoothing=smoothing, thermal=config.training.thermal)
 
+    def differing(kept: Trained) -> list[str]:
+        if not isinstance(kept, Classifier):
+            return ["trees instead of a network"]
+        read = kept.preparation
+        # Of a card, a recipe is JSON: lists stand for its tuples.
+        recipe = json.loads(json.dumps(asdict(how)))
+        return changes({"architecture": kept.options.architecture, **asdict(kept.options),
+                        **kept.training.get("recipe", {}), "smoothing": read.smoothing,
+                        "thermal": read.thermal is not None},
+                       {"architecture": options.architecture, **asdict(options), **recipe, "smoothing": smoothing,
+                        "thermal": config.training.thermal})
+
     versions, backend = manifest.versions(), keras.backend.backend()
-    return Learner(name=model, fit=fit, pseudocount=Classifier.pseudocount, settings={
+    return Learner(name=model, fit=fit, pseudocount=Classifier.pseudocount, differing=differing, settings={
         "network": {"architecture": options.architecture, **asdict(options)}, "recipe": asdict(how),
         "smoothing": smoothing, "thermal": config.training.thermal, "backend": backend,
         "versions": {"numpy": np.__version__, "keras": versions["keras"], backend: versions.get(backend)}})

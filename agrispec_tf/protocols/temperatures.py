@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +66,8 @@ class Calibration:
             `others_…`: `temperature`, mean `confidence` and expected calibration error `ece`. Scores are means over
             seeds. Those of cells are None where there are none.
         of_all: by model, the temperature of all groups together.
-        reliability: by model, that of all samples, of the first seed, by whose temperature it is.
+        reliability: by model, that of all samples, of the first seed, by whose temperature it is: that of `cells`,
+            where every group has one, then that of `others`.
     """
 
     rows: Sequence[Row]
@@ -76,9 +79,10 @@ class Calibration:
            temperatures: Mapping[str, Temperatures]) -> Calibration:
         """What each model's temperatures do to its answers, those to what was held out."""
         rows: list[Row] = []
-        reliability: dict[str, dict[str, Reliability]] = {model: {} for model in answers}
+        reliability: dict[str, dict[str, Reliability]] = {}
         for model, groups in answers.items():
-            used, curves = temperatures[model], reliability[model]
+            used = temperatures[model]
+            first_seeds: dict[str, list[Reliability]] = {"cells": [], "others": []}
             for one in groups:
                 labels = truth.labels[one.rows]
                 row = {"group": one.group, "model": model, "samples": len(one.rows),
@@ -89,9 +93,11 @@ class Calibration:
                         Reliability.of(_tempered(seed, temperature, used.pseudocount), labels)
                         for seed in one.probabilities]
                     row |= {f"{source}_{name}": value for name, value in _worth(temperature, found).items()}
-                    if found:
-                        curves[source] = curves[source] + found[0] if source in curves else found[0]
+                    first_seeds[source] += found[:1]
                 rows.append(row)
+            # Curves of different samples would not compare.
+            reliability[model] = {source: reduce(add, of_groups) for source, of_groups in first_seeds.items()
+                                  if len(of_groups) == len(groups)}
         mean = {row["group"]: np.mean([same["others_ece"] for same in rows if same["group"] == row["group"]])
                 for row in rows}
         rows.sort(key=lambda row: (-mean[row["group"]], row["group"], -row["others_ece"]))

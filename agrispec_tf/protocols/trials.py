@@ -109,13 +109,17 @@ def in_season(labels: NDArray[np.integer], cells: NDArray[np.str_], known: Seque
 
 def on_cells(trials: Sequence[Trial], labels: NDArray[np.integer], cells: NDArray[np.str_],
              classes: int) -> tuple[Trial, ...]:
-    """For each trial one of the same group within what teaches: a fifth of its cells judged by what the others taught.
+    """For each group a trial within what teaches it: a fifth of these cells judged by what the others taught.
 
-    What is found on them is what can be known of a model before it meets what is held out. A trial has none where its
-    cells cannot be divided so that all `classes` are left to learn.
+    What is found on them is what can be known of a model before it meets what is held out. The trials of a group teach
+    from much the same cells, so one stands for it: the first whose cells can be divided so that all `classes` are left
+    to learn. A group has none where no trial's can.
     """
-    found = []
+    found: list[Trial] = []
     for trial in trials:
+        # Each trial sets other cells aside: of two, a sample would count twice in the group.
+        if trial.group in (one.group for one in found):
+            continue
         try:
             learning, judged = next(folds.choosing(labels[trial.teaching], cells[trial.teaching], classes))
             teaching = trial.teaching[learning]

@@ -84,6 +84,15 @@ def test_a_temperature_from_elsewhere_takes_the_place_of_the_cells_and_is_the_sa
         "cells_temperature"] == kept.temperature
 
 
+def test_without_validation_samples_there_is_no_temperature_of_cells_beside_one_from_elsewhere(sure, grown):
+    none = grown(3).take(np.arange(0))
+    once = trust.recalibrated(trust.calibrated(sure, none), none, 5.0, {})
+    again = trust.recalibrated(once, none, 5.0, {})
+    assert once.temperature == again.temperature == 5.0
+    for kept in (once, again, trust.recalibrated(sure, none, 5.0, {})):
+        assert kept.training["calibration"]["held_out"] == {"cells_temperature": None}
+
+
 @pytest.fixture(scope="module")
 def found(sure, grown):
     samples = validation(grown, sure, 3.0)

@@ -55,6 +55,15 @@ def test_the_manifest_keeps_every_stage_and_replaces_one_that_ran_again(tmp_path
     assert stages["export"]["configuration"] == manifest.digest(run.config_file)
 
 
+def test_a_stage_takes_the_entry_of_the_one_that_it_undoes_out_of_the_manifest(tmp_path):
+    run = runs.create(tmp_path, STARTER)
+    for stage in ("calibrate forest", "calibrate mlp"):
+        manifest.record(run.path, stage, {})
+    manifest.record(run.path, "train forest", {}, undoes="calibrate forest")
+    manifest.record(run.path, "train tempcnn", {}, undoes="calibrate tempcnn")
+    assert list(manifest.read(run.path)["stages"]) == ["calibrate mlp", "train forest", "train tempcnn"]
+
+
 def test_a_file_that_is_no_manifest_is_named(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps([1]))
     with pytest.raises(RunError, match="is not a manifest"):

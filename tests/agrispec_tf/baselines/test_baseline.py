@@ -8,7 +8,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from agrispec.errors import ConfigError, CorruptRecord, DataError, RunError, SchemaMismatch
-from agrispec_tf import calibration
+from agrispec_tf import calibration, model_folder
 from agrispec_tf.baselines import baseline as baselines
 from agrispec_tf.baselines import boosting, forest
 from agrispec_tf.baselines.features import Coefficients, Medians
@@ -103,6 +103,17 @@ def test_a_saved_baseline_comes_back_whole(trained, grown, tmp_path):
         for name in ("features", "cube", "class_names", "training", "temperature"):
             assert getattr(again, name) == getattr(kept, name)
         np.testing.assert_array_equal(again.probabilities(series), kept.probabilities(series))
+
+
+def test_a_digest_is_of_trees_and_of_their_temperature(trained, tmp_path):
+    found = {}
+    for name, model in (("one", trained), ("again", trained), ("tempered", trained.tempered(2.5)), ("other", trained)):
+        model.save(tmp_path / name)
+        if name == "other":
+            (tmp_path / name / "trees.npz").write_bytes(b"other trees")
+        found[name] = model_folder.digest(tmp_path / name)
+    assert found["one"] == found["again"]
+    assert len(set(found.values())) == 3
 
 
 @pytest.mark.parametrize("temperature", [0.5, 2.0])

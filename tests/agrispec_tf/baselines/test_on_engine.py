@@ -15,7 +15,7 @@ from agrispec.errors import DataError, TaskFailed
 from agrispec.formats import geotiff, tree_text
 from agrispec.grid import Grid
 from agrispec.kernels.trees import joined
-from agrispec_tf import run_models
+from agrispec_tf import model_folder, run_models
 from agrispec_tf.baselines import on_engine
 from agrispec_tf.baselines.forest import Forest
 from exports import manifest
@@ -65,7 +65,7 @@ def test_the_asset_and_the_manifest_say_what_made_it(mapped, engine):
     run = mapped.run
     entry = manifest.read(run.path)["stages"]["map-on-engine forest-harmonic"]
     found = engine.asset(f"{FOLDER}/run_2024_forest-harmonic_class")
-    digest = manifest.digest(run.models / "forest-harmonic" / "trees.npz")
+    digest = model_folder.digest(run.models / "forest-harmonic")
     assert {key: str(value) for key, value in found["properties"].items()} == {
         "class_names": "wheat,maize,beet", "class_palette": "#e6c229,#1a8fe3,#d11149", "model": "forest-harmonic",
         "model_digest": digest, "cube": run.config.spec.view().digest, "season": "2024", "simulated": "true"}

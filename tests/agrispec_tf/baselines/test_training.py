@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import cli
-from agrispec_tf import calibration, novelty, run_models, trust
+from agrispec_tf import calibration, model_folder, novelty, run_models, trust
 from agrispec_tf.baselines import baseline
 from agrispec_tf.calibration import Reliability
 from agrispec_tf.collected import Collected
@@ -73,7 +73,7 @@ def test_a_run_of_forests_needs_no_keras_and_training_the_base_installation_only
     assert "trees of" in said
     assert {"export", "train hgb-harmonic", "evaluate", "predict"} <= set(manifest.read(run.path)["stages"])
     card = json.loads((run.predictions / "prediction.json").read_text())
-    assert card["model_digest"] == manifest.digest(run.models / "hgb-harmonic" / "trees.npz")
+    assert card["model_digest"] == model_folder.digest(run.models / "hgb-harmonic")
     assert card["unseen"] == exported.unseen.sum()
 
 

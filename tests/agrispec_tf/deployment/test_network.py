@@ -97,6 +97,26 @@ def test_a_model_on_thermal_time_says_so_in_its_file(small_cube, class_names, gr
     np.testing.assert_allclose(theirs.probabilities(later), ours.probabilities(later), atol=1e-5)
 
 
+def test_a_model_that_sees_a_part_of_its_window_says_so_in_its_file(small_cube, class_names, grown):
+    partly = Preparation(shown=(3, 9), normalisation=STATISTICS)
+    ours = replace(made("mlp", small_cube, class_names), preparation=partly)
+    written = network.written(ours)
+    assert OnnxClassifier.of(written).preparation == partly
+    session = onnxruntime.InferenceSession(written.SerializeToString(), providers=["CPUExecutionProvider"])
+    words = " ".join(session.get_modelmeta().description.split())
+    assert ("where there is a `shown`, [first, stop], steps before `first` take the values of step `first`, and steps"
+            " from `stop` on those of step `stop` - 1; where there is a `normalisation`") in words
+    # What it asks for, done by hand, gives the classifier's answer.
+    preparation = json.loads(session.get_modelmeta().custom_metadata_map["preparation"])
+    (first, stop), statistics = preparation["shown"], preparation["normalisation"]
+    series = grown(7).series
+    by_hand = Preparation().apply(series)
+    by_hand[:, :first], by_hand[:, stop:] = by_hand[:, [first]], by_hand[:, [stop - 1]]
+    by_hand = (by_hand - np.float32(statistics["mean"])) / np.float32(statistics["deviation"])
+    [probabilities] = session.run(["probabilities"], {"series": by_hand.astype(np.float32)})
+    np.testing.assert_allclose(probabilities, ours.probabilities(series), atol=1e-6)
+
+
 def test_a_saved_model_comes_back_byte_for_byte(model, tmp_path):
     network.save(model, tmp_path / "deep" / "cropnet.onnx")
     assert network.read(tmp_path / "deep" / "cropnet.onnx").SerializeToString() == model.SerializeToString()

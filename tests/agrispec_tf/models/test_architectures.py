@@ -37,6 +37,14 @@ def test_a_card_brings_options_back(model, small_cube):
     assert architectures.from_card(options.architecture, json.loads(CARDS[model])) == options
 
 
+def test_a_bigru_from_before_the_domain_head_was_dropped_is_read(small_cube):
+    """The cards of `bigru` and of `bigru-grl` were alike, the architecture's name included."""
+    card = '{"classes": 3, "features": 3, "steps": 14, "dropout": 0.3, "reversal": 0.5}'
+    assert architectures.from_card("bigru", json.loads(card)) == architectures.for_cube("bigru", small_cube, 3)
+    with pytest.raises(ConfigError, match="mlp is not built from .*reversal"):
+        architectures.from_card("mlp", json.loads(card))
+
+
 def test_names_of_models_choose_variants(small_cube):
     assert architectures.for_cube("cropnet", small_cube, 3) == CropNetOptions(classes=3, bands=3, steps=14)
     assert architectures.for_cube("cropnet-v1", small_cube, 3).variant == "v1"

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from agrispec_tf import calibration, run_models
 from agrispec_tf.baselines import baseline
 from agrispec_tf.baselines.features import Medians
 from agrispec_tf.collected import Collected
+from agrispec_tf.data.thermal_axis import ThermalAxis
 from agrispec_tf.protocols import folds
 from exports import manifest, runs, shards
 from exports import samples as tables
@@ -166,7 +168,8 @@ def test_a_model_is_given_the_temperature_of_the_held_out_seasons_once(run, said
     once, card = run_models.load(copy, copy.config, "forest"), (copy.models / "forest" / "card.md").read_text()
     assert once.temperature == found["of_all"]["forest"] != of_cells
     assert text.splitlines()[:-2] == said["leave-one-season-out"].splitlines()[:-1]
-    assert text.endswith(f"forest has T = {once.temperature:.2f} now, that of all seasons held out\n")
+    assert text.endswith(f"forest has T = {once.temperature:.2f} now, that of all seasons held out; predict, evaluate"
+                         " and export-model again, if they were run\n")
     assert f"By the validation cells it would be {of_cells:.3f}." in card
     assert "192 samples of the seasons" in card
     stage = manifest.read(copy.path)["stages"]["calibrate forest"]["training"]["calibration"]
@@ -174,6 +177,11 @@ def test_a_model_is_given_the_temperature_of_the_held_out_seasons_once(run, said
     files = {path.name: path.read_bytes() for path in (copy.models / "forest").iterdir()}
     evaluated(copy, *options)
     assert {path.name: path.read_bytes() for path in (copy.models / "forest").iterdir()} == files
+    again = CliRunner().invoke(cli.main, ["train", str(copy.path), "--model", "forest"], catch_exceptions=False)
+    assert again.exit_code == 0, again.output
+    assert run_models.load(copy, copy.config, "forest").temperature == of_cells
+    assert {"evaluate leave-one-season-out", "train forest"} <= (stages := manifest.read(copy.path)["stages"]).keys()
+    assert "calibrate forest" not in stages
 
 
 @pytest.mark.parametrize("protocol", ["spatial-cv", "in-season"])
@@ -194,6 +202,40 @@ def test_a_model_of_another_recipe_is_not_calibrated(run, tmp_path):
     assert (copy.models / "forest" / "model.json").read_bytes() == before
 
 
+MADE_OTHERWISE = [
+    ({"smoothing": 2.0}, {}, "was trained with smoothing 2.0 instead of 0.0: how sure it is"),
+    ({"thermal": "warm"}, {}, "was trained with thermal True instead of False: how sure it is"),
+    ({}, {"from": {"model": "runs/first/model/mlp"}}, "was fine-tuned from runs/first/model/mlp: how sure it is"),
+    ({}, {"rung": "augmentation"}, "was adapted to the target season: how sure it is"),
+    ({}, {"adaptation": {"grl": {}}}, "was adapted to the target season: how sure it is")]
+"""What of a model's reading and of its training is changed, and what is said then."""
+
+
+def refused_as(run, model, how):
+    """The line by which a model, kept as that of its name, is refused."""
+    model.save(run.models / how)
+    said = refused(run, "--protocol", "leave-one-region-out", "--model", how, "--calibrate",
+                   *(() if how == "forest" else ("--preset", "demo", "--epochs", 2)))
+    assert run_models.load(run, run.config, how).temperature == model.temperature
+    return said
+
+
+def test_a_forest_that_was_made_otherwise_is_not_calibrated(run, warm, grown, tmp_path):
+    copy = runs.open(Path(shutil.copytree(run.path, tmp_path / "run")))
+    collected = Collected(copy, copy.config)
+    given = baseline.fit("random-forest", collected.labelled("train"), class_names=copy.config.taxonomy.names,
+                         features=Medians(), seed=0)
+    axis = ThermalAxis.fitted(warm(grown(9)).series)
+    for read, training, words in MADE_OTHERWISE:
+        features = Medians(**{name: axis if name == "thermal" else value for name, value in read.items()})
+        made = replace(given, features=features, training={**given.training, **collected.provenance, **training})
+        line = refused_as(copy, made, "forest")
+        assert words in line
+        assert line.endswith(f"make it anew with: agrispec-gee train {copy.path} --model forest")
+        assert ("restore [training]" in line) == bool(read)
+        assert "--preset" not in line
+
+
 def test_forests_are_judged_without_keras(run, tmp_path):
     copy = Path(shutil.copytree(run.path, tmp_path / "run"))
     code = (f"import sys, cli\ncli.main(['evaluate', {str(copy)!r}, '--protocol', 'leave-one-region-out', '--seeds',"
@@ -203,7 +245,7 @@ def test_forests_are_judged_without_keras(run, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_network_is_compared_with_a_forest(written, tmp_path):
+def test_a_network_is_compared_with_a_forest_and_given_its_temperature(written, warm, grown, tmp_path):
     run = written(tmp_path / "run", window=(97, 320))
     text = evaluated(run, "--protocol", "leave-one-region-out", "--model", "forest", "--model", "mlp", "--preset",
                      "demo", "--epochs", 2, "--seeds", 1)
@@ -219,6 +261,13 @@ def test_a_network_is_compared_with_a_forest(written, tmp_path):
     assert trained.exit_code == 0, trained.output
     first = run_models.load(run, run.config, "mlp")
     assert "was trained with epochs 2 instead of" in refused(run, *options)
+    axis = ThermalAxis.fitted(warm(grown(9)).series)
+    for read, training, words in MADE_OTHERWISE:
+        changed = {name: axis if name == "thermal" else value for name, value in read.items()}
+        made = replace(first, preparation=replace(first.preparation, **changed),
+                       training={**first.training, **training})
+        assert words in refused_as(run, made, "mlp")
+    first.save(run.models / "mlp")
     evaluated(run, *options, "--epochs", 2)
     once = run_models.load(run, run.config, "mlp")
     evaluated(run, *options, "--epochs", 2)

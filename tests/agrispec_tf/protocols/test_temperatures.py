@@ -79,8 +79,21 @@ def test_what_temperatures_are_worth_is_what_numpy_says_of_tempered_softmax_the_
     assert [row["group"] for row in told.rows][-1] == "2024"  # the only one whose temperature is right
     assert told.of_all == {"forest": 2.0}
     assert told.reliability["forest"]["others"].counts.sum() == 6000
-    assert told.reliability["forest"]["cells"].counts.sum() == 4000
     assert told.worth("forest")["2024"] == [None, min(errors)]
+
+
+@pytest.mark.parametrize("lacking", [*ROWS, None])
+def test_curves_are_drawn_of_the_same_samples_and_that_of_the_others_last(lacking):
+    of_others = dict.fromkeys(ROWS, 2.0)
+    used = Temperatures(on_cells={group: 0.5 for group in ROWS if group != lacking}, of_others=of_others, of_all=2.0,
+                        pseudocount=calibration.TINY)
+    curves = Calibration.of(TRUTH, {"forest": HELD_OUT}, {"forest": used}).reliability["forest"]
+    assert list(curves) == (["others"] if lacking else ["cells", "others"])
+    for source, temperature in (("cells", 0.5), ("others", 2.0)):
+        if source in curves:
+            expected = Reliability.of(softmax(LOGITS / temperature, axis=1), LABELS)
+            np.testing.assert_array_equal(curves[source].counts.sum(), 6000)
+            assert curves[source].ece == pytest.approx(expected.ece, abs=2e-3)
 
 
 def test_at_a_temperature_of_one_votes_stay_as_they_are():
