@@ -10,6 +10,10 @@ from agrispec_tf.protocols.dates import Known
 from agrispec_tf.protocols.learners import Learner
 
 
+def nothing(kept):
+    return []
+
+
 @dataclass
 class Remembers:
     """A learner of the class means of the features; it remembers what taught it, and may fail after some trainings."""
@@ -18,7 +22,7 @@ class Remembers:
     most: int = 10_000
 
     def learner(self, **settings):
-        return Learner(name="means", settings=settings, fit=self.fit, pseudocount=0.0)
+        return Learner(name="means", settings=settings, fit=self.fit, pseudocount=0.0, differing=nothing)
 
     def fit(self, teaching, seed):
         if len(self.taught) == self.most:
@@ -123,7 +127,8 @@ def test_warmth_after_a_date_is_known_of_seasons_that_teach_alone(fields, tmp_pa
         return Reads(np.zeros((3, 23, 3)))
 
     carried_out = trials.in_season(fields.labels, fields.cells, [Known(stop=12, day=192, name="11 Jul")])
-    asked(warm(fields), Learner(name="reads", settings={}, fit=fit, pseudocount=0.0), tmp_path, carried_out, seeds=(0,))
+    reads = Learner(name="reads", settings={}, fit=fit, pseudocount=0.0, differing=nothing)
+    asked(warm(fields), reads, tmp_path, carried_out, seeds=(0,))
     assert len(read) == 5
     assert all(np.isfinite(heat[:, :12]).all() and np.isnan(heat[:, 12:]).all() for heat in read)
 
