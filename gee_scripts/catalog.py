@@ -35,7 +35,8 @@ EMBEDDING_SINCE = 2017
 
 # https://developers.google.com/earth-engine/datasets/catalog/ECMWF_ERA5_LAND_DAILY_AGGR
 # One image a day (UTC) of the globe's land since 1950, in pixels of 0.1 degree (11,132 m); temperature_2m is the mean
-# of a day's hours in kelvin. The newest days come about a week late. Sea, and coast that is mostly sea, is masked.
+# of a day's hours in kelvin. ECMWF gives a day about five days late, and masks all oceans:
+# https://confluence.ecmwf.int/pages/viewpage.action?pageId=140385202
 TEMPERATURES = "ECMWF/ERA5_LAND/DAILY_AGGR"
 TEMPERATURE = "temperature_2m"
 FREEZING_K = 273.15

@@ -23,10 +23,12 @@ from agrispec_tf.recipes import Recipe
 SOURCE, AUGMENTATION, SEASONS, THERMAL, COMMON = "source", "augmentation", "seasons", "thermal", "common"
 ADABN, GRL, CDAN, SELF_TRAINING, PRIOR = "adabn", "grl", "cdan", "self-training", "prior"
 
-_TRAINED = (THERMAL, SEASONS, AUGMENTATION)
+_AUGMENTED = (THERMAL, SEASONS, AUGMENTATION)
+"""What a network is adapted from: the first that is there."""
+
 BELOW: Mapping[str, tuple[str, ...]] = {
     SOURCE: (), AUGMENTATION: (SOURCE,), SEASONS: (AUGMENTATION,), THERMAL: (SEASONS, AUGMENTATION),
-    COMMON: (SEASONS, AUGMENTATION), ADABN: _TRAINED, GRL: _TRAINED, CDAN: _TRAINED,
+    COMMON: (SEASONS, AUGMENTATION), ADABN: _AUGMENTED, GRL: _AUGMENTED, CDAN: _AUGMENTED,
     SELF_TRAINING: (CDAN,), PRIOR: (SELF_TRAINING,)}
 """The rungs from the lowest to the highest, each with those it stands on: the first that is there."""
 
@@ -109,14 +111,13 @@ def needed(wanted: Iterable[str], possible: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _made(name: str, below: Classifier | None, settings: Settings, domains: Domains, seed: int) -> Classifier:
-    if name in (SOURCE, *_TRAINED, COMMON):
+    if name in (SOURCE, *_AUGMENTED, COMMON):
         plain = name == SOURCE
         several = domains.earlier is not None and name not in (SOURCE, AUGMENTATION)
         return train.fit(settings.options, domains.teaching if several else domains.training, domains.validation,
                          class_names=domains.class_names, seed=seed, smoothing=settings.smoothing,
                          how=replace(settings.recipe, augmentation=None if plain else SHIFTED),
-                         thermal=name == THERMAL,
-                         shown=domains.common if name == COMMON else None)
+                         thermal=name == THERMAL, shown=domains.common if name == COMMON else None)
     assert below is not None
     if name == ADABN:
         adapted = batch_statistics.adapted(below, domains.target)
