@@ -6,6 +6,7 @@ default. How a file becomes these classes, and what is refused, says `agrispec.t
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ from agrispec.taxonomy import CropClass, Taxonomy
 
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects#before_you_begin
 PROJECT_ID = r"[a-z][-a-z0-9]{4,28}[a-z0-9]"
+# https://developers.google.com/earth-engine/guides/noncommercial_tiers: a project that chose none is "community".
+TIERS = {"community": 150.0, "contributor": 1000.0, "partner": 100_000.0, "paid": math.inf}
+"""Tier of a project -> EECU-hours a month."""
+
 LOCAL_PROJECT = "agrispec-local"
 """The project that the embedded engine stands for where none is named."""
 
@@ -35,6 +40,7 @@ class Service:
         landscape: the local engine's folder of assets and buckets, relative to the configuration file.
         folder: asset folder that predictions are published into.
         service_account_key: file of a service account's key; empty uses application default credentials.
+        tier: "community", "contributor", "partner" or "paid"; its monthly compute is what an export may use.
     """
 
     name: str = "local"
@@ -43,6 +49,7 @@ class Service:
     landscape: str = "landscape"
     folder: str = "maps"
     service_account_key: str = ""
+    tier: str = "community"
 
     def __post_init__(self) -> None:
         if self.name not in ("local", "cloud"):
@@ -50,6 +57,15 @@ class Service:
         if not re.fullmatch(PROJECT_ID, self.project):
             raise ConfigError(f"{self.project!r} is not a Cloud project id",
                               mend="give [engine] project 6-30 lower-case letters, digits or hyphens, a letter first")
+        if self.tier not in TIERS:
+            raise ConfigError(f"there is no tier {self.tier!r} of Earth Engine projects",
+                              mend=f"set [engine] tier to one of {', '.join(TIERS)}, as the project's page at"
+                                   " https://console.cloud.google.com/earth-engine says")
+
+    @property
+    def monthly_eecu_hours(self) -> float:
+        """Compute of a month, EECU-hours; infinite where nobody counts, as on the embedded engine."""
+        return TIERS[self.tier] if self.name == "cloud" else math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,20 @@ from agrispec.grid import Grid
 Expression = str
 """A graph, serialised as Earth Engine's REST API takes it (JSON text)."""
 
+# https://developers.google.com/earth-engine/guides/usage for all of these.
+REQUEST_BYTES = 10 * 2**20
+"""Body of one request at most."""
+
+QUEUED_TASKS = 3000
+"""Batch tasks of a project that may wait at once."""
+
+CONCURRENT_REQUESTS = 40
+"""Interactive requests of a project under way at once, at either endpoint."""
+
+# https://developers.google.com/earth-engine/guides/processing_environments#list_of_task_priorities
+DEFAULT_PRIORITY = 100
+"""Priority of a batch task, 0 … 9999, the higher the sooner; only paid projects may give another."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableExport:
@@ -28,6 +42,7 @@ class TableExport:
         bucket, prefix: the file is `gs://bucket/prefix.tfrecord.gz`.
         selectors: properties to write, in order.
         request_id: submitting the same id twice starts one task.
+        priority: among the project's tasks, see `DEFAULT_PRIORITY`.
     """
 
     description: str
@@ -36,6 +51,7 @@ class TableExport:
     prefix: str
     selectors: tuple[str, ...]
     request_id: str
+    priority: int = DEFAULT_PRIORITY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,7 +79,7 @@ class Client:
                 described = ee.batch.Export.table.toCloudStorage(
                     collection=ee.FeatureCollection(_graph(task.expression)), description=task.description,
                     bucket=task.bucket, fileNamePrefix=task.prefix, fileFormat="TFRecord",
-                    selectors=list(task.selectors))
+                    selectors=list(task.selectors), priority=task.priority)
                 return _operation(ee.data.exportTable(task.request_id, described.config or {}))
             # Exactly this rectangle of exactly this grid: crs, crsTransform and dimensions, without a region.
             grid = task.grid

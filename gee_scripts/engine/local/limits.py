@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agrispec.engine import QUEUED_TASKS, REQUEST_BYTES
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -27,13 +29,13 @@ class Limits:
             https://developers.google.com/earth-engine/guides/processing_environments
     """
 
-    request_bytes: int = 10 * 2**20
+    request_bytes: int = REQUEST_BYTES
     seconds: float = 300.0
     pixel_bytes: int = 48 * 2**20
     pixel_bands: int = 1024
     pixel_side: int = 32_768
     elements: int = 5000
     export_pixels: int = 100_000_000
-    queued_tasks: int = 3000
+    queued_tasks: int = QUEUED_TASKS
     concurrent_tasks: int = 2
     attempts: int = 5

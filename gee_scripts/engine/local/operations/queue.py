@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from agrispec.engine import State
+from agrispec.engine import DEFAULT_PRIORITY, State
 from agrispec.errors import AgrispecError, DataError, EngineError, StorageError
 from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.operations.journal import Entry, Journal
@@ -26,7 +26,6 @@ from gee_scripts.engine.local.refusals import Refusal, inside, internal_error, r
 
 _log = logging.getLogger(__name__)
 
-DEFAULT_PRIORITY = 100
 # Finished operations are listed this long.
 _KEPT_DAYS = 30
 

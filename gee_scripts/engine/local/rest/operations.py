@@ -8,13 +8,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from agrispec.engine import DEFAULT_PRIORITY
 from agrispec.errors import AgrispecError
 from agrispec.formats.asset_tree import AssetTree
 from gee_scripts.engine.local.assets.catalog import Catalog
 from gee_scripts.engine.local.assets.tree import Assets
 from gee_scripts.engine.local.limits import Limits
 from gee_scripts.engine.local.operations import exporting, ingestion, table_ingestion
-from gee_scripts.engine.local.operations.queue import DEFAULT_PRIORITY, TaskQueue
+from gee_scripts.engine.local.operations.queue import TaskQueue
 from gee_scripts.engine.local.operations.tasks import Task, Work
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.rest.calls import Answer, Answers, Call
