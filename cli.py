@@ -14,16 +14,16 @@ from agrispec_tf.cli.bench import bench
 from agrispec_tf.cli.judging import evaluate
 from agrispec_tf.cli.mapping import export_model, map_on_engine, predict
 from agrispec_tf.cli.training import adapt, finetune, train
-from exports.cli import export, init, inspect, publish
+from exports.cli import cancel, export, init, inspect, publish, status
 from exports.terminal import Opened, progress
 from gee_scripts.engine.cli import DATA, engine
 
 if TYPE_CHECKING:
     from agrispec_tf.baselines import on_engine
-    from exports import collect, mapping
+    from exports import cubes, mapping, places
     from exports import publish as publishing
 
-    class _Graphs(collect.Graphs, mapping.Graphs, publishing.Graphs, on_engine.Graphs, Protocol):
+    class _Graphs(places.Graphs, cubes.Graphs, mapping.Graphs, publishing.Graphs, on_engine.Graphs, Protocol):
         """All graphs that some stage asks for."""
 
 # Packages that a base installation does not have, and the extra that brings each.
@@ -78,8 +78,8 @@ def main() -> None:
     """
 
 
-for command in (init, export, train, finetune, adapt, evaluate, predict, map_on_engine, export_model, publish, inspect,
-                engine, bench):
+for command in (init, export, status, cancel, train, finetune, adapt, evaluate, predict, map_on_engine, export_model,
+                publish, inspect, engine, bench):
     main.add_command(command)
 
 

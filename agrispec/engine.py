@@ -6,7 +6,7 @@ nothing here knows the `ee` client.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -177,6 +177,9 @@ class Engine(Protocol):
 
     def operation(self, name: str) -> Operation:
         """How a task stands."""
+
+    def operations(self, names: Collection[str]) -> dict[str, Operation]:
+        """How tasks stand, by name; those that the engine does not know are left out."""
 
     def cancel(self, name: str) -> None:
         """Ask a task to stop."""

@@ -10,9 +10,11 @@ AgrispecError
 ├── EngineError      the engine refused a graph or a request
 │   └── EngineUnreachable    it did not answer, or asked to be left alone for a while
 ├── TaskFailed       an export or ingestion ended without its result
+├── BudgetExceeded   an export would cost, or has cost, more than it may
 ├── AssetMissing     an asset is not there, or not readable
 ├── AssetExists      an asset is there already
 ├── StorageError     a file could not be written, read or moved
+│   └── ObjectMissing    a bucket does not hold an object
 └── RunError         a run directory lacks what a stage needs
 """
 
@@ -82,6 +84,10 @@ class TaskFailed(AgrispecError):
     """An export or ingestion task ended without its result."""
 
 
+class BudgetExceeded(AgrispecError):
+    """An export would cost more than its budget, or has used it up."""
+
+
 class AssetMissing(AgrispecError):
     """An asset does not exist, or the caller may not read it."""
 
@@ -92,6 +98,10 @@ class AssetExists(AgrispecError):
 
 class StorageError(AgrispecError):
     """A file could not be written, read or moved."""
+
+
+class ObjectMissing(StorageError):
+    """A bucket, or an object in it, is not there."""
 
 
 class RunError(AgrispecError):

@@ -10,7 +10,8 @@ class Sample:
     """One row of `samples.parquet`; its fields are the table's columns, in this order.
 
     Attributes:
-        row: number of the row, the id that a record carries (a float32 holds it exactly below 2**24).
+        row: number that a record carries (a float32 holds it exactly below 2**24); rows ascend, and what an export
+            had to leave out leaves a gap.
         lon, lat: centre of the sampled pixel, degrees, WGS 84.
         cell: id of its 0.1 degree cell.
         season: year in which its season ends.

@@ -15,7 +15,7 @@ from pathlib import Path
 import tomli_w
 
 from agrispec.formats.asset_tree import AssetTree
-from exports import collect, manifest, runs
+from exports import cubes, places, runs
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
 from scenes import demo
@@ -42,12 +42,10 @@ def main() -> None:
     config = run.config
     engine = engines.open(config.engine, run.path)
     try:
-        table = collect.places(config, engine, graphs, lambda done: None)
-        did = collect.cubes(run, config, engine, graphs, table, lambda done: None)
+        table = places.draw(config, engine, graphs, lambda done: None)
+        did = cubes.export(run, config, engine, graphs, table, lambda done: None)
     finally:
         engine.close()
-    manifest.record(run.path, "export", {"engine": engine.name, "project": engine.project,
-                                         "cube": config.spec.digest, **did})
     print(f"{did['records']} simulated cubes in {run.path}; next: agrispec-gee evaluate {run.path}"
           " --protocol spatial-cv")
 

@@ -17,7 +17,7 @@ from agrispec.formats.atomic import whole_folder
 from agrispec.grid import Grid
 from agrispec.season import Season
 from exports import planning, shards, storage, tasks
-from exports.collect import Progress
+from exports.places import Progress
 from exports.runs import Run
 
 

@@ -1,48 +1,200 @@
-"""Samples to export tasks."""
+"""Samples to export tasks, and what these will ask of the service; pure, and known before anything is asked for."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from agrispec.config import Config
+from agrispec.cube import CubeSpec
+from agrispec.engine import QUEUED_TASKS, REQUEST_BYTES
+from agrispec.formats import example
 from agrispec.grid import Cell
+from agrispec.sample import MOST_ROWS
+from exports import schema
+
+# Of a task's request: the graph without places, and a place in it. Both are what graphs of the presets have, rounded
+# up; tests/exports/test_planning.py compares them.
+_GRAPH_BYTES, _PLACE_BYTES = 24_000, 320
+
+MOST_PLACES = (REQUEST_BYTES - _GRAPH_BYTES) // _PLACE_BYTES
+"""Places that one request has room for."""
+
+# Of a cell and season: its label maps, its places, its scenes.
+_REQUESTS_A_CELL = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shard:
-    """Places that one task exports: of one season and one cell, for a cell has one CRS.
+    """Samples that one task exports: of one season and one cell, for a cell has one CRS.
 
     Attributes:
+        name: its file, without the ending, below `shards/`: `2023/E0045N0487-000`.
         season: year in which the season ends.
         cell: the places' cell.
-        part: number of the task among those of its season and cell.
-        at: (row, longitude, latitude) of each place.
+        rows: (n,) int64, row numbers of the table of samples, ascending.
     """
 
+    name: str
     season: int
     cell: Cell
-    part: int
-    at: tuple[tuple[int, float, float], ...]
+    rows: NDArray[np.int64]
 
-    @property
-    def name(self) -> str:
-        """The shard's file, without its ending, below `shards/`."""
-        return f"{self.season}/{self.cell.id}-{self.part:03d}"
+    def halves(self) -> tuple[Shard, Shard]:
+        """Two shards of two or more samples that together are this one; their names add `a` and `b`."""
+        middle = len(self.rows) // 2
+        return (replace(self, name=f"{self.name}a", rows=self.rows[:middle]),
+                replace(self, name=f"{self.name}b", rows=self.rows[middle:]))
+
+    def again(self, rows: NDArray[np.int64]) -> Shard:
+        """The shard that asks once more for some of the samples; its name adds `m`."""
+        return replace(self, name=f"{self.name}m", rows=rows)
 
 
-def shards(samples: pd.DataFrame, per_task: int) -> Iterator[Shard]:
-    """The shards of a table of samples, at most `per_task` places each; every sample is in exactly one."""
-    for key, group in samples.groupby(["season", "cell"], sort=True):
-        season, cell = cast("tuple[int, str]", key)
-        places = list(zip(group["row"].tolist(), group["lon"].tolist(), group["lat"].tolist(), strict=True))
-        for part, first in enumerate(range(0, len(places), per_task)):
-            yield Shard(season=int(season), cell=Cell.parse(cell), part=part, at=tuple(places[first:first + per_task]))
+def shards(samples: pd.DataFrame, per_task: int) -> list[Shard]:
+    """The shards of a table of samples; every sample is in exactly one.
+
+    Args:
+        samples: columns `row`, `season`, `cell`; rows ascend.
+        per_task: samples of a shard at most, `MOST_PLACES` at most.
+
+    Returns:
+        Shards by season and cell; the same table gives the same ones.
+    """
+    per_task = min(per_task, MOST_PLACES)
+    rows = samples["row"].to_numpy(np.int64)
+    seasons, cells = samples["season"].to_numpy(np.int64), pd.Categorical(samples["cell"])
+    group = seasons * len(cells.categories) + cells.codes
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    found = []
+    for first, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
+        season, cell = int(seasons[order[first]]), str(cells.categories[cells.codes[order[first]]])
+        found += [Shard(name=f"{season}/{cell}-{part:03d}", season=season, cell=Cell.parse(cell),
+                        rows=rows[order[start:min(start + per_task, stop)]])
+                  for part, start in enumerate(range(first, stop, per_task))]
+    return found
+
+
+def at(samples: pd.DataFrame, rows: NDArray[np.int64]) -> list[tuple[int, float, float]]:
+    """(row, longitude, latitude) of samples by their row numbers."""
+    place = np.searchsorted(samples["row"].to_numpy(), rows)
+    return list(zip(rows.tolist(), samples["lon"].to_numpy()[place].tolist(),
+                    samples["lat"].to_numpy()[place].tolist(), strict=True))
+
+
+def representative(found: Sequence[Shard], count: int) -> list[Shard]:
+    """`count` shards to measure before the others: evenly through all, ordered by season and size; the same each time.
+
+    The smallest and the largest are not among them as soon as there are more than `count`.
+    """
+    ordered = sorted(found, key=lambda shard: (shard.season, len(shard.rows), shard.name))
+    chosen = (np.arange(count) + 0.5) * len(ordered) / count
+    return [ordered[number] for number in np.unique(chosen.astype(int)).tolist()]
 
 
 def request_id(*parts: str) -> str:
     """An id for a submission; the same parts give the same id, so submitting twice starts one task."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(("agrispec-gee", *parts))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A limit of the service or of the records, and how far an export goes towards it.
+
+    Attributes:
+        name: what is limited.
+        used: by the export.
+        most: the limit.
+        then: what happens at it.
+    """
+
+    name: str
+    used: int
+    most: int
+    then: str
+
+    @property
+    def touched(self) -> bool:
+        """Whether the export reaches it."""
+        return self.used >= self.most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """What an export asks for and what it brings.
+
+    Attributes:
+        exact: whether the samples are drawn; otherwise these are the most that there can be.
+        sizes: samples by (season, cell).
+        per_task: samples of a task at most.
+        record_bytes: of one record in a TFRecord file, before GZIP.
+    """
+
+    exact: bool
+    sizes: Mapping[tuple[int, str], int]
+    per_task: int
+    record_bytes: int
+
+    @property
+    def records(self) -> int:
+        """Records, one a sample."""
+        return sum(self.sizes.values())
+
+    @property
+    def tasks(self) -> int:
+        """Export tasks."""
+        return sum(-(-size // self.per_task) for size in self.sizes.values())
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all TFRecord files, before GZIP."""
+        return self.records * self.record_bytes
+
+    @property
+    def requests(self) -> int:
+        """Requests that draw places, count scenes and submit tasks; looks at tasks come on top."""
+        return len(self.sizes) * _REQUESTS_A_CELL + self.tasks
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """What could stand in the way."""
+        largest = min(max(self.sizes.values(), default=0), self.per_task)
+        return (
+            Limit(name="bytes of one request", used=_GRAPH_BYTES + _PLACE_BYTES * largest, most=REQUEST_BYTES,
+                  then="a task is cut before it"),
+            Limit(name="tasks in the project's queue", used=self.tasks, most=QUEUED_TASKS,
+                  then="the others are submitted as tasks end"),
+            Limit(name="samples that records can number", used=self.records, most=MOST_ROWS,
+                  then="split the area into several runs"))
+
+
+def record_bytes(spec: CubeSpec) -> int:
+    """Bytes of one record of a cube in a TFRecord file, before GZIP: exact, for all of its values are floats."""
+    return example.framed_bytes({name: feature.length for name, feature in schema.table_features(spec).items()})
+
+
+def outline(samples: pd.DataFrame, config: Config) -> Outline:
+    """What the export of drawn samples asks for."""
+    counted: Mapping[Any, int] = samples.groupby(["season", "cell"]).size().to_dict()
+    return Outline(exact=True, sizes=counted, per_task=min(config.samples.per_task, MOST_PLACES),
+                   record_bytes=record_bytes(config.spec))
+
+
+def most(config: Config) -> Outline:
+    """What an export asks for at most, before its places are drawn."""
+    return Outline(exact=False, sizes=dict(_most(config)), per_task=min(config.samples.per_task, MOST_PLACES),
+                   record_bytes=record_bytes(config.spec))
+
+
+def _most(config: Config) -> Iterator[tuple[tuple[int, str], int]]:
+    for cell in config.area.resolved:
+        for year in config.season.source:
+            yield (year, cell.id), config.samples.per_class * len(config.classes)
+        yield (config.season.target, cell.id), config.samples.per_cell

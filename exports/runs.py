@@ -48,6 +48,11 @@ class Run:
         return self.path / "shards"
 
     @property
+    def exporting(self) -> Path:
+        """`exporting/`: an export that is not finished, see `exports.cubes`."""
+        return self.path / "exporting"
+
+    @property
     def models(self) -> Path:
         """`model/`: a folder a trained model."""
         return self.path / "model"

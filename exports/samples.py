@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from agrispec.errors import CorruptRecord, DataError
@@ -15,16 +16,17 @@ COLUMNS = tuple(field.name for field in fields(Sample))
 
 
 def encode(table: pd.DataFrame) -> bytes:
-    """The bytes of a `samples.parquet`: columns of `agrispec.sample.Sample`, `row` counting from 0.
+    """The bytes of a `samples.parquet`: columns of `agrispec.sample.Sample`, `row` ascending.
 
     Raises:
-        DataError: rows are not numbered 0 … N - 1, or there are more than a record can name.
+        DataError: rows do not ascend, or are more than a record can name.
     """
-    if len(table) > MOST_ROWS:
+    rows = table["row"].to_numpy(np.int64)
+    if len(table) and rows[-1] >= MOST_ROWS:
         raise DataError(f"{len(table)} samples are more than the {MOST_ROWS} that a record's row number can name",
                         mend="split the area into several runs")
-    if not (table["row"].to_numpy() == range(len(table))).all():
-        raise DataError("the samples' rows are not numbered from 0 without a gap", mend="draw the places again")
+    if (np.diff(rows, prepend=-1) <= 0).any():
+        raise DataError("the samples' row numbers do not ascend from 0", mend="draw the places again")
     return bytes(table[list(COLUMNS)].to_parquet(index=False))
 
 

@@ -19,7 +19,7 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
 
 from agrispec.engine import Engine
-from agrispec.errors import StorageError
+from agrispec.errors import ObjectMissing, StorageError
 from agrispec.formats.atomic import replacing, storage_error, take_name, temporary_name
 
 # What a run does with objects. https://cloud.google.com/storage/docs/access-control/iam-permissions
@@ -86,6 +86,8 @@ class Folder:
         return sorted(name for path in files if (name := path.relative_to(self._folder).as_posix()).startswith(prefix))
 
     def download(self, name: str, path: Path) -> None:
+        if not (self._folder / name).is_file():
+            raise ObjectMissing(f"gs://{self._bucket}/{name} is not there", mend="check [engine] bucket")
         with replacing(path) as file, (self._folder / name).open("rb") as source:
             shutil.copyfileobj(source, file)
 
@@ -201,7 +203,7 @@ class CloudStorage:
         try:
             yield
         except api_exceptions.NotFound as error:
-            raise StorageError(f"{uri} is not there ({_words(error)})",
+            raise ObjectMissing(f"{uri} is not there ({_words(error)})",
                                mend="check [engine] bucket, or make the bucket") from error
         except api_exceptions.PreconditionFailed as error:
             raise _Taken(f"{uri} was changed by somebody else at the same time", mend="run the command again") \

@@ -10,7 +10,7 @@ import ee
 
 from agrispec.config import Labels
 from agrispec.cube import CubeSpec
-from agrispec.engine import Expression, ImageExport, PatchExport, TableExport
+from agrispec.engine import DEFAULT_PRIORITY, Expression, ImageExport, PatchExport, TableExport
 from agrispec.grid import Cell, Grid
 from agrispec.harmonics import Harmonics
 from agrispec.season import Season
@@ -24,11 +24,11 @@ def expression(graph: ee.ComputedObject) -> Expression:
 
 
 def cubes(spec: CubeSpec, season: Season, cell: Cell, at: Iterable[tuple[int, float, float]], *, bucket: str,
-          prefix: str, description: str, request_id: str) -> TableExport:
+          prefix: str, description: str, request_id: str, priority: int = DEFAULT_PRIORITY) -> TableExport:
     """The cubes at places (row, longitude, latitude) of one cell: properties `row` and `cube`."""
     gathered = sampling.gather(cube.array(spec, season, sampling.region(cell)), at, cell, spec.scale_m)
     return TableExport(description=description, expression=expression(gathered), bucket=bucket, prefix=prefix,
-                       selectors=("row", "cube"), request_id=request_id)
+                       selectors=("row", "cube"), request_id=request_id, priority=priority)
 
 
 def patches(spec: CubeSpec, season: Season, grid: Grid, patch: int, *, bucket: str, prefix: str, description: str,

@@ -6,7 +6,7 @@ from pyproj import Transformer
 
 from agrispec.errors import SchemaMismatch
 from agrispec.season import Season
-from exports import collect, mapping, runs, shards
+from exports import cubes, mapping, places, runs, shards
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
 
@@ -18,8 +18,8 @@ def exported(tiny):
     config = run.config
     engine = engines.open(config.engine, run.path)
     try:
-        table = collect.places(config, engine, graphs, lambda done: None)
-        did = collect.cubes(run, config, engine, graphs, table, lambda done: None)
+        table = places.draw(config, engine, graphs, lambda done: None)
+        did = cubes.export(run, config, engine, graphs, table, lambda done: None)
         mapping.export_patches(run, config, engine, graphs, lambda done: None)
     finally:
         engine.close()

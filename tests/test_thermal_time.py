@@ -20,7 +20,7 @@ from agrispec_tf.baselines import training as forests
 from agrispec_tf.collected import Collected
 from agrispec_tf.data.thermal_axis import ThermalAxis
 from agrispec_tf.recipes import Recipe
-from exports import collect, mapping, runs, shards
+from exports import cubes, mapping, places, runs, shards
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
 from scenes.landscape import Landscape, landscape_window
@@ -54,8 +54,8 @@ def run(tmp_path_factory):
     opened = runs.open(home)
     engine = engines.open(opened.config.engine, home)
     try:
-        table = collect.places(opened.config, engine, graphs, quiet)
-        collect.cubes(opened, opened.config, engine, graphs, table, quiet)
+        table = places.draw(opened.config, engine, graphs, quiet)
+        cubes.export(opened, opened.config, engine, graphs, table, quiet)
         mapping.export_patches(opened, opened.config, engine, graphs, quiet)
     finally:
         engine.close()

@@ -103,6 +103,12 @@ def iterate(path: str | Path, features: Mapping[str, Feature] | None, batch: int
         yield _joined(pieces)
 
 
+def framed_bytes(lengths: Mapping[str, int]) -> int:
+    """Bytes that one record of float features takes in a file without compression: name -> number of values."""
+    record, _ = _of_floats(tuple(lengths.items()))
+    return tfrecord.HEADER + len(record) + tfrecord.FOOTER
+
+
 def describe(path: str | Path) -> Description:
     """Kinds, numbers of values and presence of every feature. Raises as `read`."""
     counts: dict[str, Counter[tuple[Kind, int]]] = {}

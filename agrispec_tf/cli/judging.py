@@ -52,10 +52,10 @@ def evaluate(opening: Opening, run: Path, protocol: str | None, **chosen: Any) -
         return
     from agrispec_tf import commands, run_models, trust
     from agrispec_tf.adaptation import choices
-    from exports import collect, manifest
+    from exports import manifest, places
     with opening(run) as opened, progress("evaluating") as tell:
         run_models.models(opened.run)
-        truth = collect.truth(opened.run, opened.config, opened.engine, opened.graphs)
+        truth = places.truth(opened.run, opened.config, opened.engine, opened.graphs)
         target = opened.config.season.target
         tell(f"{len(truth)} samples of the {target} season have a label")
         scores = commands.run_evaluate(opened.run, opened.config, truth)

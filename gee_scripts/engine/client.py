@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,9 @@ from agrispec.grid import Grid
 
 # https://developers.google.com/earth-engine/reference/rest/v1/projects.table/computeFeatures
 _PAGE = 1000
+
+# Tasks that are asked after one by one.
+_LISTED = 8
 
 _MISSING = re.compile(r"\basset '.*(not found|does not exist)|'earthengine\.assets\.\w+' denied .*may not exist",
                       re.IGNORECASE)
@@ -111,6 +114,21 @@ class Client:
     def operation(self, name: str) -> Operation:
         with _refusals():
             return _operation(ee.data.getOperation(name))
+
+    def operations(self, names: Collection[str]) -> dict[str, Operation]:
+        # Listing costs a request for 500 tasks, and tells of all that the project had for weeks.
+        if len(names) > _LISTED:
+            with _refusals():
+                found = {each["name"]: _operation(each) for each in ee.data.listOperations()}
+            return {name: found[name] for name in names if name in found}
+        known: dict[str, Operation] = {}
+        for name in names:
+            try:
+                known[name] = self.operation(name)
+            except EngineError as error:
+                if _status(error.__cause__) != 404:
+                    raise
+        return known
 
     def cancel(self, name: str) -> None:
         with _refusals():

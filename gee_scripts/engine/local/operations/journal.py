@@ -16,7 +16,6 @@ import logging
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,12 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from agrispec.errors import EngineError
+from agrispec.formats import lock
 from agrispec.formats.atomic import storage_error, write_files
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +81,7 @@ class Journal:
         except OSError as error:
             raise storage_error(self._folder, error) from error
         try:
-            _take(self._lock)
+            lock.take(self._lock)
         except OSError as error:
             os.close(self._lock)
             where = ""
@@ -218,17 +213,3 @@ def _parts(folder: Path) -> Iterator[Path]:
         unfinished = [name for name in (*folders, *files) if _PART.fullmatch(name)]
         folders[:] = [name for name in folders if name not in unfinished]
         yield from (Path(place) / name for name in unfinished)
-
-
-def _take(lock: int) -> None:
-    """Lock an open file for this process, which ends with it.
-
-    Raises:
-        OSError: another one has it.
-    """
-    if sys.platform == "win32":
-        # Far behind the text, which others may read.
-        os.lseek(lock, 2**20, os.SEEK_SET)
-        msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,31 +1,24 @@
-"""From a configuration to samples and record files: the export stage.
+"""The places of a run's samples, drawn from label maps, and the target season's labels there.
 
 Graphs come in through `Graphs`, so this module never sees how they are built.
 """
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
 
 from agrispec.config import Config, Labels
-from agrispec.cube import CubeSpec
-from agrispec.engine import Engine, Expression, TableExport
+from agrispec.engine import Engine, Expression
 from agrispec.errors import DataError
-from agrispec.formats import example
-from agrispec.formats.atomic import whole_folder, write_files
 from agrispec.grid import Cell
 from agrispec.sample import UNLABELLED, Sample
 from agrispec.season import Season
 from agrispec.taxonomy import Taxonomy
-from exports import planning, samples, schema, shards, storage, tasks
+from exports import planning, samples
 from exports.runs import Run
 
 Progress = Callable[[str], None]
@@ -46,14 +39,9 @@ class Graphs(Protocol):
 
     def label_maps(self, where: Labels, season: Season, cell: Cell) -> Expression: ...
 
-    def scene_counts(self, spec: CubeSpec, season: Season, cell: Cell) -> Expression: ...
 
-    def cubes(self, spec: CubeSpec, season: Season, cell: Cell, at: Iterable[tuple[int, float, float]], *,
-              bucket: str, prefix: str, description: str, request_id: str) -> TableExport: ...
-
-
-def places(config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> pd.DataFrame:
-    """Draw the samples of all seasons: the table of `samples.parquet`, which `cubes` writes.
+def draw(config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> pd.DataFrame:
+    """Draw the samples of all seasons: the table of `samples.parquet`, which `exports.cubes` writes.
 
     Source seasons: at most `per_class` places per cell and class, with their label. Target season: at most
     `per_cell` places per cell inside the fields of the last source season's map, without a label, for a
@@ -105,72 +93,6 @@ def _need_every_class(table: pd.DataFrame, taxonomy: Taxonomy) -> None:
                         mend="add cells where it grows, lower [labels] erode_m, or take the class out of [[classes]]")
 
 
-def cubes(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.DataFrame,
-          progress: Progress) -> dict[str, Any]:
-    """Export the cube of every sample: `shards/`, then `samples.parquet`, replace what stood there when all is here.
-
-    The shards name the samples they belong to, so that those of one export are never read with the cubes of another.
-
-    Returns:
-        counts for the manifest: records, tasks, scenes (all, without Cloud Score+, with a derived one, simulated)
-        and cells that have samples, by season, EECU seconds.
-
-    Raises:
-        TaskFailed: a task failed.
-        StorageError: the bucket cannot be used, which is asked before anything is computed.
-        DataError: a source season has no scene, or a sample did not come back.
-    """
-    spec, bucket, token = config.spec, config.engine.bucket, uuid.uuid4().hex[:8]
-    objects, below = storage.open(engine, bucket), f"exports/{run.path.resolve().name}/{token}/"
-    objects.check()
-    planned = list(planning.shards(table, config.samples.per_task))
-    prefixes = {shard.name: f"{below}{shard.name}" for shard in planned}
-    requests = (graphs.cubes(spec, config.season_of(shard.season), shard.cell, shard.at, bucket=bucket,
-                             prefix=prefixes[shard.name], description=f"cubes {shard.name}".replace("/", " "),
-                             request_id=planning.request_id(token, shard.name)) for shard in planned)
-    scenes = _scenes(config, engine, graphs, table)
-    for year in config.season.source:
-        if not scenes.get(str(year), {}).get("scenes"):
-            raise DataError(f"no scene of {spec.collection} touches the area in the season {year}",
-                            mend="check [season] source, [area], and [clear] max_cloud_cover")
-    done = tasks.export(engine, requests, lambda operation: progress(operation.description))
-    content = samples.encode(table)
-    digest = hashlib.sha256(content).hexdigest()[:16]
-    with whole_folder(run.shards) as folder:
-        for shard in planned:
-            path = folder / f"{shard.name}.tfrecord.gz"
-            objects.download(f"{prefixes[shard.name]}.tfrecord.gz", path)
-            _need_every_row(path, shard, spec)
-        shards.describe(folder, spec, sampling=shards.Sampling.of(digest, config.taxonomy))
-    write_files({run.samples: content})
-    objects.delete(below)
-    cells = {str(year): int(group["cell"].nunique()) for year, group in table.groupby("season")}
-    return {"records": len(table), "tasks": len(done), "scenes": scenes, "cells": cells, "samples": digest,
-            "seeds": {"samples": config.samples.seed, "split": config.split.seed},
-            "eecu_seconds": round(sum(operation.eecu_seconds for operation in done), 3)}
-
-
-def _need_every_row(path: Path, shard: planning.Shard, spec: CubeSpec) -> None:
-    rows = example.read(path, {schema.ROW: schema.table_features(spec)[schema.ROW]})[schema.ROW][:, 0]
-    asked = np.array([row for row, _, _ in shard.at])
-    lost = np.setdiff1d(asked, rows.astype(np.int64))
-    if len(lost) or len(rows) != len(asked):
-        raise DataError(f"of {len(asked)} samples of {shard.name}, {len(lost)} did not come back"
-                        f" and {len(rows) - len(asked) + len(lost)} came without being asked for",
-                        mend="run the export again; if the same are lost, their places are outside of the imagery")
-
-
-def _scenes(config: Config, engine: Engine, graphs: Graphs, table: pd.DataFrame) -> dict[str, dict[str, int]]:
-    counts: dict[str, dict[str, int]] = {}
-    for year, cell in table[["season", "cell"]].drop_duplicates().itertuples(index=False, name=None):
-        found = engine.compute(graphs.scene_counts(config.spec, config.season_of(year), Cell.parse(cell)))
-        entry = counts.setdefault(str(year), {"scenes": 0, "without_cloud_score": 0, "derived_cloud_score": 0,
-                                               "simulated": 0})
-        for name, count in zip(entry, found, strict=True):
-            entry[name] += int(count)
-    return counts
-
-
 def truth(run: Run, config: Config, engine: Engine, graphs: Graphs) -> pd.DataFrame:
     """Look up the target season's labels at its samples and write `truth.parquet`; for evaluation only.
 
@@ -182,8 +104,8 @@ def truth(run: Run, config: Config, engine: Engine, graphs: Graphs) -> pd.DataFr
     for shard in planning.shards(target, config.samples.per_task):
         if not engine.compute(graphs.label_maps(config.labels, config.season_of(shard.season), shard.cell)):
             continue
-        graph = graphs.labels_at(config.labels, config.taxonomy, config.season_of(shard.season), shard.cell, shard.at,
-                                 config.spec.scale_m)
+        graph = graphs.labels_at(config.labels, config.taxonomy, config.season_of(shard.season), shard.cell,
+                                 planning.at(target, shard.rows), config.spec.scale_m)
         found += [{"row": int(feature["properties"]["row"]), "label": int(feature["properties"]["label"])}
                   for feature in engine.features(graph)]
     labels = pd.DataFrame(found, columns=["row", "label"])
