@@ -58,10 +58,12 @@ def estimate(records: Sequence[int], eecu_seconds: Sequence[float], left: int) -
         return Estimate(shards=len(sizes), used=used, total=total, low=total, high=total)
     if len(sizes) < 2:
         return Estimate(shards=len(sizes), used=used, total=total, low=used, high=math.inf)
-    spread = math.sqrt(float(((costs - rate * sizes) ** 2).sum()) / (len(sizes) - 1))
-    # Of the mean of the measured shards, and of those that are left: both are drawn from the same shards.
-    others = left / float(sizes.mean())
-    error = spread * math.sqrt(others**2 / len(sizes) + others)
+    residuals = costs - rate * sizes
+    # Of the rate, and of the shards that are left, which scatter as the measured ones do. Large shards pull the rate
+    # towards themselves: their residuals count for more (HC3 of MacKinnon and White 1985).
+    of_rate = float(((residuals / (1 - sizes / sizes.sum())) ** 2).sum()) / float(sizes.sum()) ** 2
+    of_others = float((residuals**2).sum()) / (len(sizes) - 1) * left / float(sizes.mean())
+    error = math.sqrt(of_rate * left**2 + of_others)
     reach = float(student.ppf((1 + LEVEL) / 2, len(sizes) - 1)) * error
     return Estimate(shards=len(sizes), used=used, total=total, low=max(used, total - reach), high=total + reach)
 

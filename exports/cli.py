@@ -154,7 +154,7 @@ def cancel(opening: Opening, run: Path, drop: bool) -> None:
         opened.run.need(cubes.ledger_of(opened.run), "export")
         asked, ended = commands.stop(opened.run, opened.engine)
         if drop:
-            commands.drop(opened.run, opened.config, opened.engine)
+            commands.drop(opened.run, opened.engine)
     click.echo(f"{asked} tasks were asked to stop, {ended} had ended; "
                + ("what had come is removed" if drop else f"go on with: agrispec-gee export {run} --resume"))
 

@@ -88,11 +88,11 @@ def stop(run: Run, engine: Engine) -> tuple[int, int]:
     return asked, len(running) - asked
 
 
-def drop(run: Run, config: Config, engine: Engine) -> None:
+def drop(run: Run, engine: Engine) -> None:
     """Remove an unfinished export: its objects in the bucket, and what has come of it."""
     with Ledger(cubes.ledger_of(run)) as found:
-        below = found.about["below"]
-    storage.open(engine, config.engine.bucket).delete(below)
+        about = found.about
+    storage.open(engine, about["bucket"]).delete(about["below"])
     shutil.rmtree(run.exporting)
 
 

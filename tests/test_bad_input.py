@@ -414,7 +414,7 @@ def test_a_missing_package_names_the_extra_that_brings_it(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_full_disk_while_exporting_ends_in_a_sentence_and_leaves_nothing(run):
+def test_a_full_disk_while_exporting_ends_in_a_sentence_and_can_be_gone_on_with(run):
     # Without room for the engine's record of a request, which is larger than the shards here;
     # tests/gee_scripts/engine/local/test_exporting.py fills a disk with shards.
     most = 20_000
@@ -427,7 +427,9 @@ def test_a_full_disk_while_exporting_ends_in_a_sentence_and_leaves_nothing(run):
     [said] = [line for line in done.stderr.splitlines() if line.startswith("agrispec-gee: ")]
     assert "could not be written" in said or "File too large" in said
     assert "Traceback" not in done.stderr
-    # What the engine was asked to do is recorded beside its assets.
+    # What the engine was asked to do is recorded beside its assets, what the export has beside the run's parts.
     made = {path.relative_to(run) for path in run.rglob("*")
-            if path.is_file() and ".operations" not in path.parts} - set(before)
-    assert not made
+            if path.is_file() and not {".operations", "exporting"} & set(path.parts)} - set(before)
+    assert made <= {Path(".lock")}
+    again = CliRunner().invoke(cli.main, ["export", str(run), "--resume"], catch_exceptions=False)
+    assert again.exit_code == 0, again.output

@@ -80,9 +80,12 @@ def test_samples_read_back(tmp_path):
     pd.testing.assert_frame_equal(samples.read(tmp_path / "samples.parquet"), table(9), check_dtype=False)
 
 
-def test_samples_must_be_numbered_without_a_gap():
-    with pytest.raises(DataError, match="numbered"):
-        samples.encode(table(9).drop(3))
+def test_rows_of_samples_ascend_and_may_leave_gaps():
+    assert samples.encode(table(9).drop(3))
+    with pytest.raises(DataError, match="do not ascend"):
+        samples.encode(table(9).iloc[[0, 2, 1]])
+    with pytest.raises(DataError, match="do not ascend"):
+        samples.encode(table(9).iloc[[0, 1, 1]])
 
 
 @pytest.mark.parametrize("content", [b"", b"not parquet"])
