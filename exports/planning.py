@@ -69,15 +69,20 @@ def shards(samples: pd.DataFrame, per_task: int) -> list[Shard]:
     """
     per_task = min(per_task, MOST_PLACES)
     rows = samples["row"].to_numpy(np.int64)
-    seasons, cells = samples["season"].to_numpy(np.int64), pd.Categorical(samples["cell"])
-    group = seasons * len(cells.categories) + cells.codes
-    order = np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    years, year = np.unique(samples["season"].to_numpy(np.int64), return_inverse=True)
+    places = pd.Categorical(samples["cell"])
+    cells, names = [Cell.parse(text) for text in places.categories], list(places.categories)
+    group = year * max(len(cells), 1) + places.codes
+    # Numbers of two bytes are sorted by counting them.
+    order = np.argsort(group.astype(np.min_scalar_type(group.max(initial=0))), kind="stable")
+    ordered, group = rows[order], group[order]
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
     found = []
-    for first, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
-        season, cell = int(seasons[order[first]]), str(cells.categories[cells.codes[order[first]]])
-        found += [Shard(name=f"{season}/{cell}-{part:03d}", season=season, cell=Cell.parse(cell),
-                        rows=rows[order[start:min(start + per_task, stop)]])
+    for key, first, stop in zip(group[starts].tolist(), starts.tolist(), [*starts[1:].tolist(), len(rows)],
+                                strict=True):
+        season, cell = int(years[key // len(cells)]), key % len(cells)
+        found += [Shard(name=f"{season}/{names[cell]}-{part:03d}", season=season, cell=cells[cell],
+                        rows=ordered[start:min(start + per_task, stop)])
                   for part, start in enumerate(range(first, stop, per_task))]
     return found
 
