@@ -11,6 +11,9 @@ import click
 
 from exports.terminal import RUN, Opening, progress, warn
 
+# Cells, of those without samples.
+_NAMED = 8
+
 if TYPE_CHECKING:
     from exports.budget import Budget, Estimate
     from exports.planning import Outline
@@ -72,6 +75,9 @@ def export(opening: Opening, run: Path, dry_run: bool, probe: int | None, hours:
         click.echo(f"Season {year}: samples in {cells} of {len(config.area.resolved)} cells; {scenes['scenes']}"
                    f" scenes, {scenes['without_cloud_score']} without Cloud Score+, {scenes['derived_cloud_score']}"
                    " with one derived from their classification")
+        if empty := did["empty_cells"][year]:
+            warn(f"season {year}: no sample in {', '.join(empty[:_NAMED])}"
+                 + (f" and {len(empty) - _NAMED} more cells" if len(empty) > _NAMED else ""))
     if did["missing"]["samples"]:
         warn(f"{did['missing']['samples']} samples are left out: {'; '.join(did['missing']['reasons'])}")
     click.echo(f"{did['records']} cubes in {opened.run.shards}, by {did['tasks']} tasks,"

@@ -148,7 +148,7 @@ def finish(run: Run, config: Config, engine: Engine, ledger: Ledger, *, accept_m
 
     Returns:
         what the manifest says: records, tasks, scenes (all, without Cloud Score+, with a derived one, simulated) and
-        cells that have samples, by season, what was missing and why, and EECU-seconds.
+        cells with and without samples, by season, what was missing and why, and EECU-seconds.
 
     Raises:
         TaskFailed: samples are missing, and are not to be left out.
@@ -170,10 +170,11 @@ def finish(run: Run, config: Config, engine: Engine, ledger: Ledger, *, accept_m
     _put_in_place(run, config, entries, digest)
     write_files({run.samples: content})
     storage.open(engine, config.engine.bucket).delete(about["below"])
-    found = estimate(ledger)
+    found, area = estimate(ledger), {cell.id for cell in config.area.resolved}
     did = {"engine": engine.name, "project": engine.project, "cube": config.spec.digest, "records": len(kept),
            "tasks": sum(entry.attempt for entry in entries), "scenes": about["scenes"],
            "cells": {str(year): int(group["cell"].nunique()) for year, group in kept.groupby("season")},
+           "empty_cells": {str(year): sorted(area - set(group["cell"])) for year, group in kept.groupby("season")},
            "samples": digest, "seeds": about["seeds"], "eecu_seconds": round(found.total, 3) if found else 0.0,
            "estimates": about.get("estimates", []), "elapsed_s": round(about.get("elapsed_s", 0.0), 1),
            "missing": {"samples": len(missing), "reasons": sorted(set(missing.values()))}}
