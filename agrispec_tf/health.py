@@ -17,7 +17,9 @@ def learning() -> Finding:
     except AgrispecError as error:
         return failed("learning", error)
     except ModuleNotFoundError as error:
-        return failed("learning", MissingExtra(f"{error.name}, which networks are trained with,", "train"))
+        # Keras asks for parts of a backend by name.
+        package = str(error.name).partition(".")[0]
+        return failed("learning", MissingExtra(f"{package}, which networks are trained with,", "train"))
     # Not at the top: both load Keras.
     keras, devices = importlib.import_module("keras"), importlib.import_module("agrispec_tf.devices")
     name = keras.backend.backend()

@@ -82,12 +82,12 @@ def token_server(listening):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             server.asked.append(urllib.parse.parse_qs(body))
-            answer = {"access_token": "token", "expires_in": 3600, "token_type": "Bearer"} if server.status == 200 else \
-                {"error": "invalid_grant", "error_description": "Account has been deleted"}
+            token = {"access_token": "token", "expires_in": 3600, "token_type": "Bearer"}
+            refusal = {"error": "invalid_grant", "error_description": "Account has been deleted"}
             self.send_response(server.status)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
-            self.wfile.write(json.dumps(answer).encode())
+            self.wfile.write(json.dumps(token if server.status == 200 else refusal).encode())
 
     server = listening(Tokens)
     server.asked, server.status = [], 200

@@ -1,6 +1,7 @@
 """Looks at an engine: what works passes, what does not is told with its mend, and nothing is raised.
 
-The account's key names a token server on loopback, the endpoint is the embedded engine, Cloud Monitoring a small server.
+The account's key names a token server on loopback, the endpoint is the embedded engine, Cloud Monitoring is a small
+server.
 """
 
 import http.server
@@ -99,7 +100,8 @@ def test_no_look_raises_where_the_engine_does_not_open(look, tmp_path, monkeypat
     assert found.state == {health.project: State.FAIL, health.credentials: State.PASS}.get(check, State.WARNING)
     assert not ee.data.is_initialized()
     with health.tried(Service(landscape="nothing"), tmp_path) as tried:
-        assert check(tried).state == {health.project: State.FAIL, health.asset_root: State.WARNING}.get(check, State.PASS)
+        expected = {health.project: State.FAIL, health.asset_root: State.WARNING}
+        assert check(tried).state == expected.get(check, State.PASS)
 
 
 @pytest.mark.parametrize(("state", "how", "said"), [

@@ -98,15 +98,15 @@ def test_a_project_that_computed_nothing_has_used_nothing(monitoring):
 
 
 @pytest.mark.parametrize(("status", "body", "words"), [
-    (403, '{"error": {"code": 403, "message": "Permission monitoring.timeSeries.list denied"}}', "timeSeries.list denied"),
-    (403, '{"error": {"code": 403, "message": "Cloud Monitoring API has not been used"}}', "has not been used"),
+    (403, '{"error": {"message": "Permission monitoring.timeSeries.list denied"}}', "timeSeries.list denied"),
+    (403, '{"error": {"message": "Cloud Monitoring API has not been used"}}', "has not been used"),
     (502, "<html>Bad gateway</html>", "status 502"), (200, "<html>a proxy</html>", "status 200"),
     (200, '{"timeSeries": [{"points": [{"value": {"boolValue": true}}]}]}', "int64Value"),
 ])
 def test_what_cannot_be_read_is_told_with_a_mend(monitoring, status, body, words):
     monitoring.refusal = status, body
-    with pytest.raises(EngineError, match=r"roles/monitoring\.viewer.*monitoring\.googleapis\.com\?project=my-project$") \
-            as refused:
+    mend = r"roles/monitoring\.viewer.*monitoring\.googleapis\.com\?project=my-project$"
+    with pytest.raises(EngineError, match=mend) as refused:
         used(monitoring)
     assert words in refused.value.message
 
