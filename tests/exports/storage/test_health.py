@@ -67,7 +67,7 @@ def test_a_bucket_that_may_only_be_read_fails(cloud, there):
     ({"location": "NAM4", "locationType": "dual-region"}, State.PASS),
     ({"location": "US-CENTRAL1", "locationType": "region"}, State.PASS),
     ({"location": "US", "locationType": "dual-region",
-      "customPlacementConfig": {"dataLocations": ["US-CENTRAL1", "US-WEST1"]}}, State.PASS),
+      "customPlacementConfig": {"dataLocations": ["US-EAST1", "US-CENTRAL1"]}}, State.PASS),
     ({"location": "US", "locationType": "dual-region",
       "customPlacementConfig": {"dataLocations": ["US-EAST4", "US-WEST1"]}}, State.WARNING),
     ({"location": "US-EAST4", "locationType": "region"}, State.WARNING),
