@@ -15,7 +15,7 @@ from agrispec_tf.cli.judging import evaluate
 from agrispec_tf.cli.mapping import export_model, map_on_engine, predict
 from agrispec_tf.cli.training import adapt, finetune, train
 from exports.cli import cancel, export, init, inspect, publish, status
-from exports.terminal import Opened, progress
+from exports.terminal import Opened, progress, tell
 from gee_scripts.engine.cli import DATA, engine
 
 if TYPE_CHECKING:
@@ -109,6 +109,43 @@ def demo(context: click.Context, run: Path) -> None:
     click.echo(f"\nTook {time.monotonic() - started:.0f} s and at most {peak:.1f} GB; the map is"
                f" {run / 'predictions' / 'map.png'}.")
     click.echo(f"Next: agrispec-gee inspect {run}    or your own area: agrispec-gee init runs/mine")
+
+
+@main.command()
+@click.argument("run", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.pass_context
+def doctor(context: click.Context, run: Path | None) -> None:
+    """Tell whether all that exporting, training and publishing RUN need is in place, and how to mend what is not.
+
+    Looked at are the project, its credentials, its compute of the month, the bucket, the assets, the clock, the disk
+    and Keras. Without RUN it is what is installed here, with the embedded engine. The exit status is 1 if a line fails.
+    """
+    import os
+    from contextlib import ExitStack
+    from tempfile import TemporaryDirectory
+
+    # Read when google.auth is imported: off Google's machines it would ask three times for one of theirs.
+    os.environ.setdefault("GCE_METADATA_DETECT_RETRIES", "1")
+    from agrispec.config import Service
+    from agrispec.health import State
+    from agrispec_tf import health as learning
+    from exports import health as keeping
+    from exports import runs
+    from gee_scripts.engine import health as computing
+    with ExitStack() as held:
+        if run is None:
+            home, service, needed = Path(held.enter_context(TemporaryDirectory())), Service(landscape="."), 0
+        else:
+            config = runs.open(run).config
+            home, service, needed = run, config.engine, keeping.most_bytes(config)
+        held.enter_context(progress("looking"))
+        tried = held.enter_context(computing.tried(service, home))
+        found = [computing.project(tried), computing.credentials(tried), computing.tier(tried),
+                 keeping.bucket(tried.engine, service.bucket), keeping.location(tried.engine, service.bucket),
+                 computing.asset_root(tried), computing.clock(tried), keeping.disk(run or Path(), needed),
+                 learning.learning()]
+    tell(found)
+    context.exit(int(any(each.state == State.FAIL for each in found)))
 
 
 @engine.command("import")

@@ -190,5 +190,11 @@ class Engine(Protocol):
     def create_folder(self, asset_id: str) -> None:
         """Make a folder and the folders above it, where they are not there yet."""
 
+    def used_eecu_seconds(self) -> float | None:
+        """Compute that the project has used this month, EECU-seconds; None where nobody counts.
+
+        What a task under way has used is added when it ends.
+        """
+
     def close(self) -> None:
         """Let go of servers and connections."""

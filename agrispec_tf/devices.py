@@ -18,6 +18,11 @@ def count() -> int:
     return len(keras.distribution.list_devices()) if keras.backend.backend() == "jax" else 1
 
 
+def names() -> tuple[str, ...]:
+    """The accelerators that the backend sees, e.g. "gpu:0"; the CPU where it sees none."""
+    return tuple(keras.distribution.list_devices())
+
+
 @contextmanager
 def training_on(devices: int, precision: str) -> Iterator[None]:
     """Within it, networks are built for steps that compute in `precision` on so many devices.

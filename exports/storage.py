@@ -41,6 +41,9 @@ class Storage(Protocol):
     def check(self) -> None:
         """Raise `StorageError` where objects cannot be kept here; to be asked before hours are spent on them."""
 
+    def places(self) -> tuple[str, ...]:
+        """Where its objects are kept, as Cloud Storage names regions: two of a pair of regions, none of a folder."""
+
     def list(self, prefix: str) -> list[str]:
         """Names of the objects that start with `prefix`, in order."""
 
@@ -80,6 +83,9 @@ class Folder:
         finally:
             with suppress(OSError):
                 probe.unlink(missing_ok=True)
+
+    def places(self) -> tuple[str, ...]:
+        return ()
 
     def list(self, prefix: str) -> list[str]:
         files = (path for path in self._folder.rglob("*") if path.is_file() and not path.name.startswith("."))
@@ -147,6 +153,17 @@ class CloudStorage:
         if lacking:
             raise StorageError(f"the account lacks {', '.join(lacking)} on gs://{self._bucket.name}",
                                mend=_GRANT)
+
+    def places(self) -> tuple[str, ...]:
+        try:
+            with self._refusals(""):
+                self._bucket.reload()
+        except StorageError as error:
+            if isinstance(error.__cause__, api_exceptions.Forbidden):
+                raise StorageError(error.message, mend="grant the account the role Storage Legacy Bucket Reader"
+                                                       " (roles/storage.legacyBucketReader) on the bucket") from error
+            raise
+        return tuple(self._bucket.data_locations or (self._bucket.location,))
 
     def list(self, prefix: str) -> list[str]:
         return sorted(blob.name for blob in self._blobs(prefix))

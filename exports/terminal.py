@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,12 @@ import click
 if TYPE_CHECKING:
     from agrispec.config import Config
     from agrispec.engine import Engine
+    from agrispec.health import Finding
     from exports.runs import Run
 
 RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+
+_STYLES = {"pass": "green", "warning": "yellow", "fail": "red"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,24 @@ def progress(what: str) -> Iterator[Callable[[str], None]]:
     with console.status(what) as status:
         yield lambda done: status.update(f"{what}: {done}")
     console.print(f"[dim]{what}: {time.monotonic() - started:.1f} s[/dim]")
+
+
+def tell(findings: Iterable[Finding]) -> None:
+    """Findings on standard output: a table on a terminal, else a line each, which other programs can read."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+    found, console = list(findings), Console()
+    if not console.is_terminal:
+        width = max(len(each.name) for each in found)
+        for each in found:
+            click.echo(f"{each.state:<7}  {each.name:<{width}}  {each}")
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for each in found:
+        # As text: "[engine]" in a cell would be read as markup.
+        table.add_row(each.state, each.name, Text(str(each)), style=_STYLES[each.state])
+    console.print(table)
 
 
 def warn(doubt: str) -> None:

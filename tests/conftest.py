@@ -1,16 +1,20 @@
 """What every test shares: deterministic Hypothesis, the real data where it is, and a tiny season."""
 
 import http.server
+import json
 import os
 import subprocess
 import sys
 import threading
+import urllib.parse
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import settings
 
 from agrispec.bands import SENTINEL2_IDS
@@ -69,6 +73,37 @@ def listening():
     yield listen
     for listener in listeners:
         listener.stop()
+
+
+@pytest.fixture
+def token_server(listening):
+    """A token server on loopback; its `asked` lists the forms of the requests, `status` is what it answers with."""
+    class Tokens(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            server.asked.append(urllib.parse.parse_qs(body))
+            token = {"access_token": "token", "expires_in": 3600, "token_type": "Bearer"}
+            refusal = {"error": "invalid_grant", "error_description": "Account has been deleted"}
+            self.send_response(server.status)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(token if server.status == 200 else refusal).encode())
+
+    server = listening(Tokens)
+    server.asked, server.status = [], 200
+    return server
+
+
+@pytest.fixture
+def key_file(token_server, tmp_path) -> Path:
+    """`key.json` of a service account, whose tokens come from `token_server`."""
+    pem = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    path = tmp_path / "key.json"
+    path.write_text(json.dumps({"type": "service_account", "private_key": pem, "private_key_id": "1",
+                                "client_email": "tester@agrispec-local.iam.gserviceaccount.com",
+                                "token_uri": f"{token_server.url}/token", "project_id": "agrispec-local"}))
+    return path
 
 
 @dataclass(frozen=True)

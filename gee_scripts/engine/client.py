@@ -8,17 +8,20 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import ee
 import httplib2
 import numpy as np
+from google.auth import credentials as auth
 from google.auth import exceptions as auth_exceptions
 
 from agrispec.engine import Expression, ImageExport, Operation, PatchExport, State, TableExport
 from agrispec.errors import AssetMissing, EngineError, EngineUnreachable
 from agrispec.grid import Grid
+from gee_scripts.engine import usage
 
 # https://developers.google.com/earth-engine/reference/rest/v1/projects.table/computeFeatures
 _PAGE = 1000
@@ -29,6 +32,9 @@ _LISTED = 8
 _MISSING = re.compile(r"\basset '.*(not found|does not exist)|'earthengine\.assets\.\w+' denied .*may not exist",
                       re.IGNORECASE)
 """Earth Engine's wordings for an asset that is not there, or is not ours to read; it does not tell which."""
+
+SIGN_IN = ("sign in with: gcloud auth application-default login; or set [engine] service_account_key to a key that is"
+           " in force")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,17 +52,17 @@ class Client:
     name: str
     project: str
     buckets: Path | None
-    credentials: object | None = None
+    credentials: auth.Credentials | None = None
     on_close: Callable[[], None] = field(default=lambda: None)
 
     def compute(self, expression: Expression) -> Any:
-        with _refusals():
+        with refusals():
             return ee.data.computeValue(_graph(expression))
 
     def features(self, expression: Expression) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         request: dict[str, Any] = {"expression": _graph(expression), "pageSize": _PAGE}
-        with _refusals():
+        with refusals():
             while True:
                 page = ee.data.computeFeatures(request)
                 found += page.get("features", [])
@@ -66,7 +72,7 @@ class Client:
 
     def pixels(self, expression: Expression, grid: Grid) -> bytes:
         a, b, c, d, e, f = grid.transform
-        with _refusals():
+        with refusals():
             array = ee.data.computePixels({
                 "expression": _graph(expression), "fileFormat": "NUMPY_NDARRAY",
                 "grid": {"dimensions": {"width": grid.width, "height": grid.height}, "crsCode": grid.crs,
@@ -77,7 +83,7 @@ class Client:
         return buffer.getvalue()
 
     def export(self, task: TableExport | PatchExport | ImageExport) -> Operation:
-        with _refusals():
+        with refusals():
             if isinstance(task, TableExport):
                 described = ee.batch.Export.table.toCloudStorage(
                     collection=ee.FeatureCollection(_graph(task.expression)), description=task.description,
@@ -102,17 +108,17 @@ class Client:
             return _operation(ee.data.exportImage(task.request_id, described.config or {}))
 
     def ingest_image(self, manifest: Mapping[str, Any]) -> Operation:
-        with _refusals():
+        with refusals():
             started = ee.data.startIngestion(ee.data.newTaskId()[0], dict(manifest), allow_overwrite=True)
             return self.operation(started["name"])
 
     def ingest_table(self, manifest: Mapping[str, Any]) -> Operation:
-        with _refusals():
+        with refusals():
             started = ee.data.startTableIngestion(ee.data.newTaskId()[0], dict(manifest), allow_overwrite=True)
             return self.operation(started["name"])
 
     def operation(self, name: str) -> Operation:
-        with _refusals():
+        with refusals():
             return _operation(ee.data.getOperation(name))
 
     def operations(self, names: Collection[str]) -> dict[str, Operation]:
@@ -131,12 +137,12 @@ class Client:
         return known
 
     def cancel(self, name: str) -> None:
-        with _refusals():
+        with refusals():
             ee.data.cancelOperation(name)
 
     def asset(self, asset_id: str) -> dict[str, Any] | None:
         try:
-            with _refusals():
+            with refusals():
                 found: dict[str, Any] = ee.data.getAsset(asset_id)
                 return found
         except AssetMissing:
@@ -152,8 +158,13 @@ class Client:
         for depth in range(4, len(parts) + 1):
             folder = "/".join(parts[:depth])
             if self.asset(folder) is None:
-                with _refusals():
+                with refusals():
                     ee.data.createAsset({"type": "FOLDER"}, folder)
+
+    def used_eecu_seconds(self) -> float | None:
+        if self.credentials is None:
+            return None
+        return usage.used_this_month(self.project, self.credentials, now=datetime.now(UTC), endpoint=usage.MONITORING)
 
     def close(self) -> None:
         self.on_close()
@@ -180,7 +191,7 @@ def _status(error: BaseException | None) -> int | None:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     """The client's exceptions as ours, and the network's."""
     try:
         yield
@@ -197,9 +208,7 @@ def _refusals() -> Iterator[None]:
     except auth_exceptions.RefreshError as error:
         if error.retryable:
             raise unreachable(error) from error
-        raise EngineError(f"Earth Engine's credentials are not accepted any more ({error})",
-                          mend="sign in with: gcloud auth application-default login; or set [engine]"
-                               " service_account_key to a key that is in force") from error
+        raise EngineError(f"Earth Engine's credentials are not accepted any more ({error})", mend=SIGN_IN) from error
     except NETWORK as error:
         raise unreachable(error) from error
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import ee
 import google.auth
+from google.auth import credentials as auth
 from google.auth import exceptions as auth_exceptions
 from google.oauth2 import service_account
 
 from agrispec.config import Service
 from agrispec.errors import ConfigError, EngineError
-from gee_scripts.engine.client import NETWORK, Client, unreachable
+from gee_scripts.engine.client import NETWORK, SIGN_IN, Client, unreachable
 
 # Many small automated requests belong here; it takes every call the standard endpoint takes.
 # https://developers.google.com/earth-engine/cloud/highvolume
@@ -36,22 +37,31 @@ def open(service: Service, home: Path) -> Client:
         EngineError: there are no credentials, or Earth Engine does not accept them.
         EngineUnreachable: it does not answer.
     """
+    return start(service, credentials(service, home))
+
+
+def start(service: Service, account: auth.Credentials) -> Client:
+    """Earth Engine with these credentials. Raises as `open`."""
     ee.data.setDefaultWorkloadTag(WORKLOAD_TAG)
     try:
-        credentials = _credentials(service, home)
-        ee.Initialize(credentials=credentials, project=service.project, url=HIGH_VOLUME)
+        ee.Initialize(credentials=account, project=service.project, url=HIGH_VOLUME)
     except NETWORK as error:
         raise unreachable(error) from error
     except (ee.EEException, auth_exceptions.GoogleAuthError) as error:
         raise EngineError(f"Earth Engine does not open project {service.project!r} ({error})",
                           mend="sign in with: gcloud auth application-default login; register the project at"
                                " https://console.cloud.google.com/earth-engine; set [engine] project") from error
-    return Client(name="cloud", project=service.project, buckets=None, credentials=credentials)
+    return Client(name="cloud", project=service.project, buckets=None, credentials=account)
 
 
-def _credentials(service: Service, home: Path) -> google.auth.credentials.Credentials:
+def credentials(service: Service, home: Path) -> auth.Credentials:
+    """The credentials that `service` names, which nobody has accepted yet. Raises as `open`."""
     if not service.service_account_key:
-        found, _ = google.auth.default(scopes=SCOPES)
+        try:
+            found: auth.Credentials = google.auth.default(scopes=SCOPES)[0]
+        except (auth_exceptions.GoogleAuthError, OSError) as error:
+            raise EngineError(f"there are no credentials for Earth Engine ({str(error).rstrip('.')})", mend=SIGN_IN) \
+                from error
         return found
     key = home / service.service_account_key
     if not key.is_file():
@@ -59,8 +69,7 @@ def _credentials(service: Service, home: Path) -> google.auth.credentials.Creden
                           mend="set [engine] service_account_key to the file, or leave it empty to use"
                                " application default credentials")
     try:
-        account: google.auth.credentials.Credentials = service_account.Credentials.from_service_account_file(
-            key, scopes=SCOPES)
+        account: auth.Credentials = service_account.Credentials.from_service_account_file(key, scopes=SCOPES)
         return account
     # google.auth raises AttributeError at JSON that is no object.
     except (OSError, ValueError, AttributeError) as error:

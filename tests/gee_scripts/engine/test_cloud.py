@@ -4,15 +4,11 @@ A service account's key names its own token server; here that is a small server 
 is the embedded engine. So the real credentials code and the real client run, and only Google does not.
 """
 
-import http.server
 import json
 import socket
-import urllib.parse
 
 import ee
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from agrispec.config import Service
 from agrispec.errors import ConfigError, EngineError, EngineUnreachable
@@ -21,47 +17,17 @@ from gee_scripts import export
 from gee_scripts.engine import cloud
 from gee_scripts.engine.local.server import LocalServer
 
-ACCOUNT = "tester@agrispec-local.iam.gserviceaccount.com"
 
-
-@pytest.fixture
-def token_server(listening):
-    """A token server on loopback; its `asked` lists the forms of the requests."""
-    asked = []
-
-    class Tokens(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            asked.append(urllib.parse.parse_qs(body))
-            answer = json.dumps({"access_token": "token", "expires_in": 3600, "token_type": "Bearer"}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(answer)
-
-    server = listening(Tokens)
-    server.asked = asked
-    return server
-
-
-def write_key(path, token_uri):
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                            serialization.NoEncryption()).decode()
-    path.write_text(json.dumps({"type": "service_account", "client_email": ACCOUNT, "private_key": pem,
-                                "private_key_id": "1", "token_uri": token_uri, "project_id": "agrispec-local"}))
-
-
-def test_a_service_account_signs_in_and_its_graphs_are_computed(tmp_path, token_server, tiny, monkeypatch):
-    write_key(tmp_path / "key.json", f"{token_server.url}/token")
+def test_a_service_account_signs_in_and_its_graphs_are_computed(tmp_path, token_server, key_file, tiny, monkeypatch):
     with LocalServer(tiny.home / "landscape", "agrispec-local") as server:
         monkeypatch.setattr(cloud, "HIGH_VOLUME", server.url)
-        service = Service(name="cloud", project="agrispec-local", service_account_key="key.json")
+        service = Service(name="cloud", project="agrispec-local", service_account_key=key_file.name)
         engine = engines.open(service, tmp_path)
         try:
             assert engine.compute(export.expression(ee.Number(6).multiply(7))) == 42
             assert (engine.name, engine.project, engine.buckets) == ("cloud", "agrispec-local", None)
-            assert engine.credentials.service_account_email == ACCOUNT, "buckets are opened as the same account"
+            account = json.loads(key_file.read_text())["client_email"]
+            assert engine.credentials.service_account_email == account, "buckets are opened as the same account"
             assert ee.data.getWorkloadTag() == cloud.WORKLOAD_TAG
         finally:
             engine.close()
@@ -87,8 +53,7 @@ def test_a_key_file_that_is_no_key_is_a_usage_error_that_names_it(tmp_path, cont
     assert found in str(refused.value)
 
 
-def test_a_service_that_does_not_answer_is_unreachable(tmp_path, token_server, monkeypatch):
-    write_key(tmp_path / "key.json", f"{token_server.url}/token")
+def test_a_service_that_does_not_answer_is_unreachable(tmp_path, key_file, monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         monkeypatch.setattr(cloud, "HIGH_VOLUME", f"http://127.0.0.1:{free.getsockname()[1]}")

@@ -98,7 +98,10 @@ class OperationRoutes:
         return {}
 
     def _get_config(self, call: Call) -> Answer:
-        return {"name": call.path["name"], "maxConcurrentExports": self._queue.most_at_once}
+        # A script that asks whether its project may compute is to go on.
+        # https://developers.google.com/earth-engine/reference/rest/v1/ProjectConfig
+        return {"name": call.path["name"], "registrationState": "REGISTERED_NOT_COMMERCIALLY",
+                "maxConcurrentExports": self._queue.most_at_once}
 
     def _update_config(self, call: Call) -> Answer:
         mask = call.query.get("updateMask", "")

@@ -9,6 +9,7 @@ import pytest
 def test_the_settings_of_the_project_are_read_and_changed(running):
     before = ee.data.getProjectConfig()
     assert before["maxConcurrentExports"] == 2
+    assert before["registrationState"] == "REGISTERED_NOT_COMMERCIALLY", "scripts that ask go on"
     assert ee.data.updateProjectConfig({"maxConcurrentExports": 1})["maxConcurrentExports"] == 1
     assert ee.data.getProjectConfig()["maxConcurrentExports"] == 1
     with pytest.raises(ee.EEException, match="between 1 and 2, not 3"):
