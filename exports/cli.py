@@ -55,9 +55,17 @@ def publish(opening: Opening, run: Path) -> None:
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path, exists=True))
-def inspect(path: Path) -> None:
-    """Tell what PATH is: a run, a model, a shard, an image."""
+@click.argument("path")
+@click.option("--run", type=click.Path(path_type=Path, file_okay=False),
+              help="PATH is the id of an Earth Engine asset; the engine of this run is asked for it.")
+@click.pass_obj
+def inspect(opening: Opening, path: str, run: Path | None) -> None:
+    """Tell what PATH is: a run, shards, patches, a model, predictions, an image, a table of samples, an asset."""
     from exports import inspection
-    for line in inspection.describe(path):
+    if run:
+        with opening(run) as opened:
+            for line in inspection.describe_asset(path, opened.engine, opened.graphs):
+                click.echo(line)
+        return
+    for line in inspection.describe(Path(path)):
         click.echo(line)

@@ -100,6 +100,11 @@ def cube_of(folder: Path) -> CubeSpec:
     return spec
 
 
+def holds_patches(folder: Path) -> bool:
+    """Whether the records of a folder are the patches of a map, and not cubes of samples. Raises as `cube_of`."""
+    return "map" in _description(folder)
+
+
 def sampling_of(folder: Path) -> Sampling:
     """Which samples the cubes of a folder belong to. Raises as `cube_of`."""
     try:
