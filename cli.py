@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from agrispec_tf.baselines import on_engine
     from exports import collect, mapping
     from exports import publish as publishing
+    from exports.inspection import asset
 
-    class _Graphs(collect.Graphs, mapping.Graphs, publishing.Graphs, on_engine.Graphs, Protocol):
+    class _Graphs(collect.Graphs, mapping.Graphs, publishing.Graphs, on_engine.Graphs, asset.Graphs, Protocol):
         """All graphs that some stage asks for."""
 
 # Packages that a base installation does not have, and the extra that brings each.

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agrispec.errors import DataError
-from exports import runs, shards
-from exports.inspection import asset, image, model, patches, places, records, run
+from exports import manifest, runs, shards
+from exports.inspection import asset, image, model, patches, picture, places, records, run, series
+from exports.inspection.text import entry
 
 describe_asset = asset.describe
 
@@ -25,11 +26,29 @@ def describe(path: Path) -> Iterator[str]:
     if not path.exists():
         raise DataError(f"there is no {path}",
                         mend="check the path; an asset of Earth Engine is told of with --run RUN, whose engine has it")
-    yield from _of_folder(path) if path.is_dir() else _of_file(path)
+    lines = _of_folder(path) if path.is_dir() else _of_file(path)
+    if home := runs.above(path):
+        told = ", of simulated scenes" if manifest.simulated(home.path) else ""
+        yield from entry("in run", f"{home.path.name}{told}")
+    yield from lines
+
+
+def draw(path: Path, file: Path) -> None:
+    """Write a PNG of a few series of a run, a folder of shards or a shard.
+
+    Raises:
+        DataError: there are no cubes of samples.
+        CorruptRecord, SchemaMismatch: as `describe`.
+        StorageError: the picture cannot be written.
+    """
+    home = runs.above(path / runs.CONFIGURATION)
+    told = " (simulated)" if home and manifest.simulated(home.path) else ""
+    curves = series.gather(path)
+    picture.draw(file, curves, f"{curves.name} of the cubes in {path.resolve().name}{told}")
 
 
 def _of_folder(path: Path) -> Iterator[str]:
-    if (path / "agrispec.toml").exists():
+    if (path / runs.CONFIGURATION).exists():
         return run.describe(path)
     if (path / runs.MODEL_CARD).exists():
         return model.describe(path)
@@ -38,25 +57,18 @@ def _of_folder(path: Path) -> Iterator[str]:
     if (path / shards.DESCRIPTION).exists() and shards.holds_patches(path):
         return patches.describe(path)
     if found := records.find(path):
-        return records.describe(found)
+        return records.describe_folder(found)
     raise _unknown(path)
 
 
 def _of_file(path: Path) -> Iterator[str]:
     if path.name.endswith(_RECORDS):
-        return _of_shard(path)
+        return records.describe_file(path)
     if path.suffix in _IMAGES:
         return image.describe(path)
     if path.suffix == ".parquet":
         return places.describe(path)
     raise _unknown(path)
-
-
-def _of_shard(path: Path) -> Iterator[str]:
-    yield from records.layout(path)
-    found = records.find(path)
-    if found and not shards.holds_patches(found.folder):
-        yield from records.describe(found)
 
 
 def _unknown(path: Path) -> DataError:

@@ -8,7 +8,7 @@ from agrispec.cube import CubeSpec
 from agrispec.season import YEAR_DAYS
 from exports.inspection.text import entry
 
-_UNMATCHED = {"scl": "scenes without Cloud Score+ by their own classification",
+_UNMATCHED = {"scl": "scenes without Cloud Score+ by scene classification",
               "drop": "scenes without Cloud Score+ left out"}
 
 
@@ -20,7 +20,7 @@ def describe(spec: CubeSpec) -> Iterator[str]:
         "cube", f"{len(spec.features)} features by {spec.exported.steps} steps of {spec.step_days} days{heat};"
         f" models see {window(spec)}",
         f"{' '.join(spec.features)}, pixels of {spec.scale_m:g} m",
-        f"{spec.collection}, clear: {clear.score} of {clear.threshold:g} or more{cover}; {_UNMATCHED[clear.unmatched]}",
+        f"{spec.collection}, clear: {clear.score} >= {clear.threshold:g}{cover}; {_UNMATCHED[clear.unmatched]}",
         f"digest {spec.digest}")
 
 

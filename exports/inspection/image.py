@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 
+from agrispec.errors import CorruptRecord
 from agrispec.formats import geotiff
 from agrispec.formats.geotiff import Layout, Windows
 from agrispec.grid import Grid
@@ -53,7 +56,7 @@ def describe(path: Path) -> Iterator[str]:
     layout = geotiff.describe(path)
     yield from entry("image", str(path))
     yield from place(layout.grid)
-    names = {int(found[1]): text for key, text in layout.tags.items() if (found := _OURS.fullmatch(key))}
+    names = _names(layout)
     tags = [f"{key} {text}" for key, text in layout.tags.items() if not _OURS.fullmatch(key) and key != "AREA_OR_POINT"]
     if tags:
         yield from entry("tags", *tags)
@@ -86,24 +89,40 @@ def of_predictions(folder: Path) -> Iterator[str]:
     yield from place(layout.grid)
     with geotiff.reading(folder / predictions.CLASSES) as windows:
         band = _band(windows, layout, 0)
-    assert band.counts is not None
+    if band.counts is None:
+        raise CorruptRecord(f"{folder / predictions.CLASSES} holds {layout.dtypes[0]}, and classes are bytes",
+                            mend="predict again")
     a, b, _, d, e, _ = layout.grid.transform
-    names = {int(found[1]): text for key, text in layout.tags.items() if (found := _OURS.fullmatch(key))}
     # A map's CRS counts in metres, see `exports.mapping.grid_of`.
-    yield from _classes(names, band.counts, layout.grid.width * layout.grid.height, hectares=abs(a * e - b * d) / 1e4)
+    yield from _classes(_names(layout), band.counts, layout.grid.width * layout.grid.height,
+                        hectares=abs(a * e - b * d) / 1e4)
     yield from entry("confident", f"{card['confident']:.1%} of the pixels, with a probability of"
                                   f" {card['threshold']:g} or more")
     yield from entry("parcels", f"{card['parcels']:,} in parcels.json")
 
 
 def place(grid: Grid) -> Iterator[str]:
-    """Size, CRS and bounds of a grid."""
+    """Size, CRS and bounds of a grid.
+
+    Raises:
+        CorruptRecord: its CRS is unknown.
+    """
+    try:
+        crs = CRS.from_user_input(grid.crs)
+    except CRSError as error:
+        raise CorruptRecord(f"{grid.crs!r} is no coordinate reference system", mend="restore the file") from error
     a, b, _, d, e, _ = grid.transform
-    named = re.search(r'"([^"]+)"', grid.crs) if "[" in grid.crs else None
-    yield from entry("grid", f"{grid.height:,} rows x {grid.width:,} columns of {np.hypot(a, d):.6g} x"
-                             f" {np.hypot(b, e):.6g} units, {named[1] if named else grid.crs}")
+    unit = crs.axis_info[0].unit_name if crs.axis_info else "unit"
+    yield from entry("grid", f"{grid.height:,} rows x {grid.width:,} columns, pixels of {np.hypot(a, d):.6g} x"
+                             f" {np.hypot(b, e):.6g} {unit}, {crs.name}"
+                             f"{'' if '[' in grid.crs else f' ({grid.crs})'}")
     yield from entry("bounds", ", ".join(f"{side} {value:.10g}" for side, value in
                                          zip(("west", "south", "east", "north"), grid.bounds, strict=True)))
+
+
+def _names(layout: Layout) -> dict[int, str]:
+    """The names that tags give to class numbers."""
+    return {int(match[1]): text for key, text in layout.tags.items() if (match := _OURS.fullmatch(key))}
 
 
 def _band(windows: Windows, layout: Layout, band: int) -> Band:

@@ -56,7 +56,7 @@ class Looks:
 
     @property
     def worst(self) -> tuple[int, float]:
-        """The window's step with the most gaps, in places of the T steps, and the share of cubes that have one there."""
+        """The window's step with the most gaps, in places of the T steps, and the share of cubes with one there."""
         place = int(self._of_window(self.gaps).argmax()) + self.window.start
         return place, float(self.gaps[place] / self.cubes)
 

@@ -12,7 +12,7 @@ from agrispec.cube import CubeSpec
 from agrispec.errors import AgrispecError, CorruptRecord
 from exports import manifest, runs
 from exports.inspection import cube
-from exports.inspection.text import counted, entry, size
+from exports.inspection.text import counted, entry, listed, size
 
 _CARD_IN_WORDS = "card.md"
 _NETWORK, _TREES = "model.keras", "trees.npz"
@@ -61,7 +61,7 @@ def _described(folder: Path, found: Mapping[str, Any]) -> Iterator[str]:
     yield from entry("weights", "missing: the folder holds neither model.keras nor trees.npz" if weights is None else
                      f"{_how_large(folder, training)}{weights.name} of {size(weights.stat().st_size)},"
                      f" SHA-256 {manifest.digest(weights)}")
-    yield from entry("classes", f"{len(found['classes'])}: {', '.join(found['classes'])}")
+    yield from entry("classes", *listed(found["classes"]))
     if "features" in found["cube"]:
         yield from cube.describe(CubeSpec.from_table(found["cube"]))
     else:
@@ -69,7 +69,7 @@ def _described(folder: Path, found: Mapping[str, Any]) -> Iterator[str]:
     yield from entry("training", *_taught(training))
     yield from entry("calibration", _calibration(found))
     versions = training.get("versions", {})
-    yield from entry("versions", ", ".join(f"{name} {version}" for name, version in versions.items()) or "not told")
+    yield from entry("versions", *listed(f"{name} {version}" for name, version in versions.items()))
     if origin := training.get("from"):
         yield from entry("origin", f"fine-tuned from {origin['model']} ({origin['digest']}),"
                                    f" classes {', '.join(origin['classes'])}")

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from agrispec import config
 from agrispec.errors import CorruptRecord, DataError
 from agrispec.sample import UNLABELLED
-from exports import manifest, samples
-from exports.inspection.text import counted, entry, table
-from exports.runs import Run
+from exports import manifest, runs, samples
+from exports.inspection.text import counted, entry, listed, table
 
 TRUTH = ("row", "label")
 """The columns of a table of truth."""
@@ -28,7 +27,8 @@ def describe(path: Path) -> Iterator[str]:
         CorruptRecord: it is not readable.
         DataError: it has other columns.
     """
-    names = _class_names(path.parent)
+    run = runs.above(path)
+    names = run.config.taxonomy.names if run else ()
     columns = _columns(path)
     if set(samples.COLUMNS) <= set(columns):
         yield from entry("samples", str(path))
@@ -51,10 +51,10 @@ def of_samples(path: Path, names: Sequence[str]) -> Iterator[str]:
               if ((found["season"] == season) & (found["fold"] == fold)).any()]
     counts = {group: found[(found["season"] == group[0]) & (found["fold"] == group[1])] for group in groups}
     numbers = sorted({int(label) for label in found["label"]} - {UNLABELLED})
-    rows: list[list[object]] = [[_name(number, names), *((places["label"] == number).sum() for places in counts.values())]
+    rows: list[list[object]] = [[_name(number, names), *((one["label"] == number).sum() for one in counts.values())]
                                 for number in numbers]
-    rows.append(["no label", *((places["label"] == UNLABELLED).sum() for places in counts.values())])
-    rows.append(["cells", *(places["cell"].nunique() for places in counts.values())])
+    rows.append(["no label", *((one["label"] == UNLABELLED).sum() for one in counts.values())])
+    rows.append(["cells", *(one["cell"].nunique() for one in counts.values())])
     yield from table(["class", *(f"{season} {fold}" for season, fold in groups)], rows)
 
 
@@ -64,15 +64,10 @@ def of_truth(path: Path, names: Sequence[str]) -> Iterator[str]:
     lost = [name for name in TRUTH if name not in found.columns]
     if lost:
         raise CorruptRecord(f"{path} lacks the columns {', '.join(lost)}", mend="remove it and evaluate again")
-    counts = found["label"].value_counts().sort_index()
+    numbers, counts = np.unique(found["label"].to_numpy(), return_counts=True)
     yield from entry("labels", f"{counted(len(found), 'place')}, opened for evaluation; training never reads them",
-                     ", ".join(f"{_name(int(number), names)} {count:,}" for number, count in counts.items()))
-
-
-def _class_names(folder: Path) -> tuple[str, ...]:
-    """Of the run that a table stands in; none where it stands in no run."""
-    run = Run(folder)
-    return config.read(run.config_file).taxonomy.names if run.config_file.is_file() else ()
+                     *listed(f"{_name(int(number), names)} {count:,}"
+                             for number, count in zip(numbers, counts, strict=True)))
 
 
 def _name(number: int, names: Sequence[str]) -> str:

@@ -71,6 +71,11 @@ class Records:
         for columns in example.iterate(file, schema.table_features(spec), _BATCH):
             yield columns[schema.ROW][:, 0].astype(np.int64), schema.unpack(columns[schema.CUBE], spec)
 
+    def rows(self, file: Path) -> NDArray[np.int64]:
+        """Row numbers of a file. Raises as `batches`."""
+        known = {schema.ROW: schema.table_features(self.spec)[schema.ROW]}
+        return np.asarray(example.read(file, known)[schema.ROW][:, 0], np.int64)
+
 
 def find(path: Path) -> Records | None:
     """The records of a folder of shards, of a season's folder in it, or of one file; None where no `cube.toml` says
@@ -86,38 +91,44 @@ def _files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.rglob(f"*{_ENDING}")))
 
 
-def describe(found: Records) -> Iterator[str]:
-    """Cube, files, samples, gaps and features.
+def describe_folder(found: Records) -> Iterator[str]:
+    """Files, cube, samples, gaps and features of a folder of cubes.
 
     Raises:
         CorruptRecord: a file is damaged, or its `cube.toml` is.
         SchemaMismatch: a file is of another cube.
     """
+    yield from entry("shards", f"{on_disk(found.files)}, in {found.folder}")
+    yield from _contents(found)
+
+
+def describe_file(path: Path) -> Iterator[str]:
+    """What every record of a file holds, features that are alike on one line; then as `describe_folder`, where a
+    `cube.toml` says that they are cubes."""
+    yield from entry("shard", f"{path}, {size(path.stat().st_size)}, SHA-256 {manifest.digest(path)}")
+    layout = example.describe(path)
+    alike: dict[example.Described, list[str]] = {}
+    for name, feature in layout.features.items():
+        alike.setdefault(feature, []).append(name)
+    yield from entry("layout", f"{counted(layout.records, 'record')} of {counted(len(layout.features), 'feature')}", *(
+        f"{names[0]}{f' ... {names[-1]} ({len(names)} of them)' if len(names) > 1 else ''}:"
+        f" {'/'.join(feature.kinds)} of {', '.join(f'{length:,}' for length in feature.lengths)} values,"
+        f" in {feature.present:.1%} of the records" for feature, names in alike.items()))
+    found = find(path)
+    if found and not shards.holds_patches(found.folder):
+        yield from _contents(found)
+
+
+def _contents(found: Records) -> Iterator[str]:
     yield from cube.describe(found.spec)
-    yield from entry("files", f"{on_disk(found.files)}, in {found.folder}")
     if not found.files:
         return
     spec, rows, looks, spread, heat = _read(found)
-    total = sum(map(len, rows))
-    yield from entry("records", f"{counted(total, 'cube')}")
+    yield from entry("cubes", f"{sum(map(len, rows)):,}")
     yield from entry("samples", *_samples(found, np.concatenate(rows) if rows else np.empty(0, np.int64)))
     if looks:
         yield from _gaps(spec, looks)
         yield from _features(spec, spread, heat)
-
-
-def layout(path: Path) -> Iterator[str]:
-    """The features of a file's records, those that are alike on one line; raises as `describe`."""
-    yield from entry("shard", f"{path}, {size(path.stat().st_size)}, SHA-256 {manifest.digest(path)}")
-    found = example.describe(path)
-    alike: dict[example.Described, list[str]] = {}
-    for name, feature in found.features.items():
-        alike.setdefault(feature, []).append(name)
-    yield from entry("records", f"{found.records:,}")
-    yield from entry("features", *(
-        f"{names[0]}{f' ... {names[-1]} ({len(names)} of them)' if len(names) > 1 else ''}:"
-        f" {'/'.join(feature.kinds)} of {', '.join(f'{length:,}' for length in feature.lengths)} values,"
-        f" in {feature.present:.1%} of the records" for feature, names in alike.items()))
 
 
 def _read(found: Records) -> tuple[CubeSpec, list[NDArray[np.int64]], dict[str, Looks], Spread, Spread]:

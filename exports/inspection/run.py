@@ -9,7 +9,7 @@ from typing import Any
 from agrispec.errors import CorruptRecord
 from exports import manifest, runs
 from exports.inspection import cube, model, places
-from exports.inspection.text import counted, entry, on_disk, table
+from exports.inspection.text import counted, entry, listed, on_disk, table
 from exports.runs import Run
 
 _UNFINISHED = "exporting"
@@ -31,8 +31,8 @@ def describe(path: Path) -> Iterator[str]:
     years = ", ".join(map(str, config.season.source))
     yield from entry("run", f"{path}{', of simulated scenes' if manifest.simulated(path) else ''}")
     yield from entry("engine", f"{config.engine.name}, project {config.engine.project}, bucket {config.engine.bucket}")
-    yield from entry("seasons", f"{years} with labels, {config.season.target} to map; day 1 is {config.season.first_day}"
-                                f" (MM-DD); {counted(len(config.area.resolved), 'cell')}")
+    yield from entry("seasons", f"{years} with labels, {config.season.target} to map; day 1 is"
+                                f" {config.season.first_day} (MM-DD); {counted(len(config.area.resolved), 'cell')}")
     yield from cube.describe(config.spec)
     if run.samples.exists():
         yield from places.of_samples(run.samples, config.taxonomy.names)
@@ -54,7 +54,8 @@ def _models(run: Run) -> Iterator[str]:
             try:
                 card = model.card(folder)
                 rows.append([folder.name, card["architecture"], card["cube_digest"],
-                             f"{card['training']['training_samples']:,}", "yes" if "from" in card["training"] else "no"])
+                             f"{card['training']['training_samples']:,}",
+                             "yes" if "from" in card["training"] else "no"])
             except CorruptRecord:
                 rows.append([folder.name, "damaged card", "-", "-", "-"])
         elif folder.suffix == _ONNX:
@@ -77,8 +78,8 @@ def _stages(run: Run, stages: Mapping[str, Any]) -> Iterator[str]:
                      f"{known.index(versions) + 1}"])
     yield from entry("stages", counted(len(rows), "stage"))
     yield from table(["stage", "finished", "configuration", "versions"], rows)
-    yield from entry("versions", *(f"{number + 1}: {', '.join(f'{name} {version}' for name, version in one.items())}"
-                                   for number, one in enumerate(known)))
+    for place, versions in enumerate(known):
+        yield from entry(f"versions {place + 1}", *listed(f"{name} {version}" for name, version in versions.items()))
 
 
 def _folders(path: Path) -> Iterator[str]:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 _NAME = 12
-"""Columns of an entry's name."""
+"""Characters of an entry's name."""
+
+_WIDTH = 120
+"""Characters of a line that is wrapped."""
 
 
 def entry(name: str, *lines: str) -> Iterator[str]:
     """What is said of `name`, a line or several, beside it."""
     for number, line in enumerate(lines):
         yield f"{'' if number else name:<{_NAME}}{line}"
+
+
+def listed(words: Iterable[str]) -> list[str]:
+    """Words with commas between them, in as many lines as they take; paths and commands do not belong there."""
+    return textwrap.wrap(", ".join(words), _WIDTH - _NAME, break_long_words=False, break_on_hyphens=False)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
