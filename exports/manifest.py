@@ -30,8 +30,9 @@ def read(run: Path) -> dict[str, Any]:
         return {"stages": {}}
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        found["stages"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        for did in found["stages"].values():
+            did.keys()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path} is not a manifest", mend="remove it and run the stages again") from error
     return found
 

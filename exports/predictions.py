@@ -13,6 +13,8 @@ from exports.runs import PREDICTION_CARD
 CLASSES = "class.tif"
 """The image of classes among the predictions."""
 
+_KEYS = ("season", "model", "model_digest", "cube", "simulated", "threshold", "confident", "parcels", "class_digest")
+
 
 def card(folder: Path) -> dict[str, Any]:
     """The card of a folder of predictions.
@@ -23,6 +25,9 @@ def card(folder: Path) -> dict[str, Any]:
     path, image = folder / PREDICTION_CARD, folder / CLASSES
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        lost = [key for key in _KEYS if key not in found]
+        if lost:
+            raise ValueError(f"it lacks {', '.join(lost)}")
         whole = found["class_digest"] == manifest.digest(image)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptRecord(f"{path} does not say what the predictions are ({error})", mend="predict again") from error
