@@ -359,7 +359,8 @@ def test_what_is_damaged_is_named_in_a_sentence(run):
 
 @pytest.mark.parametrize(("name", "content"), [
     ("shards/cube.toml", b"\xff"), ("patches/cube.toml", b"digest = 1\ncube = 2"),
-    ("manifest.json", b'{"stages": [1]}'), ("manifest.json", b'{"stages": {"export": 1}}'), ("manifest.json", b"\xff"), ("samples.parquet", b""),
+    ("manifest.json", b'{"stages": [1]}'), ("manifest.json", b'{"stages": {"export": 1}}'), ("manifest.json", b"\xff"),
+    ("samples.parquet", b""),
     ("truth.parquet", b"PAR1"), (ROWS, b"nothing of the kind")])
 def test_whatever_stands_in_a_file_no_traceback_follows(run, name, content):
     (run.path / name).write_bytes(content)
