@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from agrispec_tf.baselines import on_engine
     from exports import cubes, mapping, places
     from exports import publish as publishing
+    from exports.inspection import asset
 
-    class _Graphs(places.Graphs, cubes.Graphs, mapping.Graphs, publishing.Graphs, on_engine.Graphs, Protocol):
+    class _Graphs(places.Graphs, cubes.Graphs, mapping.Graphs, publishing.Graphs, on_engine.Graphs, asset.Graphs,
+                  Protocol):
         """All graphs that some stage asks for."""
 
 # Packages that a base installation does not have, and the extra that brings each.

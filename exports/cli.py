@@ -179,10 +179,32 @@ def publish(opening: Opening, run: Path) -> None:
         click.echo(f"{asset}: {count} compared, all equal")
 
 
+def _picture(context: click.Context, parameter: click.Parameter, file: Path | None) -> Path | None:
+    if file and file.suffix != ".png":
+        raise click.BadParameter(f"{file} is no .png; write --plot behind PATH, or name the picture")
+    return file
+
+
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path, exists=True))
-def inspect(path: Path) -> None:
-    """Tell what PATH is: a run, a model, a shard, an image."""
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--run", type=click.Path(path_type=Path, file_okay=False),
+              help="PATH is the id of an Earth Engine asset; the engine of this run is asked for it.")
+@click.option("--plot", "picture", metavar="[FILE.png]", is_flag=False, flag_value=Path("series.png"),
+              type=click.Path(path_type=Path), callback=_picture,
+              help="Draw a few series of the cubes of a run, of shards or of a shard.  [default: series.png]")
+@click.pass_obj
+def inspect(opening: Opening, path: Path, run: Path | None, picture: Path | None) -> None:
+    """Tell what PATH is: a run, shards, patches, a model, predictions, an image, a table of samples, an asset."""
     from exports import inspection
+    if run and picture:
+        raise click.UsageError("an asset is not drawn: --plot goes with the path of a run, of shards or of a shard")
+    if run:
+        with opening(run) as opened:
+            for line in inspection.describe_asset(path.as_posix(), opened.engine, opened.graphs):
+                click.echo(line)
+        return
     for line in inspection.describe(path):
         click.echo(line)
+    if picture:
+        inspection.draw(path, picture)
+        click.echo(f"Drawn: {picture}")

@@ -30,8 +30,9 @@ def read(run: Path) -> dict[str, Any]:
         return {"stages": {}}
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        found["stages"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        for did in found["stages"].values():
+            did.keys()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path} is not a manifest", mend="remove it and run the stages again") from error
     return found
 
@@ -59,6 +60,12 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def simulated(run: Path) -> bool:
+    """Whether any scene of a run directory was simulated, as its export found."""
+    scenes = read(run)["stages"].get("export", {}).get("scenes", {})
+    return any(season["simulated"] for season in scenes.values())
 
 
 def digest(path: Path) -> str:

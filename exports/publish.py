@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from agrispec.config import Config
 from agrispec.engine import Engine, Expression
-from agrispec.errors import CorruptRecord
 from agrispec.taxonomy import NO_CLASS
-from exports import assets, manifest, parcels, storage, tiles
+from exports import assets, parcels, predictions, storage, tiles
 from exports.assets import ImageAsset
-from exports.runs import PREDICTION_CARD, Run
+from exports.runs import Run
 
 Progress = Callable[[str], None]
 """Told of each thing done, in words."""
@@ -67,7 +65,7 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: 
         CorruptRecord: the predictions are not whole.
         TaskFailed: an ingestion failed, or what arrived differs.
     """
-    card = _card(run)
+    card = predictions.card(run.need(run.predictions, "predict"))
     bucket, season = config.engine.bucket, config.season_of(card["season"])
     storage.open(engine, bucket).check()
     engine.create_folder(folder(config))
@@ -94,16 +92,3 @@ def folder(config: Config) -> str:
 def asset_id(run: Run, config: Config, season: int, name: str) -> str:
     """The id of one of the assets of a run's map of a season."""
     return f"{folder(config)}/{run.path.resolve().name}_{season}_{name}"
-
-
-def _card(run: Run) -> dict[str, Any]:
-    path = run.need(run.predictions, "predict") / PREDICTION_CARD
-    try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        whole = card["class_digest"] == manifest.digest(run.predictions / "class.tif")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CorruptRecord(f"{path} does not say what the predictions are ({error})", mend="predict again") from error
-    if not whole:
-        raise CorruptRecord(f"{run.predictions / 'class.tif'} is not the image that {path.name} describes",
-                            mend="predict again")
-    return card

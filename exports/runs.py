@@ -10,6 +10,9 @@ from agrispec.config import Config
 from agrispec.errors import RunError
 from agrispec.formats.atomic import write_files
 
+CONFIGURATION = "agrispec.toml"
+"""What makes a directory a run."""
+
 MODEL_CARD = "model.json"
 """In a model's folder: what it was trained on and how."""
 
@@ -30,7 +33,7 @@ class Run:
     @property
     def config_file(self) -> Path:
         """`agrispec.toml`."""
-        return self.path / "agrispec.toml"
+        return self.path / CONFIGURATION
 
     @property
     def samples(self) -> Path:
@@ -105,6 +108,11 @@ def open(path: Path) -> Run:
         raise RunError(f"{path} is not a run directory: it holds no agrispec.toml",
                        mend=f"make one with: agrispec-gee init {path}")
     return run
+
+
+def above(path: Path) -> Run | None:
+    """The run that something is part of: the nearest directory above it that is one; None where there is none."""
+    return next((run for run in map(Run, path.resolve().parents) if run.config_file.is_file()), None)
 
 
 def create(path: Path, configuration: str) -> Run:

@@ -12,7 +12,7 @@ import numpy as np
 import tomli_w
 
 from agrispec.cube import CubeSpec
-from agrispec.errors import CorruptRecord, SchemaMismatch
+from agrispec.errors import ConfigError, CorruptRecord, SchemaMismatch
 from agrispec.formats import example, mixer
 from agrispec.formats.atomic import write_files
 from agrispec.grid import Grid
@@ -93,11 +93,20 @@ def cube_of(folder: Path) -> CubeSpec:
         CorruptRecord: there is no readable `cube.toml`, or it was edited.
     """
     table = _description(folder)
-    spec = CubeSpec.from_table(table["cube"])
+    try:
+        spec = CubeSpec.from_table(table["cube"])
+    except ConfigError as error:
+        raise CorruptRecord(f"{folder / DESCRIPTION} describes no cube: {error.message}",
+                            mend="do not edit it: export the records again") from error
     if spec.digest != table["digest"]:
         raise CorruptRecord(f"{folder / DESCRIPTION} describes cube {spec.digest} but says it is {table['digest']}",
                             mend="do not edit it: export the records again")
     return spec
+
+
+def holds_patches(folder: Path) -> bool:
+    """Whether the records of a folder are the patches of a map, and not cubes of samples. Raises as `cube_of`."""
+    return "map" in _description(folder)
 
 
 def sampling_of(folder: Path) -> Sampling:
@@ -197,7 +206,7 @@ def _description(folder: Path) -> Mapping[str, Any]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         table["digest"], table["cube"]
-    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise CorruptRecord(f"{path} does not say what the records beside it are ({error})",
                             mend="export the records again, or restore the file") from error
     return table

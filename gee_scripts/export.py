@@ -118,6 +118,23 @@ def table(asset_id: str) -> Expression:
     return expression(ee.FeatureCollection(asset_id))
 
 
+def table_size(asset_id: str) -> Expression:
+    """How many features a table asset has."""
+    return expression(ee.FeatureCollection(asset_id).size())
+
+
+def table_head(asset_id: str) -> Expression:
+    """The first feature of a table asset, as a table of one or none."""
+    return expression(ee.FeatureCollection(asset_id).limit(1))
+
+
+def collection_span(asset_id: str) -> Expression:
+    """[images, first time, last time] of a collection asset, times in milliseconds since 1970; null without one."""
+    images = ee.ImageCollection(asset_id)
+    return expression(ee.List([images.size(), images.aggregate_min("system:time_start"),
+                               images.aggregate_max("system:time_start")]))
+
+
 def parcels(asset_id: str, grid: Grid) -> Expression:
     """The features of a table that touch a grid."""
     return expression(ee.FeatureCollection(asset_id).filterBounds(_region(grid)))

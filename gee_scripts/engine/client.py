@@ -124,7 +124,7 @@ class Client:
     def operations(self, names: Collection[str]) -> dict[str, Operation]:
         # Listing costs a request for 500 tasks, and tells of all that the project had for weeks.
         if len(names) > _LISTED:
-            with _refusals():
+            with refusals():
                 found = {each["name"]: _operation(each) for each in ee.data.listOperations()}
             return {name: found[name] for name in names if name in found}
         known: dict[str, Operation] = {}
