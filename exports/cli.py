@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from exports.terminal import RUN, Opening, progress, warn
-
-# Cells, of those without samples.
-_NAMED = 8
-
-if TYPE_CHECKING:
-    from exports.budget import Budget, Estimate
-    from exports.planning import Outline
 
 
 @click.command()
@@ -36,80 +27,32 @@ def init(run: Path) -> None:
 @click.option("--probe", type=click.IntRange(min=1), metavar="N",
               help="Export N representative shards, tell what all will cost, and stop.")
 @click.option("--budget-eecu-h", "hours", type=float, metavar="X",
-              help="Compute that the export may use, EECU-hours; by default the month of [engine] tier.")
-@click.option("--resume", is_flag=True, help="Go on with an export that was not finished, if there is one.")
+              help="Compute that the whole export may use, EECU-hours; by default what is left of the month of"
+                   " [engine] tier.")
+@click.option("--resume", is_flag=True, help="Go on with an export that was not finished; else begin one.")
 @click.option("--accept-missing", is_flag=True, help="Leave out the samples that could not be exported.")
 @click.option("--priority", type=click.IntRange(0, 9999), default=100, show_default=True,
-              help="Of the tasks; only paid projects may give another than 100.")
+              help="Of the tasks; only paid projects may give another.")
 @click.pass_obj
-def export(opening: Opening, run: Path, dry_run: bool, probe: int | None, hours: float | None, resume: bool,
-           accept_missing: bool, priority: int) -> None:
+def export(opening: Opening, run: Path, dry_run: bool, hours: float | None, **typed: Any) -> None:
     """Draw RUN's samples and export their feature cubes as TFRecord shards."""
-    from exports import budget, commands, cubes, ledger, runs, status
+    from exports import commands, ledger, runs, told
+    from exports.budget import Budget
     if dry_run:
-        opened_run = runs.open(run)
-        for line in _planned(commands.outline(opened_run, opened_run.config)):
-            click.echo(line)
+        found = runs.open(run)
+        click.echo("\n".join(told.planned(commands.outline(found, found.config))))
         return
-    limit = None if hours is None else budget.Budget(hours)
+    asked = commands.Asked(budget=None if hours is None else Budget(hours), **typed)
     with opening(run) as opened, ledger.held(run), progress("exporting") as tell:
-        config, engine = opened.config, opened.engine
-        limit = limit or budget.Budget(config.engine.monthly_eecu_hours)
-        if resume and opened.run.shards.exists() and not cubes.ledger_of(opened.run).exists():
-            click.echo(f"{run} is exported: there is nothing to go on with")
-            return
-        with commands.begun(opened.run, config, engine, opened.graphs, resume=resume, tell=tell) as found:
-            if probe is not None:
-                measured = commands.probe(opened.run, config, engine, opened.graphs, found, count=probe, limit=limit,
-                                          priority=priority, tell=tell)
-                for line in _estimated(measured, limit, run):
-                    click.echo(line)
-                return
-            if (known := cubes.estimate(found)) is not None:
-                limit.check(known)
-            cubes.fill(opened.run, config, engine, opened.graphs, found, limit=limit, priority=priority,
-                       progress=tell)
-            did = cubes.finish(opened.run, config, engine, found, accept_missing=accept_missing)
-    for year, cells in did["cells"].items():
-        scenes = did["scenes"][year]
-        click.echo(f"Season {year}: samples in {cells} of {len(config.area.resolved)} cells; {scenes['scenes']}"
-                   f" scenes, {scenes['without_cloud_score']} without Cloud Score+, {scenes['derived_cloud_score']}"
-                   " with one derived from their classification")
-        if empty := did["empty_cells"][year]:
-            warn(f"season {year}: no sample in {', '.join(empty[:_NAMED])}"
-                 + (f" and {len(empty) - _NAMED} more cells" if len(empty) > _NAMED else ""))
-    if did["missing"]["samples"]:
-        warn(f"{did['missing']['samples']} samples are left out: {'; '.join(did['missing']['reasons'])}")
-    click.echo(f"{did['records']} cubes in {opened.run.shards}, by {did['tasks']} tasks,"
-               f" {budget.hours(did['eecu_seconds'])} in {status.duration(did['elapsed_s'])};"
-               f" next: agrispec-gee train {run}")
-
-
-def _planned(found: Outline) -> Iterator[str]:
-    """Lines of a dry run."""
-    from exports.commands import size
-    at_most = "" if found.exact else "at most "
-    seasons = Counter(season for season, _ in found.sizes)
-    for season, cells in sorted(seasons.items()):
-        records = sum(count for (year, _), count in found.sizes.items() if year == season)
-        yield f"Season {season}: {at_most}{records:,} samples in {cells} cells"
-    yield (f"{at_most}{found.tasks:,} tasks, {found.records:,} records, {size(found.bytes)} before GZIP"
-           f" ({found.record_bytes:,} bytes each), {found.requests:,} requests")
-    for limit in found.limits:
-        said = f"reached: {limit.then}" if limit.touched else f"{limit.used / limit.most:.1%} of it"
-        yield f"  {limit.name}: {limit.used:,} of {limit.most:,}, {said}"
-    if not found.exact:
-        yield "Places are not drawn yet: a cell with fewer fields than asked for gives fewer samples."
-
-
-def _estimated(found: Estimate, limit: Budget, run: Path) -> Iterator[str]:
-    """Lines of a probe."""
-    from exports.budget import LEVEL, hours
-    yield (f"{found.shards} shards took {hours(found.used)}; all will take about {hours(found.total)}"
-           f" ({hours(found.low)} to {hours(found.high)}, {LEVEL:.0%} interval)")
-    if limit.limited:
-        yield f"That is {found.total / limit.seconds:.1%} of the budget of {hours(limit.seconds)}"
-    yield f"Go on: agrispec-gee export {run} --resume"
+        did = commands.export(opened, asked, tell, warn)
+    if did is None:
+        click.echo(f"{run} is exported: there is nothing to go on with")
+    elif isinstance(did, commands.Probed):
+        click.echo("\n".join(told.probed(did, run)))
+    else:
+        for doubt in told.doubts(did):
+            warn(doubt)
+        click.echo("\n".join(told.exported(did, len(opened.config.area.resolved), run)))
 
 
 @click.command()

@@ -4,20 +4,48 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from agrispec.config import Config
 from agrispec.engine import Engine
 from agrispec.engine import State as TaskState
-from agrispec.errors import AgrispecError, RunError
-from exports import cubes, ledger, places, planning, samples, storage
-from exports.budget import Budget, Estimate
+from agrispec.errors import AgrispecError, BudgetExceeded, EngineError, RunError
+from exports import cubes, ledger, places, planning, running, samples, storage
+from exports.budget import Budget, Estimate, hours
 from exports.ledger import Ledger, State
 from exports.runs import Run
+from exports.terminal import Opened
 
-Progress = Callable[[str], None]
-"""Told of each thing done, in words."""
+Told = Callable[[str], None]
+"""Told in words: of each thing done, or of what should be known and stops nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is typed behind `agrispec-gee export RUN`.
+
+    Attributes:
+        probe: representative shards to export and to stop after; None exports all.
+        budget: what the export may cost; None for what is left of the project's month.
+        resume: go on with an unfinished export.
+        accept_missing: leave out samples that could not be exported.
+        priority: of the tasks.
+    """
+
+    probe: int | None
+    budget: Budget | None
+    resume: bool
+    accept_missing: bool
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """What a probe found: the cost of the whole, and what it may cost."""
+
+    estimate: Estimate
+    limit: Budget
 
 
 def outline(run: Run, config: Config) -> planning.Outline:
@@ -30,37 +58,71 @@ def outline(run: Run, config: Config) -> planning.Outline:
     return planning.most(config)
 
 
-def begun(run: Run, config: Config, engine: Engine, graphs: Any, *, resume: bool, tell: Progress) -> Ledger:
-    """The ledger of a run's export: of a new one, or of the unfinished one with `resume`.
+def export(opened: Opened, asked: Asked, tell: Told, doubt: Told) -> dict[str, Any] | Probed | None:
+    """Export a run's cubes; this process holds the run.
+
+    Returns:
+        what `exports.cubes.finish` did, or what a probe found; None where there is nothing to go on with.
 
     Raises:
-        RunError: there is an unfinished one, and it is not to be resumed.
-        AgrispecError: as `exports.places.draw`, `exports.cubes.begin` and `exports.cubes.go_on`.
+        RunError: there is an unfinished export, and it is not to be resumed.
+        BudgetExceeded: the export would cost more than it may.
+        AgrispecError: as `exports.places.draw` and the parts of `exports.cubes`.
     """
-    if cubes.ledger_of(run).exists():
-        if resume:
-            return cubes.go_on(run, config, engine)
-        with Ledger(cubes.ledger_of(run)) as found:
-            here = sum(len(entry.shard.rows) for entry in found.entries(State.RECEIVED))
-        raise RunError(f"{run.path} has an unfinished export, {here} samples of which are here",
-                       mend=f"go on with --resume, or drop it with: agrispec-gee cancel {run.path} --drop")
-    table = places.draw(config, engine, graphs, tell)
-    return cubes.begin(run, config, engine, graphs, table, tell)
+    run, config, engine, graphs = opened.run, opened.config, opened.engine, opened.graphs
+    if asked.resume and run.shards.exists() and not cubes.ledger_of(run).exists():
+        return None
+    with _begun(run, config, engine, graphs, asked.resume, tell) as kept:
+        limit = asked.budget or _left_of_the_month(config, engine, kept, doubt)
+        known = cubes.estimate(kept)
+        if known is not None:
+            limit.check(known)
+        chosen: set[str] = set()
+        if asked.probe is not None:
+            waiting = [entry.shard for entry in kept.entries(State.WAITING)]
+            chosen = {shard.name for shard in planning.representative(waiting, asked.probe)} if waiting else set()
+        if asked.probe is None or chosen:
+            cubes.fill(run, config, engine, graphs, kept, limit=limit, priority=asked.priority, only=chosen,
+                       progress=tell)
+        if asked.probe is None:
+            return cubes.finish(run, config, engine, kept, accept_missing=asked.accept_missing)
+        measured = cubes.estimate(kept)
+        if measured is None:
+            raise RunError("none of the probed shards came",
+                           mend=f"look at the reasons with: agrispec-gee status {run.path}")
+        kept.note(estimates=[*kept.about.get("estimates", []), asdict(measured)])
+        return Probed(estimate=measured, limit=limit)
 
 
-def probe(run: Run, config: Config, engine: Engine, graphs: Any, found: Ledger, *, count: int, limit: Budget,
-          priority: int, tell: Progress) -> Estimate:
-    """Export `count` representative shards of a ledger, which are a part of the export, and estimate the whole."""
-    waiting = [entry.shard for entry in found.entries(State.WAITING)]
-    chosen = {shard.name for shard in planning.representative(waiting, count)} if waiting else set()
-    if chosen:
-        cubes.fill(run, config, engine, graphs, found, limit=limit, priority=priority, only=chosen, progress=tell)
-    measured = cubes.estimate(found)
-    if measured is None:
-        raise RunError("none of the probed shards came",
-                       mend=f"look at the reasons with: agrispec-gee status {run.path}")
-    found.note(estimates=[*found.about.get("estimates", []), asdict(measured)])
-    return measured
+def _begun(run: Run, config: Config, engine: Engine, graphs: Any, resume: bool, tell: Told) -> Ledger:
+    """The ledger of a new export, or of the unfinished one."""
+    if not cubes.ledger_of(run).exists():
+        return cubes.begin(run, config, engine, graphs, places.draw(config, engine, graphs, tell), tell)
+    if resume:
+        return cubes.go_on(run, config, engine)
+    with Ledger(cubes.ledger_of(run)) as found:
+        here = sum(len(entry.shard.rows) for entry in found.entries(State.RECEIVED))
+    raise RunError(f"{run.path} has an unfinished export, {here} samples of which are here",
+                   mend=f"go on with --resume, or drop it with: agrispec-gee cancel {run.path} --drop")
+
+
+def _left_of_the_month(config: Config, engine: Engine, kept: Ledger, doubt: Told) -> Budget:
+    """What the project may still use this month, and what the export has used already."""
+    month = Budget(config.engine.monthly_eecu_hours)
+    if not month.limited:
+        return month
+    try:
+        used = engine.used_eecu_seconds() or 0.0
+    except EngineError as error:
+        doubt(f"{error.message}: the budget is the whole month of the tier {config.engine.tier!r}")
+        used = 0.0
+    if used >= month.seconds:
+        raise BudgetExceeded(f"{hours(used)} are used this month, of {hours(month.seconds)} of the tier"
+                             f" {config.engine.tier!r}",
+                             mend="wait for the next month, set [engine] tier to what the project has, or give"
+                                  " --budget-eecu-h for compute in restricted mode")
+    done, lost = running.spent(kept.entries())
+    return Budget((month.seconds - used + lost + sum(cost for _, cost in done)) / 3600)
 
 
 def stop(run: Run, engine: Engine) -> tuple[int, int]:
@@ -69,37 +131,28 @@ def stop(run: Run, engine: Engine) -> tuple[int, int]:
     Returns:
         how many were asked, and how many had ended.
     """
-    with Ledger(cubes.ledger_of(run)) as found:
-        running = found.entries(State.SUBMITTED)
-        known = engine.operations([entry.operation for entry in running])
+    with Ledger(cubes.ledger_of(run)) as kept:
+        submitted = kept.entries(State.SUBMITTED)
+        known = engine.operations([entry.operation for entry in submitted])
         asked = 0
-        for entry in running:
+        for entry in submitted:
             operation = known.get(entry.operation)
             if operation is not None and not operation.done:
                 try:
                     engine.cancel(operation.name)
                 except AgrispecError:
-                    # It has ended since.
+                    # It has ended since: the next run sees how.
                     continue
                 asked += 1
             if operation is None or operation.state is not TaskState.SUCCEEDED:
                 spent = operation.eecu_seconds if operation is not None else 0.0
-                found.record(ledger.begun_again(entry, spent, "it was cancelled"))
-    return asked, len(running) - asked
+                kept.record(ledger.begun_again(entry, spent, "it was cancelled"))
+    return asked, len(submitted) - asked
 
 
 def drop(run: Run, engine: Engine) -> None:
     """Remove an unfinished export: its objects in the bucket, and what has come of it."""
-    with Ledger(cubes.ledger_of(run)) as found:
-        about = found.about
+    with Ledger(cubes.ledger_of(run)) as kept:
+        about = kept.about
     storage.open(engine, about["bucket"]).delete(about["below"])
     shutil.rmtree(run.exporting)
-
-
-def size(count: float) -> str:
-    """Bytes in words."""
-    units = iter(("bytes", "kB", "MB", "GB", "TB"))
-    unit = next(units)
-    while count >= 1000 and unit != "TB":
-        count, unit = count / 1000, next(units)
-    return f"{count:.3g} {unit}"
