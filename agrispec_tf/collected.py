@@ -51,7 +51,7 @@ class Collected:
             raise DataError(f"{run.shards} holds {len(cubes.rows)} cubes for the {len(self.table)} samples of"
                             f" {run.samples}", mend=f"export again with: agrispec-gee export {run.path}")
         self.provenance: dict[str, Any] = {"samples": self.digest, "seasons": list(config.season.source),
-                           "simulated": simulated(run)}
+                           "simulated": manifest.simulated(run.path)}
         self.series = Series(cube=config.spec, values=cubes.values, counts=cubes.counts, heat=cubes.heat)
         if self.series.heat is not None:
             self.provenance["warmth_stops"] = continued(self.series)
@@ -93,12 +93,6 @@ class Collected:
     def _samples(self, chosen: NDArray[np.bool_], labels: NDArray[np.int64]) -> Samples:
         return Samples(series=self.series.take(chosen), labels=labels[chosen].astype(np.int64),
                        cells=self.table["cell"].to_numpy(str)[chosen], ids=self.table["row"].to_numpy()[chosen])
-
-
-def simulated(run: Run) -> bool:
-    """Whether any scene of a run was simulated, as its export found."""
-    scenes = manifest.read(run.path)["stages"].get("export", {}).get("scenes", {})
-    return any(season["simulated"] for season in scenes.values())
 
 
 def _said(classes: Sequence[tuple[str, tuple[int, ...]]]) -> str:

@@ -11,7 +11,7 @@ from agrispec.config import Config
 from agrispec.formats.atomic import write_files
 from agrispec_tf import card, evaluate, novelty, run_models, trust
 from agrispec_tf.calibration import Reliability
-from agrispec_tf.collected import Collected, simulated
+from agrispec_tf.collected import Collected
 from agrispec_tf.data.samples import Samples
 from agrispec_tf.metrics import Confusion
 from agrispec_tf.model_folder import Trained
@@ -82,7 +82,7 @@ def _save(run: Run, config: Config, collected: Collected, model: str, kept: Trai
         evaluate.report(found[0], names, run.report / model, title=title)
         trust.report(found[1], names, run.report / model, title, before)
     written = card.text(model, kept, folds, found[0] if found else None, said, seasons=config.season.source,
-                        target=config.season.target, simulated=simulated(run))
+                        target=config.season.target, simulated=manifest.simulated(run.path))
     write_files({run.models / model / card.FILE: written.encode()})
     manifest.record(run.path, stage, {
         "training": dict(kept.training), "cube": config.spec.digest,
@@ -144,7 +144,7 @@ def _unusual(collected: Collected, samples: Samples, config: Config) -> float | 
 
 
 def _title(run: Run, text: str) -> str:
-    return f"{text} (simulated)" if simulated(run) else text
+    return f"{text} (simulated)" if manifest.simulated(run.path) else text
 
 
 def _scores(confusion: Confusion) -> dict[str, float]:

@@ -15,7 +15,6 @@ from agrispec.formats.atomic import whole_folder
 from agrispec.grid import Grid
 from agrispec.taxonomy import NO_CLASS
 from agrispec_tf import model_folder, picture, predict, run_models
-from agrispec_tf.collected import simulated
 from agrispec_tf.data.samples import Series
 from agrispec_tf.data.thermal_axis import continued
 from exports import manifest, parcels, shards, tiles
@@ -68,8 +67,8 @@ def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[s
                         of_fields.probability, of_fields.confident(threshold), sums.pixels)
     card = {"model": model, "season": layout.season, "cube": spec.digest, "threshold": threshold,
             "model_digest": model_folder.digest(run.models / model),
-            "patches_digest": manifest.digest(run.patches / shards.DESCRIPTION), "simulated": simulated(run),
-            "warmth_stops": stopped}
+            "patches_digest": manifest.digest(run.patches / shards.DESCRIPTION),
+            "simulated": manifest.simulated(run.path), "warmth_stops": stopped}
     with whole_folder(run.predictions) as folder:
         return _write(folder, card, config, layout.grid, tiles.assemble(classes, mixer, layout.grid),
                       tiles.assemble(probability, mixer, layout.grid), rows)

@@ -61,6 +61,12 @@ def versions() -> dict[str, str]:
     return found
 
 
+def simulated(run: Path) -> bool:
+    """Whether any scene of a run directory was simulated, as its export found."""
+    scenes = read(run)["stages"].get("export", {}).get("scenes", {})
+    return any(season["simulated"] for season in scenes.values())
+
+
 def digest(path: Path) -> str:
     """16 hexadecimal digits of a file's SHA-256."""
     with path.open("rb") as file:

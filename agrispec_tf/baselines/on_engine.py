@@ -27,9 +27,8 @@ from agrispec_tf.baselines import baseline
 from agrispec_tf.baselines.baseline import Baseline
 from agrispec_tf.baselines.features import Coefficients
 from agrispec_tf.baselines.forest import Forest
-from agrispec_tf.collected import simulated
 from agrispec_tf.data.samples import Series
-from exports import assets, mapping, planning, publish, storage, tasks
+from exports import assets, manifest, mapping, planning, publish, storage, tasks
 from exports.runs import Run
 
 Progress = Callable[[str], None]
@@ -81,7 +80,7 @@ def run_map(run: Run, config: Config, model: str, engine: Engine, graphs: Graphs
     grid, token = mapping.grid_of(config), uuid.uuid4().hex[:8]
     year = config.season.target if season is None else season
     said = {"season": year, "model": model, "model_digest": model_folder.digest(run.models / model),
-            "cube": spec.digest, "simulated": simulated(run)}
+            "cube": spec.digest, "simulated": manifest.simulated(run.path)}
     properties = {**publish.said(said), **publish.said_of_classes(config)}
     texts = tree_text.write(trained.estimator.trees, made.names(spec))
     asset = publish.asset_id(run, config, year, f"{model}_class")

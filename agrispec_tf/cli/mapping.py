@@ -73,14 +73,14 @@ def export_model(run: Path, model: str, int8: bool, output: Path | None) -> None
     opened = runs.open(run)
     path = output or opened.models / f"{model}{'-int8' if int8 else ''}.onnx"
     with progress(f"exporting {model}"):
-        from agrispec_tf import backend, collected, run_models
+        from agrispec_tf import backend, run_models
         run_models.need_network(opened, model)
         backend.load()
         from agrispec_tf.deployment import export as deployment
         found = deployment.run_export(opened, opened.config, model, path, eight_bits=int8)
     manifest.record(run, f"export-model {path.stem}", {"file": str(path), "digest": manifest.digest(path)})
     if found:
-        shown = "simulated samples" if collected.simulated(opened) else "samples"
+        shown = "simulated samples" if manifest.simulated(run) else "samples"
         click.echo(f"8 bits against 32 on {found.samples} {shown} of {found.blocks} held-out cells [95 % interval]:"
                    f" accuracy {found.accuracy}; macro-F1 {found.macro_f1}; same class {found.agreement:.2%}")
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

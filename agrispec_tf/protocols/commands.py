@@ -11,7 +11,7 @@ from agrispec.config import Config
 from agrispec.errors import ConfigError, DataError, SchemaMismatch
 from agrispec_tf import backend, commands, run_models
 from agrispec_tf.baselines.training import METHODS
-from agrispec_tf.collected import Collected, simulated
+from agrispec_tf.collected import Collected
 from agrispec_tf.data.samples import Samples, Series
 from agrispec_tf.model_folder import Trained
 from agrispec_tf.protocols import dates, page, report, trials
@@ -95,7 +95,8 @@ def run_protocol(run: Run, config: Config, protocol: str, fetch: Fetch | None, t
             found[learner.name], carry_out(of_cells, learner, 1), samples.labels, learner.pseudocount)
             for learner in learners})
     said = results(protocol, carried_out, truth, found, calibration=calibration,
-                   seasons=tuple(int(year) for year in np.unique(table["season"])), simulated=simulated(run),
+                   seasons=tuple(int(year) for year in np.unique(table["season"])),
+                   simulated=manifest.simulated(run.path),
                    share_seen=_share_seen(samples.series), hectares=hectares)
     folder = run.report / protocol
     report.write(said, folder)
