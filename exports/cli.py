@@ -42,6 +42,34 @@ def export(opening: Opening, run: Path) -> None:
 
 @click.command()
 @RUN
+@click.option("--labels", is_flag=True,
+              help="Read the label map again at the samples of the source seasons; the engine is asked for that.")
+@click.pass_obj
+def audit(opening: Opening, run: Path, labels: bool) -> None:
+    """Compare RUN's cubes with its samples, and tell which are missing and what they hold.
+
+    The exit code is 1 where a cube is missing, came twice, or was not asked for.
+    """
+    from contextlib import ExitStack
+    from functools import partial
+
+    from exports import runs
+    from exports.audit import commands, label_agreement
+    home = runs.open(run)
+    with ExitStack() as stack:
+        opened = stack.enter_context(opening(run)) if labels else None
+        tell = stack.enter_context(progress("auditing"))
+        ask = partial(label_agreement, engine=opened.engine, graphs=opened.graphs, config=opened.config,
+                      progress=tell) if opened else None
+        complete, told = commands.run_audit(home, home.config, tell, ask)
+    for line in told:
+        click.echo(line)
+    if not complete:
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@RUN
 @click.pass_obj
 def publish(opening: Opening, run: Path) -> None:
     """Write RUN's map and parcels back as Earth Engine assets, and verify them."""
