@@ -1,6 +1,7 @@
 """An audit counts what a count record by record counts, and tells it."""
 
 import csv
+import io
 import json
 import shutil
 from collections import Counter
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib import image
+from matplotlib import colormaps, image
 
 import cli
 from agrispec.cube import CubeSpec
@@ -66,7 +67,8 @@ def exported_tables(draw):
     """A table with holes in its rows, and files, some empty, with losses, repetitions and records nobody asked for."""
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     rows = np.array(sorted(draw(st.sets(st.integers(0, 60), min_size=1, max_size=30))))
-    came = np.array(draw(st.one_of(st.just(rows.tolist()), st.lists(st.integers(0, 70), max_size=50))), np.int64)
+    came = np.array(draw(st.one_of(st.sampled_from([[*rows], [*rows, rows[0]], [*rows[1:]], [*rows, 71]]),
+                                   st.lists(st.integers(0, 70), max_size=50))), np.int64)
     file = random.integers(0, 3, len(came))
     cubes = cubes_of(len(came), random)
     return table_of(rows, random), {f"{2021 + number}/{number}": (came[file == number], cubes[file == number])
@@ -241,12 +243,38 @@ def test_steps_in_days_join_where_they_follow_each_other():
     assert days.spans([], SPEC) == ""
 
 
-def test_many_cells_are_drawn_without_numbers():
-    cells = pd.DataFrame([(2023, Cell(1800 + column, 1400 + row).id, 9, 9 - (column == row))
-                          for column in range(9) for row in range(9)],
-                         columns=["season", "cell", "expected", "received"])
-    drawn, blank = (plots.coverage(cells.assign(received=received), "") for received in (cells["received"], 9))
-    assert drawn != blank
+def centre(picture, colour):
+    """Mean row and column of a picture's pixels of a colour, and how many there are."""
+    near = (np.abs(image.imread(io.BytesIO(picture))[..., :3] - colour[:3]) < 0.02).all(axis=-1)
+    return *np.argwhere(near).mean(axis=0), near.sum()
+
+
+MOST, LEAST = colormaps["cividis"](1.0), colormaps["cividis"](0.0)
+FRAME = np.array([0xD5, 0x5E, 0x00]) / 255
+
+
+@pytest.mark.parametrize("side", [3, 9])
+def test_a_cell_is_drawn_where_it_lies_and_framed_where_it_lacks_samples(side):
+    cells = pd.DataFrame([(2023, Cell(1800 + column, 1400 + row).id, 9, 9) for column in range(side)
+                          for row in range(side)], columns=["season", "cell", "expected", "received"])
+    north_east = cells.assign(received=[9] * (side**2 - 1) + [0])
+    picture = plots.coverage(north_east, "")
+    (low, left, _), (high, right, _) = centre(picture, MOST), centre(picture, LEAST)
+    assert high < low
+    assert right > left
+    more = plots.coverage(north_east.assign(received=[8] * (side**2 - 1) + [0]), "")
+    assert centre(more, FRAME)[2] > 2 * centre(picture, FRAME)[2]
+
+
+def test_gaps_are_drawn_by_step_from_the_left_and_by_column_from_the_top():
+    def drawn(step, column):
+        cube = np.ones((1, *SPEC.shape), np.float32)
+        cube[0, step, column] = SPEC.fill
+        return centre(plots.gaps(Contents.of(cube.reshape(1, -1), np.zeros(1, np.int64), SPEC, 1), [2023], ""), MOST)
+
+    (first, early, _), (second, late, _) = drawn(0, 0), drawn(4, 2)
+    assert first < second
+    assert early < late
 
 
 @pytest.fixture(scope="module")
