@@ -14,7 +14,7 @@ from agrispec_tf.cli.bench import bench
 from agrispec_tf.cli.judging import evaluate
 from agrispec_tf.cli.mapping import export_model, map_on_engine, predict
 from agrispec_tf.cli.training import adapt, finetune, train
-from exports.cli import cancel, export, init, inspect, publish, status
+from exports.cli import audit, cancel, export, init, inspect, publish, status
 from exports.terminal import Opened, progress, tell
 from gee_scripts.engine.cli import DATA, engine
 
@@ -80,8 +80,8 @@ def main() -> None:
     """
 
 
-for command in (init, export, status, cancel, train, finetune, adapt, evaluate, predict, map_on_engine, export_model,
-                publish, inspect, engine, bench):
+for command in (init, export, status, cancel, audit, train, finetune, adapt, evaluate, predict, map_on_engine,
+                export_model, publish, inspect, engine, bench):
     main.add_command(command)
 
 

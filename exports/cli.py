@@ -34,7 +34,7 @@ def init(run: Path) -> None:
 @click.option("--priority", type=click.IntRange(0, 9999), default=100, show_default=True,
               help="Of the tasks; only paid projects may give another.")
 @click.pass_obj
-def export(opening: Opening, run: Path, dry_run: bool, hours: float | None, **typed: Any) -> None:
+def export(opening: Opening, /, run: Path, dry_run: bool, hours: float | None, **typed: Any) -> None:
     """Draw RUN's samples and export their feature cubes as TFRecord shards."""
     from exports import commands, ledger, runs, told
     from exports.budget import Budget
@@ -106,6 +106,34 @@ def cancel(opening: Opening, run: Path, drop: bool) -> None:
             commands.drop(opened.run, opened.engine)
     click.echo(f"{asked} tasks were asked to stop, {ended} had ended; "
                + ("what had come is removed" if drop else f"go on with: agrispec-gee export {run} --resume"))
+
+
+@click.command()
+@RUN
+@click.option("--labels", is_flag=True,
+              help="Read the label map again at the samples of the source seasons; the engine is asked for that.")
+@click.pass_obj
+def audit(opening: Opening, run: Path, labels: bool) -> None:
+    """Compare RUN's cubes with its samples, and tell which are missing and what they hold.
+
+    The exit code is 1 where a cube is missing, came twice, or was not asked for.
+    """
+    from contextlib import ExitStack
+    from functools import partial
+
+    from exports import runs
+    from exports.audit import commands, label_agreement
+    home = runs.open(run)
+    with ExitStack() as stack:
+        opened = stack.enter_context(opening(run)) if labels else None
+        tell = stack.enter_context(progress("auditing"))
+        ask = partial(label_agreement, engine=opened.engine, graphs=opened.graphs, config=opened.config,
+                      progress=tell) if opened else None
+        complete, told = commands.run_audit(home, home.config, tell, ask)
+    for line in told:
+        click.echo(line)
+    if not complete:
+        raise click.exceptions.Exit(1)
 
 
 @click.command()

@@ -11,7 +11,8 @@ from agrispec.config import Config
 from agrispec.engine import Engine
 from agrispec.engine import State as TaskState
 from agrispec.errors import AgrispecError, BudgetExceeded, EngineError, RunError
-from exports import cubes, ledger, places, planning, running, samples, storage
+from exports import cubes, ledger, manifest, places, planning, running, samples, storage
+from exports.audit import audit, report
 from exports.budget import Budget, Estimate, hours
 from exports.ledger import Ledger, State
 from exports.runs import Run
@@ -85,7 +86,11 @@ def export(opened: Opened, asked: Asked, tell: Told, doubt: Told) -> dict[str, A
             cubes.fill(run, config, engine, graphs, kept, limit=limit, priority=asked.priority, only=chosen,
                        progress=tell)
         if asked.probe is None:
-            return cubes.finish(run, config, engine, kept, accept_missing=asked.accept_missing)
+            planned, lost = samples.read(cubes.drawn(run)), cubes.missing(kept)
+            did = cubes.finish(run, config, engine, kept, accept_missing=asked.accept_missing)
+            found = audit(planned, run.shards, config.spec, config.taxonomy.names, tell, lost)
+            report.write(found, run.report / "export", simulated=manifest.simulated(run.path))
+            return did
         measured = cubes.estimate(kept)
         if measured is None:
             raise RunError("none of the probed shards came",

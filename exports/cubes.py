@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -138,6 +139,12 @@ def estimate(ledger: Ledger) -> Estimate | None:
                     high=found.high + lost)
 
 
+def missing(ledger: Ledger) -> dict[int, str]:
+    """Samples that could not be exported, by row number, with the reason."""
+    return ledger.lost | {row: entry.reason for entry in ledger.entries(State.GIVEN_UP)
+                          for row in entry.shard.rows.tolist()}
+
+
 def finish(run: Run, config: Config, engine: Engine, ledger: Ledger, *, accept_missing: bool) -> dict[str, Any]:
     """Put a run's shards and samples in place of those of an earlier export; may be repeated after a kill.
 
@@ -154,13 +161,11 @@ def finish(run: Run, config: Config, engine: Engine, ledger: Ledger, *, accept_m
         TaskFailed: samples are missing, and are not to be left out.
         DataError: none is left.
     """
-    entries, about, lost = ledger.entries(), ledger.about, ledger.lost
-    missing = lost | {row: entry.reason for entry in entries if entry.state is State.GIVEN_UP
-                      for row in entry.shard.rows.tolist()}
+    entries, about, lost = ledger.entries(), ledger.about, missing(ledger)
     table = samples.read(drawn(run))
-    if missing and not (accept_missing or about.get("finished")):
-        raise _incomplete(len(table), missing)
-    kept = table[~table["row"].isin(missing)]
+    if lost and not (accept_missing or about.get("finished")):
+        raise _incomplete(len(table), lost)
+    kept = table[~table["row"].isin(lost)]
     if kept.empty:
         raise DataError("no sample of the export came", mend="look at the reasons with: agrispec-gee status")
     content = samples.encode(kept)
@@ -177,7 +182,7 @@ def finish(run: Run, config: Config, engine: Engine, ledger: Ledger, *, accept_m
            "empty_cells": {str(year): sorted(area - set(group["cell"])) for year, group in kept.groupby("season")},
            "samples": digest, "seeds": about["seeds"], "eecu_seconds": round(found.total, 3) if found else 0.0,
            "estimates": about.get("estimates", []), "elapsed_s": round(about.get("elapsed_s", 0.0), 1),
-           "missing": {"samples": len(missing), "reasons": sorted(set(missing.values()))}}
+           "missing": {"samples": len(lost), "reasons": sorted(set(lost.values())), "rows": sorted(lost)}}
     manifest.record(run.path, "export", did)
     ledger.close()
     shutil.rmtree(run.exporting, ignore_errors=True)
@@ -205,13 +210,10 @@ def _put_in_place(run: Run, config: Config, entries: Collection[Entry], digest: 
         raise storage_error(run.shards, error) from error
 
 
-def _incomplete(planned: int, missing: dict[int, str]) -> TaskFailed:
-    counted: dict[str, int] = {}
-    for reason in missing.values():
-        counted[reason] = counted.get(reason, 0) + 1
-    most = max(counted, key=lambda reason: counted[reason])
-    others = f"; and {len(counted) - 1} other reasons" if len(counted) > 1 else ""
-    return TaskFailed(f"{len(missing)} of {planned} samples are missing: {counted[most]} because {most}{others}",
+def _incomplete(planned: int, lost: dict[int, str]) -> TaskFailed:
+    [(reason, count), *others] = Counter(lost.values()).most_common()
+    more = f"; and {len(others)} other reasons" if others else ""
+    return TaskFailed(f"{len(lost)} of {planned} samples are missing: {count} of them since {reason}{more}",
                       mend="ask for them again with --resume, or leave them out with --resume --accept-missing")
 
 

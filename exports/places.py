@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from agrispec.config import Config, Labels
@@ -93,6 +94,23 @@ def _need_every_class(table: pd.DataFrame, taxonomy: Taxonomy) -> None:
                         mend="add cells where it grows, lower [labels] erode_m, or take the class out of [[classes]]")
 
 
+def labels_of(table: pd.DataFrame, config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> pd.DataFrame:
+    """What the label maps say at samples, each in its season: columns `row` and `label`, -1 where a map knows none.
+
+    Samples of a cell that no map of their season touches are left out.
+    """
+    found: list[dict[str, int]] = []
+    for shard in planning.shards(table, config.samples.per_task):
+        season = config.season_of(shard.season)
+        if engine.compute(graphs.label_maps(config.labels, season, shard.cell)):
+            graph = graphs.labels_at(config.labels, config.taxonomy, season, shard.cell, planning.at(table, shard.rows),
+                                     config.spec.scale_m)
+            found += [{"row": int(feature["properties"]["row"]), "label": int(feature["properties"]["label"])}
+                      for feature in engine.features(graph)]
+        progress(f"labels of {shard.name}")
+    return pd.DataFrame(found, columns=["row", "label"]).astype(np.int64)
+
+
 def truth(run: Run, config: Config, engine: Engine, graphs: Graphs) -> pd.DataFrame:
     """Look up the target season's labels at its samples and write `truth.parquet`; for evaluation only.
 
@@ -100,15 +118,7 @@ def truth(run: Run, config: Config, engine: Engine, graphs: Graphs) -> pd.DataFr
     """
     table = samples.read(run.need(run.samples, "export"))
     target = table[table["season"] == config.season.target]
-    found: list[dict[str, int]] = []
-    for shard in planning.shards(target, config.samples.per_task):
-        if not engine.compute(graphs.label_maps(config.labels, config.season_of(shard.season), shard.cell)):
-            continue
-        graph = graphs.labels_at(config.labels, config.taxonomy, config.season_of(shard.season), shard.cell,
-                                 planning.at(target, shard.rows), config.spec.scale_m)
-        found += [{"row": int(feature["properties"]["row"]), "label": int(feature["properties"]["label"])}
-                  for feature in engine.features(graph)]
-    labels = pd.DataFrame(found, columns=["row", "label"])
+    labels = labels_of(target, config, engine, graphs, lambda done: None)
     known = labels[labels["label"] != UNLABELLED].sort_values("row", ignore_index=True)
     if known.empty:
         raise DataError(f"no sample has a label in season {config.season.target}",
