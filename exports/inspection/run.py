@@ -12,9 +12,6 @@ from exports.inspection import cube, model, places
 from exports.inspection.text import counted, entry, listed, on_disk, table
 from exports.runs import Run
 
-_UNFINISHED = "exporting"
-"""The folder of an export that has not come to its end."""
-
 _ONNX = ".onnx"
 
 
@@ -98,6 +95,6 @@ def _missing(run: Run, stages: Mapping[str, Any]) -> list[str]:
              ("scores of the target season", run.truth.exists(), "evaluate"),
              ("a map", run.predictions.exists(), "predict"), ("assets of the map", published, "publish"))
     found = [f"{what}: agrispec-gee {command} {run.path}" for what, there, command in steps if not there]
-    if (run.path / _UNFINISHED).is_dir():
-        found.insert(0, f"the rest of an export, see {_UNFINISHED}/: agrispec-gee export {run.path}")
+    if run.exporting.is_dir():
+        found.insert(0, f"the rest of an export, see {run.exporting.name}/: agrispec-gee export {run.path} --resume")
     return found

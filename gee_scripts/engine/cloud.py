@@ -6,6 +6,7 @@ embedded engine answers the same requests in every test.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import ee
@@ -25,8 +26,8 @@ HIGH_VOLUME = "https://earthengine-highvolume.googleapis.com"
 # https://developers.google.com/earth-engine/guides/service_account
 SCOPES = ("https://www.googleapis.com/auth/earthengine", "https://www.googleapis.com/auth/cloud-platform")
 
-WORKLOAD_TAG = "agrispec-gee"
-"""Names this tool's share in the project's cost report."""
+# https://developers.google.com/earth-engine/guides/computation_overview#workload_tags
+_TAG, _TAG_LENGTH = "agrispec-gee", 63
 
 
 def open(service: Service, home: Path) -> Client:
@@ -37,12 +38,18 @@ def open(service: Service, home: Path) -> Client:
         EngineError: there are no credentials, or Earth Engine does not accept them.
         EngineUnreachable: it does not answer.
     """
+    ee.data.setDefaultWorkloadTag(workload_tag(home))
     return start(service, credentials(service, home))
+
+
+def workload_tag(home: Path) -> str:
+    """What names a run's share in the project's cost report: this tool, and the run in letters that a tag may have."""
+    name = re.sub("[^a-z0-9_]+", "-", home.resolve().name.lower()).strip("-_")
+    return f"{_TAG}-{name}"[:_TAG_LENGTH].rstrip("-_")
 
 
 def start(service: Service, account: auth.Credentials) -> Client:
     """Earth Engine with these credentials. Raises as `open`."""
-    ee.data.setDefaultWorkloadTag(WORKLOAD_TAG)
     try:
         ee.Initialize(credentials=account, project=service.project, url=HIGH_VOLUME)
     except NETWORK as error:

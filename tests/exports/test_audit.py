@@ -54,10 +54,10 @@ def cubes_of(count, random):
 
 def write(folder, files):
     """Files, name -> (rows, cubes), and what they are."""
-    for name, (rows, cubes) in files.items():
+    for name, (rows, values) in files.items():
         path = folder / f"{name}.tfrecord.gz"
         path.parent.mkdir(parents=True, exist_ok=True)
-        example.write(path, {"row": np.array(rows, np.float32), "cube": cubes.reshape(-1, FLAT)})
+        example.write(path, {"row": np.array(rows, np.float32), "cube": values.reshape(-1, FLAT)})
     shards.describe(folder, SPEC)
     return folder
 

@@ -184,7 +184,7 @@ def test_a_run_says_what_was_asked_for_what_is_there_and_what_is_missing(run):
     finished = manifest.read(run.path)["stages"]["export"]["finished"]
     assert row(found["stages"], "export") == ["export", finished, "as now", "1"]
     assert f"agrispec-gee {manifest.versions()['agrispec-gee']}" in found["versions 1"][0]
-    assert [line.split(":")[0] for line in found["folders"]] == ["landscape/", "patches/", "shards/"]
+    assert [line.split(":")[0] for line in found["folders"]] == ["landscape/", "patches/", "report/", "shards/"]
     assert [line.split(": ")[1].split()[1] for line in found["missing"]] == ["train", "evaluate", "predict", "publish"]
 
     run.config_file.write_text(run.config_file.read_text() + "\n# changed\n")
@@ -192,7 +192,8 @@ def test_a_run_says_what_was_asked_for_what_is_there_and_what_is_missing(run):
     samples.write_truth(run.truth, pd.DataFrame({"row": [70, 71, 72], "label": [1, 0, 1]}))
     found = told(run.path)
     assert row(found["stages"], "export")[2] == "another"
-    assert found["missing"][0] == (f"the rest of an export, see exporting/: agrispec-gee export {run.path}")
+    assert found["missing"][0] == (f"the rest of an export, see exporting/: agrispec-gee export {run.path}"
+                                   " --resume")
     assert found["labels"] == ["3 places, opened for evaluation; training never reads them", "wheat 1, maize 2"]
 
 

@@ -28,11 +28,22 @@ def test_a_service_account_signs_in_and_its_graphs_are_computed(tmp_path, token_
             assert (engine.name, engine.project, engine.buckets) == ("cloud", "agrispec-local", None)
             account = json.loads(key_file.read_text())["client_email"]
             assert engine.credentials.service_account_email == account, "buckets are opened as the same account"
-            assert ee.data.getWorkloadTag() == cloud.WORKLOAD_TAG
+            assert ee.data.getWorkloadTag() == cloud.workload_tag(tmp_path)
         finally:
             engine.close()
             ee.data.setDefaultWorkloadTag(None)
     assert token_server.asked[0]["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
+
+
+@pytest.mark.parametrize(("name", "tag"), [
+    ("mine", "agrispec-gee-mine"), ("Île-de-France 2024!", "agrispec-gee-le-de-france-2024"), ("!", "agrispec-gee"),
+    ("a" * 99, "agrispec-gee-" + "a" * 50), ("x" * 49 + "--y", "agrispec-gee-" + "x" * 49)])
+def test_a_run_has_a_workload_tag_that_the_client_takes(tmp_path, name, tag):
+    assert cloud.workload_tag(tmp_path / name) == tag
+    try:
+        ee.data.setDefaultWorkloadTag(tag)
+    finally:
+        ee.data.setDefaultWorkloadTag(None)
 
 
 def test_a_key_file_that_is_not_there_is_a_usage_error(tmp_path):
