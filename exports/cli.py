@@ -30,6 +30,7 @@ def init(run: Path) -> None:
               help="Compute that the whole export may use, EECU-hours; by default what is left of the month of"
                    " [engine] tier.")
 @click.option("--resume", is_flag=True, help="Go on with an export that was not finished; else begin one.")
+@click.option("--gaps", is_flag=True, help="Export only what a finished export lacks by now, as `audit` tells.")
 @click.option("--accept-missing", is_flag=True, help="Leave out the samples that could not be exported.")
 @click.option("--priority", type=click.IntRange(0, 9999), default=100, show_default=True,
               help="Of the tasks; only paid projects may give another.")

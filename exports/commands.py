@@ -11,7 +11,7 @@ from agrispec.config import Config
 from agrispec.engine import Engine
 from agrispec.engine import State as TaskState
 from agrispec.errors import AgrispecError, BudgetExceeded, EngineError, RunError
-from exports import cubes, ledger, manifest, places, planning, running, samples, storage
+from exports import cubes, gaps, ledger, manifest, places, planning, running, samples, storage
 from exports.audit import audit, report
 from exports.budget import Budget, Estimate, hours
 from exports.ledger import Ledger, State
@@ -30,6 +30,7 @@ class Asked:
         probe: representative shards to export and to stop after; None exports all.
         budget: what the export may cost; None for what is left of the project's month.
         resume: go on with an unfinished export.
+        gaps: export what a finished one lacks by now.
         accept_missing: leave out samples that could not be exported.
         priority: of the tasks.
     """
@@ -37,6 +38,7 @@ class Asked:
     probe: int | None
     budget: Budget | None
     resume: bool
+    gaps: bool
     accept_missing: bool
     priority: int
 
@@ -71,9 +73,9 @@ def export(opened: Opened, asked: Asked, tell: Told, doubt: Told) -> dict[str, A
         AgrispecError: as `exports.places.draw` and the parts of `exports.cubes`.
     """
     run, config, engine, graphs = opened.run, opened.config, opened.engine, opened.graphs
-    if asked.resume and run.shards.exists() and not cubes.ledger_of(run).exists():
+    if asked.resume and not asked.gaps and run.shards.exists() and not cubes.ledger_of(run).exists():
         return None
-    with _begun(run, config, engine, graphs, asked.resume, tell) as kept:
+    with _begun(run, config, engine, graphs, asked, tell) as kept:
         limit = asked.budget or _left_of_the_month(config, engine, kept, doubt)
         known = cubes.estimate(kept)
         if known is not None:
@@ -99,11 +101,13 @@ def export(opened: Opened, asked: Asked, tell: Told, doubt: Told) -> dict[str, A
         return Probed(estimate=measured, limit=limit)
 
 
-def _begun(run: Run, config: Config, engine: Engine, graphs: Any, resume: bool, tell: Told) -> Ledger:
-    """The ledger of a new export, or of the unfinished one."""
+def _begun(run: Run, config: Config, engine: Engine, graphs: Any, asked: Asked, tell: Told) -> Ledger:
+    """The ledger of a new export, of a run's gaps, or of the unfinished one."""
     if not cubes.ledger_of(run).exists():
+        if asked.gaps:
+            return gaps.begin(run, config, engine)
         return cubes.begin(run, config, engine, graphs, places.draw(config, engine, graphs, tell), tell)
-    if resume:
+    if asked.resume:
         return cubes.go_on(run, config, engine)
     with Ledger(cubes.ledger_of(run)) as found:
         here = sum(len(entry.shard.rows) for entry in found.entries(State.RECEIVED))

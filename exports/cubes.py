@@ -65,7 +65,6 @@ def begin(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.Da
         DataError: a source season has no scene, or there are too many samples.
     """
     content = samples.encode(table)
-    token = uuid.uuid4().hex[:8]
     storage.open(engine, config.engine.bucket).check()
     scenes = _scenes(config, engine, graphs, table, progress)
     for year in config.season.source:
@@ -75,12 +74,17 @@ def begin(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.Da
     shutil.rmtree(run.exporting, ignore_errors=True)
     write_files({drawn(run): content})
     (run.exporting / "shards").mkdir()
-    return Ledger.create(ledger_of(run), {
-        "token": token, "below": f"exports/{run.path.resolve().name}/{token}/", "bucket": config.engine.bucket,
-        "engine": engine.name, "project": engine.project, "cube": config.spec.digest, "scenes": scenes,
-        "classes": [[crop.name, list(crop.codes)] for crop in config.taxonomy],
-        "seeds": {"samples": config.samples.seed, "split": config.split.seed}},
-        planning.shards(table, config.samples.per_task))
+    seeds = {"samples": config.samples.seed, "split": config.split.seed}
+    return Ledger.create(ledger_of(run), {**about(run, config, engine), "scenes": scenes, "seeds": seeds},
+                         planning.shards(table, config.samples.per_task))
+
+
+def about(run: Run, config: Config, engine: Engine) -> dict[str, Any]:
+    """What a new ledger says of an export: whose it is, of what, and where its objects lie."""
+    token = uuid.uuid4().hex[:8]
+    return {"token": token, "below": f"exports/{run.path.resolve().name}/{token}/", "bucket": config.engine.bucket,
+            "engine": engine.name, "project": engine.project, "cube": config.spec.digest,
+            "classes": [[crop.name, list(crop.codes)] for crop in config.taxonomy]}
 
 
 def go_on(run: Run, config: Config, engine: Engine) -> Ledger:
@@ -93,19 +97,19 @@ def go_on(run: Run, config: Config, engine: Engine) -> Ledger:
     if not ledger_of(run).exists():
         raise RunError(f"{run.path} has no unfinished export", mend=f"begin one with: agrispec-gee export {run.path}")
     ledger = Ledger(ledger_of(run))
-    about = ledger.about
+    known = ledger.about
     anew = f"restore the configuration, or drop the export with: agrispec-gee cancel {run.path} --drop"
-    if about["cube"] != config.spec.digest:
-        raise SchemaMismatch(f"the unfinished export in {run.exporting} is of cube {about['cube']}, the configuration"
+    if known["cube"] != config.spec.digest:
+        raise SchemaMismatch(f"the unfinished export in {run.exporting} is of cube {known['cube']}, the configuration"
                              f" asks for {config.spec.digest}", mend=anew)
-    if about["classes"] != [[crop.name, list(crop.codes)] for crop in config.taxonomy]:
+    if known["classes"] != [[crop.name, list(crop.codes)] for crop in config.taxonomy]:
         raise SchemaMismatch(f"the samples in {run.exporting} were labelled with other [[classes]] than the"
                              " configuration has", mend=anew)
     for name, now in (("engine", engine.name), ("project", engine.project), ("bucket", config.engine.bucket)):
-        if about[name] != now:
-            raise RunError(f"the unfinished export in {run.exporting} is of {name} {about[name]!r}, the configuration"
+        if known[name] != now:
+            raise RunError(f"the unfinished export in {run.exporting} is of {name} {known[name]!r}, the configuration"
                            f" names {now!r}", mend=anew)
-    if not about.get("finished"):
+    if not known.get("finished"):
         ledger.reopen()
     return ledger
 
@@ -113,15 +117,15 @@ def go_on(run: Run, config: Config, engine: Engine) -> Ledger:
 def fill(run: Run, config: Config, engine: Engine, graphs: Graphs, ledger: Ledger, *, limit: Budget,
          priority: int = DEFAULT_PRIORITY, only: Collection[str] = (), progress: Progress) -> None:
     """Bring the shards of a ledger, or those named, to `exporting/shards/`. Raises as `exports.running.Runner.run`."""
-    table, about = samples.read(drawn(run)), ledger.about
+    table, kept = samples.read(drawn(run)), ledger.about
     objects = storage.open(engine, config.engine.bucket)
 
     def task(shard: Shard, attempt: int) -> TableExport:
         return graphs.cubes(
             config.spec, config.season_of(shard.season), shard.cell, planning.at(table, shard.rows),
-            bucket=config.engine.bucket, prefix=f"{about['below']}{shard.name}.{attempt}",
+            bucket=config.engine.bucket, prefix=f"{kept['below']}{shard.name}.{attempt}",
             description=f"cubes {shard.name}".replace("/", " "), priority=priority,
-            request_id=planning.request_id(about["token"], shard.name, str(attempt)))
+            request_id=planning.request_id(kept["token"], shard.name, str(attempt)))
 
     running.Runner(ledger, engine, Batch(engine, objects, task), run.exporting / "shards", config.spec, limit,
                    progress).run(only)
@@ -161,9 +165,9 @@ def finish(run: Run, config: Config, engine: Engine, ledger: Ledger, *, accept_m
         TaskFailed: samples are missing, and are not to be left out.
         DataError: none is left.
     """
-    entries, about, lost = ledger.entries(), ledger.about, missing(ledger)
+    entries, known, lost = ledger.entries(), ledger.about, missing(ledger)
     table = samples.read(drawn(run))
-    if lost and not (accept_missing or about.get("finished")):
+    if lost and not (accept_missing or known.get("finished")):
         raise _incomplete(len(table), lost)
     kept = table[~table["row"].isin(lost)]
     if kept.empty:
@@ -174,14 +178,14 @@ def finish(run: Run, config: Config, engine: Engine, ledger: Ledger, *, accept_m
     ledger.note(finished=True)
     _put_in_place(run, config, entries, digest)
     write_files({run.samples: content})
-    storage.open(engine, config.engine.bucket).delete(about["below"])
+    storage.open(engine, config.engine.bucket).delete(known["below"])
     found, area = estimate(ledger), {cell.id for cell in config.area.resolved}
     did = {"engine": engine.name, "project": engine.project, "cube": config.spec.digest, "records": len(kept),
-           "tasks": sum(entry.attempt for entry in entries), "scenes": about["scenes"],
+           "tasks": sum(entry.attempt for entry in entries), "scenes": known["scenes"],
            "cells": {str(year): int(group["cell"].nunique()) for year, group in kept.groupby("season")},
            "empty_cells": {str(year): sorted(area - set(group["cell"])) for year, group in kept.groupby("season")},
-           "samples": digest, "seeds": about["seeds"], "eecu_seconds": round(found.total, 3) if found else 0.0,
-           "estimates": about.get("estimates", []), "elapsed_s": round(about.get("elapsed_s", 0.0), 1),
+           "samples": digest, "seeds": known["seeds"], "eecu_seconds": round(found.total, 3) if found else 0.0,
+           "estimates": known.get("estimates", []), "elapsed_s": round(known.get("elapsed_s", 0.0), 1),
            "missing": {"samples": len(lost), "reasons": sorted(set(lost.values())), "rows": sorted(lost)}}
     manifest.record(run.path, "export", did)
     ledger.close()

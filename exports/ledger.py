@@ -122,13 +122,15 @@ class Ledger:
                            mend="go on with the version that began this export; or " + _begin_anew(path))
 
     @classmethod
-    def create(cls, path: Path, about: Mapping[str, Any], shards: Iterable[Shard]) -> Ledger:
+    def create(cls, path: Path, about: Mapping[str, Any], shards: Iterable[Shard],
+               done: Iterable[Entry] = ()) -> Ledger:
         """A new ledger, which stands under its name only when it is whole.
 
         Args:
             path: where to; what is there is replaced.
             about: what the export is of, as JSON values.
             shards: what is planned.
+            done: what stands already.
 
         Raises:
             StorageError: it cannot be written.
@@ -142,7 +144,8 @@ class Ledger:
             base.execute("BEGIN")
             base.executemany("INSERT INTO about VALUES (?, ?)",
                              [(key, json.dumps(value)) for key, value in about.items()])
-            base.executemany(_INSERT, [_columns(Entry(shard=shard)) for shard in shards])
+            base.executemany(_INSERT, [_columns(entry) for entry in
+                                       (*done, *(Entry(shard=shard) for shard in shards))])
             base.execute("COMMIT")
             base.execute(f"PRAGMA user_version = {FORMAT}")
             # Readers do not wait for the writer, nor the writer for them.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -32,6 +32,7 @@ from agrispec.errors import (
     TaskFailed,
 )
 from agrispec.formats import example
+from agrispec.formats.example import Feature
 from exports import failures, schema
 from exports.budget import Budget, hours
 from exports.failures import Answer
@@ -204,9 +205,7 @@ class Runner:
         return self._read(path)
 
     def _read(self, path: Path) -> Received:
-        """Every record of a file, for a truncated one is whole as an object."""
-        batches = [batch[schema.ROW][:, 0].astype(np.int64) for batch in example.iterate(path, self._features, _BATCH)]
-        return Received(np.concatenate([np.empty(0, np.int64), *batches]), path.stat().st_size)
+        return Received(rows_of(path, self._features), path.stat().st_size)
 
     def _path(self, entry: Entry) -> Path:
         return self._folder / f"{entry.shard.name}.tfrecord.gz"
@@ -380,6 +379,17 @@ class Runner:
         came = self._in[State.RECEIVED].values()
         self._tell(f"{len(came)} of {len(entries) - len(self._in[State.SPLIT])} shards,"
                    f" {sum(len(entry.shard.rows) for entry in came):,} samples, {hours(used)}")
+
+
+def rows_of(path: Path, features: Mapping[str, Feature]) -> NDArray[np.int64]:
+    """The row numbers of a shard, in its order. Every record is read, for a truncated file is whole as an object.
+
+    Raises:
+        CorruptRecord: it is damaged.
+        SchemaMismatch: it holds other features.
+    """
+    batches = [batch[schema.ROW][:, 0].astype(np.int64) for batch in example.iterate(path, features, _BATCH)]
+    return np.concatenate([np.empty(0, np.int64), *batches])
 
 
 def _of(entry: Entry, chosen: frozenset[str]) -> bool:

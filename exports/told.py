@@ -49,7 +49,7 @@ def exported(did: Mapping[str, Any], cells: int, run: Path) -> Iterator[str]:
                f" {scenes['without_cloud_score']} without Cloud Score+, {scenes['derived_cloud_score']} with one"
                " derived from their classification")
     yield (f"{did['records']} cubes in {run / 'shards'}, by {did['tasks']} tasks, {hours(did['eecu_seconds'])} in"
-           f" {duration(did['elapsed_s'])}; next: agrispec-gee train {run}")
+           f" {duration(did['elapsed_s'])}; report in {run / 'report' / 'export'}; next: agrispec-gee train {run}")
 
 
 def doubts(did: Mapping[str, Any]) -> Iterator[str]:

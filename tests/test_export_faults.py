@@ -330,6 +330,28 @@ def test_what_was_cancelled_is_gone_on_with(run, unbroken, monkeypatch):
     check_whole(run, unbroken)
 
 
+def test_only_what_a_finished_export_lacks_is_asked_for_again(run, unbroken, monkeypatch):
+    done = export(run, "--gaps")
+    assert done.exit_code == 1
+    assert "has no samples.parquet yet" in done.stderr
+    assert export(run).exit_code == 0
+    done = export(run, "--gaps")
+    assert done.exit_code == 1
+    assert "lacks no cube" in done.stderr
+    files = sorted((run / "shards").rglob("*.gz"))
+    files[1].unlink()
+    files[4].write_bytes(files[4].read_bytes()[:-9])
+    shutil.copy(files[7], files[7].with_name("again.tfrecord.gz"))
+    before = {path: path.stat().st_mtime_ns for path in files if path not in (files[1], files[4])}
+    written = []
+    injected(monkeypatch, lambda number, features, well, progress: written.append(len(features)) or well())
+    done = export(run, "--gaps")
+    assert done.exit_code == 0, done.output
+    assert written == [20, 20]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    check_whole(run, unbroken)
+
+
 def test_a_clock_that_jumps_changes_nothing(run, unbroken, monkeypatch):
     told, draw = time.time, random.Random(5)
     monkeypatch.setattr(time, "time", lambda: told() + draw.choice((-1, 1)) * 1e6)

@@ -45,4 +45,7 @@ def run_audit(run: Run, config: Config, progress: Callable[[str], None],
     told = list(page.lines(compared, agreement))
     if simulated:
         told.append("The scenes are simulated.")
-    return compared.complete, [*told, f"Report: {written}"]
+    told.append(f"Report: {written}")
+    if not compared.complete:
+        told.append(f"What is missing or twice is asked for again by: agrispec-gee export {run.path} --gaps")
+    return compared.complete, told

@@ -1,0 +1,93 @@
+"""What a finished export lacks by now, as an export of its own: whole shards are kept, the rest is asked for again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from agrispec.config import Config
+from agrispec.cube import CubeSpec
+from agrispec.engine import Engine
+from agrispec.errors import DataError, RecordError, SchemaMismatch
+from agrispec.formats.atomic import storage_error, write_files
+from agrispec.grid import Cell
+from exports import cubes, manifest, planning, running, samples, schema, shards
+from exports.ledger import Entry, Ledger, State
+from exports.planning import Shard
+from exports.runs import Run
+
+
+def begin(run: Run, config: Config, engine: Engine) -> Ledger:
+    """The ledger of an export of those samples of a run that have no cube; it ends as any other.
+
+    A file that is damaged, or holds a sample that another one holds too, counts as not there.
+
+    Raises:
+        RunError: the run is not exported.
+        SchemaMismatch: its cubes are of another cube, other samples or other classes.
+        DataError: nothing is missing.
+    """
+    content = run.need(run.samples, "export").read_bytes()
+    table = samples.read(run.samples)
+    shards.require(run.need(run.shards, "export"), config.spec)
+    if shards.sampling_of(run.shards) != shards.Sampling.of(manifest.digest(run.samples), config.taxonomy):
+        raise SchemaMismatch(f"the cubes in {run.shards} belong to other samples or classes than those of the run",
+                             mend=f"export again with: agrispec-gee export {run.path}")
+    kept = _kept(run.shards, table, config.spec)
+    here = np.concatenate([np.empty(0, np.int64), *(shard.rows for shard in kept.values())])
+    lacking = table[~table["row"].isin(here)]
+    if lacking.empty:
+        raise DataError(f"{run.path} lacks no cube", mend="look at it with: agrispec-gee audit")
+    shutil.rmtree(run.exporting, ignore_errors=True)
+    names = {shard.name for shard in kept.values()}
+    asked = [replace(shard, name=_free(shard.name, names)) for shard in
+             planning.shards(lacking, config.samples.per_task)]
+    write_files({cubes.drawn(run): content})
+    for path, shard in kept.items():
+        _link(path, run.exporting / "shards" / f"{shard.name}.tfrecord.gz")
+    earlier = manifest.read(run.path)["stages"].get("export", {})
+    about = {**cubes.about(run, config, engine), "scenes": earlier.get("scenes", {}), "seeds": earlier.get("seeds", {})}
+    done = [Entry(shard=shard, state=State.RECEIVED) for shard in kept.values()]
+    return Ledger.create(cubes.ledger_of(run), about, asked, done)
+
+
+def _kept(folder: Path, table: pd.DataFrame, spec: CubeSpec) -> dict[Path, Shard]:
+    """The files that hold samples of the table and no others, each once."""
+    expected = table["row"].to_numpy(np.int64)
+    cells = table.set_index("row")[["season", "cell"]]
+    known: dict[Path, Shard] = {}
+    seen = np.empty(0, np.int64)
+    for path in sorted(folder.rglob("*.tfrecord.gz")):
+        try:
+            rows = np.sort(running.rows_of(path, schema.table_features(spec)))
+        except RecordError:
+            continue
+        if len(rows) and np.isin(rows, expected).all() and (np.diff(rows) > 0).all() and not np.isin(rows, seen).any():
+            season, cell = cells.loc[rows[0]]
+            known[path] = Shard(name=path.relative_to(folder).as_posix().removesuffix(".tfrecord.gz"),
+                                season=int(season), cell=Cell.parse(cell), rows=rows)
+            seen = np.concatenate([seen, rows])
+    return known
+
+
+def _free(name: str, names: set[str]) -> str:
+    while name in names:
+        name += "m"
+    return name
+
+
+def _link(path: Path, to: Path) -> None:
+    """The same file under another name, or a copy where the file system knows no second names."""
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, to)
+        except OSError:
+            shutil.copyfile(path, to)
+    except OSError as error:
+        raise storage_error(to, error) from error
