@@ -13,6 +13,7 @@ AgrispecError
 ├── AssetMissing     an asset is not there, or not readable
 ├── AssetExists      an asset is there already
 ├── StorageError     a file could not be written, read or moved
+│   └── StorageUnreachable   Cloud Storage did not answer, or a file did not arrive whole: again may help
 └── RunError         a run directory lacks what a stage needs
 """
 
@@ -92,6 +93,10 @@ class AssetExists(AgrispecError):
 
 class StorageError(AgrispecError):
     """A file could not be written, read or moved."""
+
+
+class StorageUnreachable(StorageError):
+    """Cloud Storage did not answer, could not for now, or a file did not arrive whole: asking again may help."""
 
 
 class RunError(AgrispecError):

@@ -19,7 +19,7 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
 
 from agrispec.engine import Engine
-from agrispec.errors import StorageError
+from agrispec.errors import StorageError, StorageUnreachable
 from agrispec.formats.atomic import replacing, storage_error, take_name, temporary_name
 
 # What a run does with objects. https://cloud.google.com/storage/docs/access-control/iam-permissions
@@ -44,8 +44,15 @@ class Storage(Protocol):
     def list(self, prefix: str) -> list[str]:
         """Names of the objects that start with `prefix`, in order."""
 
-    def download(self, name: str, path: Path) -> None:
-        """Fetch an object; the file stands under `path` only when it is whole."""
+    def download(self, name: str, path: Path) -> int:
+        """Fetch an object; its size in bytes. The file stands under `path` only when it is whole.
+
+        What stands there already is read first, and left as it is where it is the object. Threads may share a bucket.
+
+        Raises:
+            StorageUnreachable: it may come when asked for again.
+            StorageError: it will not.
+        """
 
     def upload(self, path: Path, name: str) -> str:
         """Store a file as a new object; returns its gs:// URI.
@@ -85,9 +92,14 @@ class Folder:
         files = (path for path in self._folder.rglob("*") if path.is_file() and not path.name.startswith("."))
         return sorted(name for path in files if (name := path.relative_to(self._folder).as_posix()).startswith(prefix))
 
-    def download(self, name: str, path: Path) -> None:
-        with replacing(path) as file, (self._folder / name).open("rb") as source:
-            shutil.copyfileobj(source, file)
+    def download(self, name: str, path: Path) -> int:
+        source = self._folder / name
+        with suppress(OSError):
+            if path.is_file() and filecmp.cmp(source, path, shallow=False):
+                return path.stat().st_size
+        with replacing(path) as file, source.open("rb") as content:
+            shutil.copyfileobj(content, file)
+            return file.tell()
 
     def upload(self, path: Path, name: str) -> str:
         uri, target = f"gs://{self._bucket}/{name}", self._folder / name
@@ -149,16 +161,27 @@ class CloudStorage:
     def list(self, prefix: str) -> list[str]:
         return sorted(blob.name for blob in self._blobs(prefix))
 
-    def download(self, name: str, path: Path) -> None:
-        blob, found = self._bucket.blob(name), _new_crc32c()
+    def download(self, name: str, path: Path) -> int:
+        blob = self._bucket.blob(name)
+        if path.is_file():
+            # From here on it is this version that is meant.
+            with self._refusals(name):
+                blob.reload()
+            with suppress(OSError):
+                if path.stat().st_size == blob.size and _crc32c(path) == blob.crc32c:
+                    return path.stat().st_size
         with replacing(path) as file, self._refusals(name):
-            # From here on it is this version that is meant, however often the connection breaks.
-            blob.reload()
-            blob.download_to_file(_Summed(file, found), raw_download=True, checksum="crc32c")
-            # The client compares nothing where it had to go on in the middle.
-            if base64.b64encode(found.digest()).decode() != blob.crc32c:
-                raise StorageError(f"{self._uri(name)} did not arrive as it was sent (its CRC32C differs)",
-                                   mend="run the command again")
+            summed = _Summed(file)
+            # The client goes on where a connection broke, and with the same version. It compares no checksum then, so
+            # it is asked for none.
+            blob.download_to_file(summed, raw_download=True, checksum=None)
+            if blob.crc32c is None:
+                # The answer to a request for the rest of an object has none.
+                blob.reload()
+            if summed.crc32c != blob.crc32c:
+                raise StorageUnreachable(f"{self._uri(name)} did not arrive as it was sent (its CRC32C differs)",
+                                         mend="run the command again")
+            return file.tell()
 
     def upload(self, path: Path, name: str) -> str:
         # Beyond 8 MB the client sends pieces of this size, each again until it has arrived.
@@ -212,8 +235,8 @@ class CloudStorage:
         except api_exceptions.Forbidden as error:
             raise StorageError(f"the account may not do this with {uri} ({_words(error)})", mend=_GRANT) from error
         except (api_exceptions.TooManyRequests, api_exceptions.ServerError) as error:
-            raise StorageError(f"Cloud Storage does not serve {uri} for now ({_words(error)})",
-                               mend="wait a few minutes, then run the command again") from error
+            raise StorageUnreachable(f"Cloud Storage does not serve {uri} for now ({_words(error)})",
+                                     mend="wait a few minutes, then run the command again") from error
         except api_exceptions.GoogleAPICallError as error:
             raise StorageError(f"Cloud Storage refused {uri} ({_words(error)})",
                                mend="check [engine] bucket and the name of the object") from error
@@ -221,11 +244,11 @@ class CloudStorage:
             raise StorageError(f"the credentials for {uri} are not accepted ({error})", mend=_SIGN_IN) from error
         except (api_exceptions.RetryError, auth_exceptions.TransportError, requests.RequestException,
                 ConnectionError, TimeoutError) as error:
-            raise StorageError(f"Cloud Storage cannot be reached for {uri} ({error})",
-                               mend="check the network, then run the command again") from error
+            raise StorageUnreachable(f"Cloud Storage cannot be reached for {uri} ({error})",
+                                     mend="check the network, then run the command again") from error
         except DataCorruption as error:
-            raise StorageError(f"{uri} did not arrive as it was sent ({error})",
-                               mend="run the command again") from error
+            raise StorageUnreachable(f"{uri} did not arrive as it was sent ({error})",
+                                     mend="run the command again") from error
 
 
 class _Taken(StorageError):
@@ -235,13 +258,18 @@ class _Taken(StorageError):
 class _Summed:
     """A file that sums what is written to it."""
 
-    def __init__(self, file: BinaryIO, checksum: Any) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._checksum = checksum
+        self._checksum = _new_crc32c()
 
     def write(self, block: bytes) -> int:
         self._checksum.update(block)
         return self._file.write(block)
+
+    @property
+    def crc32c(self) -> str:
+        """The CRC32C of all that was written, as Cloud Storage writes it."""
+        return base64.b64encode(self._checksum.digest()).decode()
 
 
 def open(engine: Engine, bucket: str) -> Storage:
