@@ -6,21 +6,22 @@ import base64
 import filecmp
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Protocol
 
-import google_crc32c
 import requests
 from google.api_core import exceptions as api_exceptions
 from google.auth import exceptions as auth_exceptions
 from google.cloud import storage
+from google.cloud.storage import retry
 from google.cloud.storage.exceptions import DataCorruption
 
 from agrispec.engine import Engine
 from agrispec.errors import StorageError, StorageUnreachable
 from agrispec.formats.atomic import replacing, storage_error, take_name, temporary_name
+from exports.arriving import Arriving, new_crc32c
 
 # What a run does with objects. https://cloud.google.com/storage/docs/access-control/iam-permissions
 _NEEDED = ("storage.objects.create", "storage.objects.delete", "storage.objects.get", "storage.objects.list")
@@ -31,8 +32,6 @@ _SIGN_IN = ("sign in with: gcloud auth application-default login; or set [engine
             " in force")
 _GRANT = ("grant it the role Storage Object User (roles/storage.objectUser) on the bucket,"
           " or set [engine] bucket to one it may write to")
-# The library has no types.
-_new_crc32c: Callable[[], Any] = google_crc32c.Checksum
 
 
 class Storage(Protocol):
@@ -145,10 +144,13 @@ class CloudStorage:
 
     def __init__(self, project: str, bucket: str, credentials: object | None) -> None:
         try:
-            self._bucket = storage.Client(project=project, credentials=credentials).bucket(bucket)
+            client = storage.Client(project=project, credentials=credentials)
         except auth_exceptions.GoogleAuthError as error:
             raise StorageError(f"there are no credentials for gs://{bucket} ({error})",
                                mend="sign in with: gcloud auth application-default login") from error
+        self._bucket = client.bucket(bucket)
+        # The client's, made before threads ask for it; there is no public name for it.
+        self._session, self._endpoint = client._http, client.api_endpoint
 
     def check(self) -> None:
         with self._refusals(""):
@@ -171,17 +173,17 @@ class CloudStorage:
                 if path.stat().st_size == blob.size and _crc32c(path) == blob.crc32c:
                     return path.stat().st_size
         with replacing(path) as file, self._refusals(name):
-            summed = _Summed(file)
-            # The client goes on where a connection broke, and with the same version. It compares no checksum then, so
-            # it is asked for none.
-            blob.download_to_file(summed, raw_download=True, checksum=None)
-            if blob.crc32c is None:
-                # The answer to a request for the rest of an object has none.
+            arriving = Arriving(self._session, f"{self._endpoint}/storage/v1{blob.path}", blob.generation, file)
+            _arrived(arriving)
+            sent = arriving.sent
+            if sent is None:
+                blob = self._bucket.blob(name, generation=arriving.generation)
                 blob.reload()
-            if summed.crc32c != blob.crc32c:
+                sent = blob.crc32c
+            if arriving.crc32c != sent:
                 raise StorageUnreachable(f"{self._uri(name)} did not arrive as it was sent (its CRC32C differs)",
                                          mend="run the command again")
-            return file.tell()
+            return arriving.size
 
     def upload(self, path: Path, name: str) -> str:
         # Beyond 8 MB the client sends pieces of this size, each again until it has arrived.
@@ -255,28 +257,23 @@ class _Taken(StorageError):
     """The object is not the version that was meant."""
 
 
-class _Summed:
-    """A file that sums what is written to it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._checksum = _new_crc32c()
-
-    def write(self, block: bytes) -> int:
-        self._checksum.update(block)
-        return self._file.write(block)
-
-    @property
-    def crc32c(self) -> str:
-        """The CRC32C of all that was written, as Cloud Storage writes it."""
-        return base64.b64encode(self._checksum.digest()).decode()
-
-
 def open(engine: Engine, bucket: str) -> Storage:
     """A bucket as `engine` sees it."""
     if engine.buckets is None:
         return CloudStorage(engine.project, bucket, engine.credentials)
     return Folder(engine.buckets, bucket)
+
+
+def _arrived(arriving: Arriving) -> None:
+    """Ask until all has arrived. The client's patience counts from the last byte, not from the first."""
+    while True:
+        before = arriving.size
+        try:
+            retry.DEFAULT_RETRY(arriving.go_on)()
+            return
+        except api_exceptions.RetryError:
+            if arriving.size == before:
+                raise
 
 
 def _need_folder(prefix: str) -> None:
@@ -299,7 +296,7 @@ def _words(error: api_exceptions.GoogleAPICallError) -> str:
 
 def _crc32c(path: Path) -> str:
     """The CRC32C of a file as Cloud Storage writes it."""
-    found = _new_crc32c()
+    found = new_crc32c()
     with path.open("rb") as file:
         while block := file.read(_PIECE):
             found.update(block)
