@@ -9,6 +9,7 @@ AgrispecError
 │   └── SchemaMismatch   whole, but of another cube, model or layout
 ├── EngineError      the engine refused a graph or a request
 │   └── EngineUnreachable    it did not answer, or asked to be left alone for a while
+│       └── EngineBusy       too many requests at once, or too soon after another
 ├── TaskFailed       an export or ingestion ended without its result
 ├── AssetMissing     an asset is not there, or not readable
 ├── AssetExists      an asset is there already
@@ -77,6 +78,10 @@ class EngineError(AgrispecError):
 
 class EngineUnreachable(EngineError):
     """The engine did not answer, or could not for now: asking again later may help."""
+
+
+class EngineBusy(EngineUnreachable):
+    """The engine has too many requests of this project to answer (429): ask fewer at once, and later."""
 
 
 class TaskFailed(AgrispecError):

@@ -15,7 +15,7 @@ from google.oauth2 import service_account
 
 from agrispec.config import Service
 from agrispec.errors import ConfigError, EngineError
-from gee_scripts.engine.client import NETWORK, Client, unreachable
+from gee_scripts.engine.client import NETWORK, Client, initialise, unreachable
 
 # Many small automated requests belong here; it takes every call the standard endpoint takes.
 # https://developers.google.com/earth-engine/cloud/highvolume
@@ -39,7 +39,7 @@ def open(service: Service, home: Path) -> Client:
     ee.data.setDefaultWorkloadTag(WORKLOAD_TAG)
     try:
         credentials = _credentials(service, home)
-        ee.Initialize(credentials=credentials, project=service.project, url=HIGH_VOLUME)
+        initialise(credentials, service.project, HIGH_VOLUME)
     except NETWORK as error:
         raise unreachable(error) from error
     except (ee.EEException, auth_exceptions.GoogleAuthError) as error:
