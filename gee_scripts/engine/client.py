@@ -153,7 +153,9 @@ def initialise(credentials: Any, project: str, url: str) -> None:
     """`ee.Initialize` for as many threads as the service answers at once. Raises as it does."""
     ee.Initialize(credentials=credentials, project=project, url=url)
     # Ten connections are kept by default; each request beyond opens one and throws it away, with a warning.
-    ee.data._get_state().requests_session.mount(url, HTTPAdapter(pool_maxsize=CONCURRENT_REQUESTS))
+    session = ee.data._get_state().requests_session
+    assert session is not None  # made by now
+    session.mount(url, HTTPAdapter(pool_maxsize=CONCURRENT_REQUESTS))
 
 
 def _graph(expression: Expression) -> ee.ComputedObject:
