@@ -1,9 +1,9 @@
-"""How much faster do exports come than by other means?
+"""What does the export side cost, beside the means at hand?
 
 Each section prints its own lines. Downloads come from the embedded engine's Cloud Storage, a process of its own on
 loopback: nothing here says what a network would give, only what the receiving side costs.
 
-    python benchmarks/bench_exports.py [SECTION ...]
+    python benchmarks/bench_exports.py [--only SECTION ...]
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def downloads() -> None:
-    """Objects a second through `Receiver`, beside the client's own `transfer_manager`, threads and processes."""
+    """MB a second through `Receiver`, beside the client's own `transfer_manager`, threads and processes."""
     # The client asks once a bucket what it is, in a thread, for telemetry.
     os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
     with tempfile.TemporaryDirectory() as temporary:
@@ -63,6 +63,7 @@ def downloads() -> None:
             os.environ["STORAGE_EMULATOR_HOST"] = url
             for number, (load, sizes) in enumerate(LOADS.items()):
                 _compare(load, sum(sizes), [f"{number}/{index:03d}" for index in range(len(sizes))], source, home)
+            del os.environ["STORAGE_EMULATOR_HOST"]
 
 
 def _compare(load: str, size: int, names: list[str], source: Path, home: Path) -> None:
@@ -108,10 +109,11 @@ SECTIONS: tuple[Callable[[], None], ...] = (downloads,)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("section", nargs="*", choices=[[], *(section.__name__ for section in SECTIONS)])
-    chosen = parser.parse_args().section
+    names = [section.__name__ for section in SECTIONS]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="SECTION", help=", ".join(names))
+    chosen = parser.parse_args().only
     for section in SECTIONS:
-        if not chosen or section.__name__ in chosen:
+        if section.__name__ in chosen:
             print(f"-- {section.__name__}")
             section()
 

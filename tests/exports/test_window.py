@@ -5,7 +5,7 @@ import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agrispec.engine import CONCURRENT_REQUESTS, REQUESTS_PER_S
@@ -28,9 +28,9 @@ def hasty(monkeypatch):
 widths = st.builds(Width, st.floats(1, CONCURRENT_REQUESTS), st.integers(0, 9))
 
 
-@given(st.lists(st.one_of(st.just("answered"), st.integers(0, 9))))
-def test_the_width_stays_between_one_and_the_services_limit(events):
-    width = Width()
+@example(Width(float(CONCURRENT_REQUESTS)), ["answered"])
+@given(widths, st.lists(st.one_of(st.just("answered"), st.integers(0, 9))))
+def test_the_width_stays_between_one_and_the_services_limit(width, events):
     for event in events:
         width = width.grown() if event == "answered" else width.cut(max(width.cuts - event, 0))
         assert 1 <= width.value <= CONCURRENT_REQUESTS
