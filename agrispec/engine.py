@@ -27,6 +27,9 @@ QUEUED_TASKS = 3000
 CONCURRENT_REQUESTS = 40
 """Interactive requests of a project under way at once, at either endpoint."""
 
+REQUESTS_PER_S = 100
+"""Requests of a project that may begin in a second."""
+
 # https://developers.google.com/earth-engine/guides/processing_environments#list_of_task_priorities
 DEFAULT_PRIORITY = 100
 """Priority of a batch task, 0 … 9999, the higher the sooner; only paid projects may give another."""
@@ -138,7 +141,8 @@ class Engine(Protocol):
     """Earth Engine, or something that gives the same answers.
 
     All methods raise `EngineError` with the engine's own words where it refuses, `EngineUnreachable` where it
-    does not answer, `AssetMissing` where an asset is not there.
+    does not answer, `EngineBusy` where it has too much to answer, `AssetMissing` where an asset is not there. Threads
+    may share one.
     """
 
     @property
@@ -160,8 +164,12 @@ class Engine(Protocol):
     def compute(self, expression: Expression) -> Any:
         """The value of a graph, as JSON values."""
 
-    def features(self, expression: Expression) -> list[dict[str, Any]]:
-        """All features of a feature collection, as GeoJSON."""
+    def features(self, expression: Expression, *, patient: bool = True) -> list[dict[str, Any]]:
+        """All features of a feature collection, as GeoJSON.
+
+        An engine that does not answer is asked again for about a minute; not if `patient` is False, for those who
+        must know at once that they ask too much.
+        """
 
     def pixels(self, expression: Expression, grid: Grid) -> bytes:
         """Pixels of an image as an NPY file: a structured array (rows, columns) with a field a band; masked = 0."""

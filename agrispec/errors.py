@@ -9,12 +9,14 @@ AgrispecError
 │   └── SchemaMismatch   whole, but of another cube, model or layout
 ├── EngineError      the engine refused a graph or a request
 │   └── EngineUnreachable    it did not answer, or asked to be left alone for a while
+│       └── EngineBusy       too many requests at once, or too soon after another
 ├── TaskFailed       an export or ingestion ended without its result
 ├── BudgetExceeded   an export would cost, or has cost, more than it may
 ├── AssetMissing     an asset is not there, or not readable
 ├── AssetExists      an asset is there already
 ├── StorageError     a file could not be written, read or moved
-│   └── ObjectMissing    a bucket does not hold an object
+│   ├── ObjectMissing        a bucket does not hold an object
+│   └── StorageUnreachable   Cloud Storage did not answer, or a file did not arrive whole: again may help
 └── RunError         a run directory lacks what a stage needs
 """
 
@@ -80,6 +82,10 @@ class EngineUnreachable(EngineError):
     """The engine did not answer, or could not for now: asking again later may help."""
 
 
+class EngineBusy(EngineUnreachable):
+    """The engine has too many requests of this project to answer (429): ask fewer at once, and later."""
+
+
 class TaskFailed(AgrispecError):
     """An export or ingestion task ended without its result."""
 
@@ -102,6 +108,10 @@ class StorageError(AgrispecError):
 
 class ObjectMissing(StorageError):
     """A bucket, or an object in it, is not there."""
+
+
+class StorageUnreachable(StorageError):
+    """Cloud Storage did not answer, could not for now, or a file did not arrive whole: asking again may help."""
 
 
 class RunError(AgrispecError):

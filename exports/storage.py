@@ -6,21 +6,22 @@ import base64
 import filecmp
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Protocol
 
-import google_crc32c
 import requests
 from google.api_core import exceptions as api_exceptions
 from google.auth import exceptions as auth_exceptions
 from google.cloud import storage
+from google.cloud.storage import retry
 from google.cloud.storage.exceptions import DataCorruption
 
 from agrispec.engine import Engine
-from agrispec.errors import ObjectMissing, StorageError
+from agrispec.errors import ObjectMissing, StorageError, StorageUnreachable
 from agrispec.formats.atomic import replacing, storage_error, take_name, temporary_name
+from exports.arriving import Arriving, new_crc32c
 
 # What a run does with objects. https://cloud.google.com/storage/docs/access-control/iam-permissions
 _NEEDED = ("storage.objects.create", "storage.objects.delete", "storage.objects.get", "storage.objects.list")
@@ -31,8 +32,6 @@ _SIGN_IN = ("sign in with: gcloud auth application-default login; or set [engine
             " in force")
 _GRANT = ("grant it the role Storage Object User (roles/storage.objectUser) on the bucket,"
           " or set [engine] bucket to one it may write to")
-# The library has no types.
-_new_crc32c: Callable[[], Any] = google_crc32c.Checksum
 
 
 class Storage(Protocol):
@@ -47,8 +46,15 @@ class Storage(Protocol):
     def list(self, prefix: str) -> list[str]:
         """Names of the objects that start with `prefix`, in order."""
 
-    def download(self, name: str, path: Path) -> None:
-        """Fetch an object; the file stands under `path` only when it is whole."""
+    def download(self, name: str, path: Path) -> int:
+        """Fetch an object; its size in bytes. The file stands under `path` only when it is whole.
+
+        What stands there already is read first, and left as it is where it is the object. Threads may share a bucket.
+
+        Raises:
+            StorageUnreachable: it may come when asked for again.
+            StorageError: it will not.
+        """
 
     def upload(self, path: Path, name: str) -> str:
         """Store a file as a new object; returns its gs:// URI.
@@ -91,11 +97,16 @@ class Folder:
         files = (path for path in self._folder.rglob("*") if path.is_file() and not path.name.startswith("."))
         return sorted(name for path in files if (name := path.relative_to(self._folder).as_posix()).startswith(prefix))
 
-    def download(self, name: str, path: Path) -> None:
-        if not (self._folder / name).is_file():
+    def download(self, name: str, path: Path) -> int:
+        source = self._folder / name
+        if not source.is_file():
             raise ObjectMissing(f"gs://{self._bucket}/{name} is not there", mend="check [engine] bucket")
-        with replacing(path) as file, (self._folder / name).open("rb") as source:
-            shutil.copyfileobj(source, file)
+        with suppress(OSError):
+            if path.is_file() and filecmp.cmp(source, path, shallow=False):
+                return path.stat().st_size
+        with replacing(path) as file, source.open("rb") as content:
+            shutil.copyfileobj(content, file)
+            return file.tell()
 
     def upload(self, path: Path, name: str) -> str:
         uri, target = f"gs://{self._bucket}/{name}", self._folder / name
@@ -141,10 +152,13 @@ class CloudStorage:
 
     def __init__(self, project: str, bucket: str, credentials: object | None) -> None:
         try:
-            self._bucket = storage.Client(project=project, credentials=credentials).bucket(bucket)
+            client = storage.Client(project=project, credentials=credentials)
         except auth_exceptions.GoogleAuthError as error:
             raise StorageError(f"there are no credentials for gs://{bucket} ({error})",
                                mend="sign in with: gcloud auth application-default login") from error
+        self._bucket = client.bucket(bucket)
+        # The client's, made before threads ask for it; there is no public name for it.
+        self._session, self._endpoint = client._http, client.api_endpoint
 
     def check(self) -> None:
         with self._refusals(""):
@@ -168,16 +182,27 @@ class CloudStorage:
     def list(self, prefix: str) -> list[str]:
         return sorted(blob.name for blob in self._blobs(prefix))
 
-    def download(self, name: str, path: Path) -> None:
-        blob, found = self._bucket.blob(name), _new_crc32c()
+    def download(self, name: str, path: Path) -> int:
+        blob = self._bucket.blob(name)
+        if path.is_file():
+            # From here on it is this version that is meant.
+            with self._refusals(name):
+                blob.reload()
+            with suppress(OSError):
+                if path.stat().st_size == blob.size and _crc32c(path) == blob.crc32c:
+                    return path.stat().st_size
         with replacing(path) as file, self._refusals(name):
-            # From here on it is this version that is meant, however often the connection breaks.
-            blob.reload()
-            blob.download_to_file(_Summed(file, found), raw_download=True, checksum="crc32c")
-            # The client compares nothing where it had to go on in the middle.
-            if base64.b64encode(found.digest()).decode() != blob.crc32c:
-                raise StorageError(f"{self._uri(name)} did not arrive as it was sent (its CRC32C differs)",
-                                   mend="run the command again")
+            arriving = Arriving(self._session, f"{self._endpoint}/storage/v1{blob.path}", blob.generation, file)
+            _arrived(arriving)
+            sent = arriving.sent
+            if sent is None:
+                blob = self._bucket.blob(name, generation=arriving.generation)
+                blob.reload()
+                sent = blob.crc32c
+            if arriving.crc32c != sent:
+                raise StorageUnreachable(f"{self._uri(name)} did not arrive as it was sent (its CRC32C differs)",
+                                         mend="run the command again")
+            return arriving.size
 
     def upload(self, path: Path, name: str) -> str:
         # Beyond 8 MB the client sends pieces of this size, each again until it has arrived.
@@ -231,8 +256,8 @@ class CloudStorage:
         except api_exceptions.Forbidden as error:
             raise StorageError(f"the account may not do this with {uri} ({_words(error)})", mend=_GRANT) from error
         except (api_exceptions.TooManyRequests, api_exceptions.ServerError) as error:
-            raise StorageError(f"Cloud Storage does not serve {uri} for now ({_words(error)})",
-                               mend="wait a few minutes, then run the command again") from error
+            raise StorageUnreachable(f"Cloud Storage does not serve {uri} for now ({_words(error)})",
+                                     mend="wait a few minutes, then run the command again") from error
         except api_exceptions.GoogleAPICallError as error:
             raise StorageError(f"Cloud Storage refused {uri} ({_words(error)})",
                                mend="check [engine] bucket and the name of the object") from error
@@ -240,27 +265,15 @@ class CloudStorage:
             raise StorageError(f"the credentials for {uri} are not accepted ({error})", mend=_SIGN_IN) from error
         except (api_exceptions.RetryError, auth_exceptions.TransportError, requests.RequestException,
                 ConnectionError, TimeoutError) as error:
-            raise StorageError(f"Cloud Storage cannot be reached for {uri} ({error})",
-                               mend="check the network, then run the command again") from error
+            raise StorageUnreachable(f"Cloud Storage cannot be reached for {uri} ({error})",
+                                     mend="check the network, then run the command again") from error
         except DataCorruption as error:
-            raise StorageError(f"{uri} did not arrive as it was sent ({error})",
-                               mend="run the command again") from error
+            raise StorageUnreachable(f"{uri} did not arrive as it was sent ({error})",
+                                     mend="run the command again") from error
 
 
 class _Taken(StorageError):
     """The object is not the version that was meant."""
-
-
-class _Summed:
-    """A file that sums what is written to it."""
-
-    def __init__(self, file: BinaryIO, checksum: Any) -> None:
-        self._file = file
-        self._checksum = checksum
-
-    def write(self, block: bytes) -> int:
-        self._checksum.update(block)
-        return self._file.write(block)
 
 
 def open(engine: Engine, bucket: str) -> Storage:
@@ -268,6 +281,18 @@ def open(engine: Engine, bucket: str) -> Storage:
     if engine.buckets is None:
         return CloudStorage(engine.project, bucket, engine.credentials)
     return Folder(engine.buckets, bucket)
+
+
+def _arrived(arriving: Arriving) -> None:
+    """Ask until all has arrived. The client's patience counts from the last byte, not from the first."""
+    while True:
+        before = arriving.size
+        try:
+            retry.DEFAULT_RETRY(arriving.go_on)()
+            return
+        except api_exceptions.RetryError:
+            if arriving.size == before:
+                raise
 
 
 def _need_folder(prefix: str) -> None:
@@ -290,7 +315,7 @@ def _words(error: api_exceptions.GoogleAPICallError) -> str:
 
 def _crc32c(path: Path) -> str:
     """The CRC32C of a file as Cloud Storage writes it."""
-    found = _new_crc32c()
+    found = new_crc32c()
     with path.open("rb") as file:
         while block := file.read(_PIECE):
             found.update(block)

@@ -17,9 +17,10 @@ import httplib2
 import numpy as np
 from google.auth import credentials as auth
 from google.auth import exceptions as auth_exceptions
+from requests.adapters import HTTPAdapter
 
-from agrispec.engine import Expression, ImageExport, Operation, PatchExport, State, TableExport
-from agrispec.errors import AssetMissing, EngineError, EngineUnreachable
+from agrispec.engine import CONCURRENT_REQUESTS, Expression, ImageExport, Operation, PatchExport, State, TableExport
+from agrispec.errors import AssetMissing, EngineBusy, EngineError, EngineUnreachable
 from agrispec.grid import Grid
 from gee_scripts.engine import usage
 
@@ -59,12 +60,18 @@ class Client:
         with refusals():
             return ee.data.computeValue(_graph(expression))
 
-    def features(self, expression: Expression) -> list[dict[str, Any]]:
+    def features(self, expression: Expression, *, patient: bool = True) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        request: dict[str, Any] = {"expression": _graph(expression), "pageSize": _PAGE}
+        request: dict[str, Any] = {"expression": json.loads(expression), "pageSize": _PAGE}
+        if tag := ee.data.getWorkloadTag():
+            request["workloadTag"] = tag
         with refusals():
             while True:
-                page = ee.data.computeFeatures(request)
+                # As `ee.data.computeFeatures`, which repeats what it cannot get as often as is set for all threads.
+                page = ee.data._execute_cloud_call(
+                    ee.data._get_cloud_projects().table().computeFeatures(project=f"projects/{self.project}",
+                                                                          body=request),
+                    num_retries=None if patient else 0)
                 found += page.get("features", [])
                 if not page.get("nextPageToken"):
                     return found
@@ -171,6 +178,15 @@ class Client:
         ee.Reset()
 
 
+def initialise(credentials: Any, project: str, url: str) -> None:
+    """`ee.Initialize` for as many threads as the service answers at once. Raises as it does."""
+    ee.Initialize(credentials=credentials, project=project, url=url)
+    # Ten connections are kept by default; each request beyond opens one and throws it away, with a warning.
+    session = ee.data._get_state().requests_session
+    assert session is not None  # made by now
+    session.mount(url, HTTPAdapter(pool_maxsize=CONCURRENT_REQUESTS))
+
+
 def _graph(expression: Expression) -> ee.ComputedObject:
     graph: ee.ComputedObject = ee.deserializer.decode(json.loads(expression))
     return graph
@@ -199,8 +215,10 @@ def refusals() -> Iterator[None]:
         text, status = str(error).rstrip("."), _status(error)
         if _MISSING.search(text):
             raise AssetMissing(text, mend="check the id, and that the project may read it") from error
-        # The client has asked several times by now.
-        if status is not None and (status == 429 or status >= 500):
+        if status == 429:
+            raise EngineBusy(f"Earth Engine answered: {text}",
+                             mend="run the command again later, or ask for less at once") from error
+        if status is not None and status >= 500:
             raise EngineUnreachable(f"Earth Engine answered: {text}", mend="run the command again later") from error
         raise EngineError(f"Earth Engine answered: {text}",
                           mend="mend what it names in the configuration or the graph, then run the command again") \

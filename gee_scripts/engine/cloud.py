@@ -17,7 +17,7 @@ from google.oauth2 import service_account
 
 from agrispec.config import Service
 from agrispec.errors import ConfigError, EngineError
-from gee_scripts.engine.client import NETWORK, SIGN_IN, Client, unreachable
+from gee_scripts.engine.client import NETWORK, SIGN_IN, Client, initialise, unreachable
 
 # Many small automated requests belong here; it takes every call the standard endpoint takes.
 # https://developers.google.com/earth-engine/cloud/highvolume
@@ -51,7 +51,7 @@ def workload_tag(home: Path) -> str:
 def start(service: Service, account: auth.Credentials) -> Client:
     """Earth Engine with these credentials. Raises as `open`."""
     try:
-        ee.Initialize(credentials=account, project=service.project, url=HIGH_VOLUME)
+        initialise(account, service.project, HIGH_VOLUME)
     except NETWORK as error:
         raise unreachable(error) from error
     except (ee.EEException, auth_exceptions.GoogleAuthError) as error:

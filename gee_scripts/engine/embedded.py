@@ -7,13 +7,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 
-import ee
 from google.auth.credentials import AnonymousCredentials
 
 from agrispec.config import LOCAL_PROJECT, Service
 from agrispec.errors import ConfigError
 from gee_scripts.engine import script
-from gee_scripts.engine.client import Client
+from gee_scripts.engine.client import Client, initialise
 from gee_scripts.engine.local.operations.journal import FolderServed
 from gee_scripts.engine.local.server import LocalServer
 
@@ -32,7 +31,7 @@ def open(service: Service, home: Path) -> Client:
     held = ExitStack()
     url = held.enter_context(served(root, service.project))
     try:
-        ee.Initialize(credentials=AnonymousCredentials(), url=url, project=service.project)
+        initialise(AnonymousCredentials(), service.project, url)
     except BaseException:
         held.close()
         raise

@@ -1,10 +1,6 @@
 """A bucket of Cloud Storage on loopback, answered by the embedded engine through a proxy that fails as networks do."""
 
 import gc
-import http.client
-import http.server
-import json
-import re
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,91 +14,6 @@ from exports import storage
 from gee_scripts.engine.local.server import LocalServer
 
 MIB = 2**20
-
-
-@dataclass
-class Fault:
-    """What happens to the next `times` requests whose line matches."""
-
-    line: str
-    kind: str  # a status; or "cut" or "spoil" the request, "lose" or "break" or "damage" the answer
-    times: int = 1
-    body: object = None  # of the answer with that status, or what to do before it
-
-
-class Proxy:
-    """Passes requests on to `url` and answers back, but for `faults`; keeps the lines and tokens it saw."""
-
-    def __init__(self, url, listening):
-        self.faults, self.lines, self.tokens = [], [], set()
-        proxy, host = self, url.removeprefix("http://")
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def answer(self):
-                line = f"{self.command} {self.path}"
-                proxy.lines.append(line)
-                proxy.tokens.add(self.headers.get("Authorization"))
-                fault = next((each for each in proxy.faults if each.times and re.search(each.line, line)), None)
-                kind = None
-                if fault:
-                    fault.times -= 1
-                    kind = fault.kind
-                length = int(self.headers.get("Content-Length", 0))
-                headers = {**dict(self.headers.items()), "Host": host}
-                upstream = http.client.HTTPConnection(host, timeout=30)
-                if kind == "cut":
-                    # Half of the content gets through before both connections break.
-                    upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-                    for key, value in headers.items():
-                        upstream.putheader(key, value)
-                    upstream.endheaders(self.rfile.read(length // 2))
-                    upstream.close()
-                    self.close_connection = True
-                    return
-                content = self.rfile.read(length)
-                if kind and kind.isdigit():
-                    told = fault.body() if callable(fault.body) else fault.body
-                    body = told if isinstance(told, dict) else {"error": {"code": int(kind), "message": "told to fail"}}
-                    self.reply(int(kind), {}, json.dumps(body).encode())
-                    return
-                if kind == "spoil":
-                    middle = length // 2
-                    content = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1:]
-                upstream.request(self.command, self.path, content, headers)
-                response = upstream.getresponse()
-                answer = response.read()
-                upstream.close()
-                if kind == "lose":
-                    self.close_connection = True
-                    return
-                if "json" in response.headers.get("Content-Type", ""):
-                    answer = answer.replace(url.encode(), proxy.url.encode())
-                if kind == "damage":
-                    answer = answer[::-1]
-                passed = {key: value.replace(url, proxy.url) for key, value in response.headers.items()
-                          if key.lower() not in ("content-length", "connection", "date", "server")}
-                self.reply(response.status, passed, answer, len(answer) // 2 if kind == "break" else None)
-
-            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer
-
-            def reply(self, status, headers, content, sent=None):
-                self.send_response(status)
-                for key, value in headers.items():
-                    self.send_header(key, value)
-                if status != 204:
-                    self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content[:sent])
-                self.close_connection = sent is not None or self.close_connection
-
-        listener = listening(Handler)
-        self.url, self.stop = listener.url, listener.stop
-
-    def fail(self, line, kind, times=1, body=None):
-        self.faults.append(Fault(line, kind, times, body))
-
-    def count(self, line):
-        return sum(bool(re.search(line, each)) for each in self.lines)
 
 
 class Account(Credentials):
@@ -132,9 +43,9 @@ def engine(tmp_path_factory):
 
 
 @pytest.fixture
-def cloud(engine, listening, monkeypatch):
+def cloud(engine, proxy_of, monkeypatch):
     """The proxy, with the name and the folder of a bucket of the test alone."""
-    proxy = Proxy(engine.url, listening)
+    proxy = proxy_of(engine.url)
     proxy.bucket = f"mine-{uuid.uuid4().hex}"
     proxy.folder = engine.root / "buckets" / proxy.bucket
     proxy.folder.mkdir(parents=True)
