@@ -32,6 +32,8 @@ def init(run: Path) -> None:
 @click.option("--resume", is_flag=True, help="Go on with an export that was not finished; else begin one.")
 @click.option("--gaps", is_flag=True, help="Export only what a finished export lacks by now, as `audit` tells.")
 @click.option("--accept-missing", is_flag=True, help="Leave out the samples that could not be exported.")
+@click.option("--route", type=click.Choice(["batch", "interactive"]), default="batch", show_default=True,
+              help="By tasks and a bucket, or by requests that are answered at once, for small exports.")
 @click.option("--priority", type=click.IntRange(0, 9999), default=100, show_default=True,
               help="Of the tasks; only paid projects may give another.")
 @click.pass_obj

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,7 +11,7 @@ from typing import Any
 from agrispec.config import Config
 from agrispec.engine import Engine
 from agrispec.engine import State as TaskState
-from agrispec.errors import AgrispecError, BudgetExceeded, EngineError, RunError
+from agrispec.errors import AgrispecError, BudgetExceeded, ConfigError, EngineError, RunError
 from exports import cubes, gaps, ledger, manifest, places, planning, running, samples, storage
 from exports.audit import audit, report
 from exports.budget import Budget, Estimate, hours
@@ -32,6 +33,7 @@ class Asked:
         resume: go on with an unfinished export.
         gaps: export what a finished one lacks by now.
         accept_missing: leave out samples that could not be exported.
+        route: "batch" or "interactive", as in `exports.routes`.
         priority: of the tasks.
     """
 
@@ -40,7 +42,13 @@ class Asked:
     resume: bool
     gaps: bool
     accept_missing: bool
+    route: str
     priority: int
+
+    def __post_init__(self) -> None:
+        if self.route == "interactive" and (self.probe is not None or self.budget is not None):
+            raise ConfigError("Earth Engine does not tell what interactive requests cost: there is nothing to probe and"
+                              " no budget to keep", mend="leave --route, --probe and --budget-eecu-h out, or the first")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +84,7 @@ def export(opened: Opened, asked: Asked, tell: Told, doubt: Told) -> dict[str, A
     if asked.resume and not asked.gaps and run.shards.exists() and not cubes.ledger_of(run).exists():
         return None
     with _begun(run, config, engine, graphs, asked, tell) as kept:
-        limit = asked.budget or _left_of_the_month(config, engine, kept, doubt)
+        limit = asked.budget or _left_of_the_month(config, engine, kept, asked.route, doubt)
         known = cubes.estimate(kept)
         if known is not None:
             limit.check(known)
@@ -85,8 +93,8 @@ def export(opened: Opened, asked: Asked, tell: Told, doubt: Told) -> dict[str, A
             waiting = [entry.shard for entry in kept.entries(State.WAITING)]
             chosen = {shard.name for shard in planning.representative(waiting, asked.probe)} if waiting else set()
         if asked.probe is None or chosen:
-            cubes.fill(run, config, engine, graphs, kept, limit=limit, priority=asked.priority, only=chosen,
-                       progress=tell)
+            cubes.fill(run, config, engine, graphs, kept, limit=limit, interactive=asked.route == "interactive",
+                       priority=asked.priority, only=chosen, progress=tell)
         if asked.probe is None:
             planned, lost = samples.read(cubes.drawn(run)), cubes.missing(kept)
             did = cubes.finish(run, config, engine, kept, accept_missing=asked.accept_missing)
@@ -115,11 +123,15 @@ def _begun(run: Run, config: Config, engine: Engine, graphs: Any, asked: Asked, 
                    mend=f"go on with --resume, or drop it with: agrispec-gee cancel {run.path} --drop")
 
 
-def _left_of_the_month(config: Config, engine: Engine, kept: Ledger, doubt: Told) -> Budget:
+def _left_of_the_month(config: Config, engine: Engine, kept: Ledger, route: str, doubt: Told) -> Budget:
     """What the project may still use this month, and what the export has used already."""
     month = Budget(config.engine.monthly_eecu_hours)
     if not month.limited:
         return month
+    if route == "interactive":
+        doubt(f"what interactive requests cost is not told: nothing stops at the {hours(month.seconds)} of the tier"
+              f" {config.engine.tier!r}")
+        return Budget(math.inf)
     try:
         used = engine.used_eecu_seconds() or 0.0
     except EngineError as error:

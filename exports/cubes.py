@@ -28,7 +28,7 @@ from exports import budget, manifest, planning, running, samples, shards, storag
 from exports.budget import Budget, Estimate
 from exports.ledger import Entry, Ledger, State
 from exports.planning import Shard
-from exports.routes import Batch
+from exports.routes import Batch, Interactive
 from exports.runs import Run
 
 Progress = Callable[[str], None]
@@ -115,8 +115,18 @@ def go_on(run: Run, config: Config, engine: Engine) -> Ledger:
 
 
 def fill(run: Run, config: Config, engine: Engine, graphs: Graphs, ledger: Ledger, *, limit: Budget,
-         priority: int = DEFAULT_PRIORITY, only: Collection[str] = (), progress: Progress) -> None:
-    """Bring the shards of a ledger, or those named, to `exporting/shards/`. Raises as `exports.running.Runner.run`."""
+         interactive: bool = False, priority: int = DEFAULT_PRIORITY, only: Collection[str] = (),
+         progress: Progress) -> None:
+    """Bring the shards of a ledger, or those named, to `exporting/shards/`.
+
+    Args:
+        limit: what the whole export may cost.
+        interactive: take `exports.routes.Interactive`.
+        priority: of batch tasks.
+        only: names of shards.
+
+    Raises: as `exports.running.Runner.run`.
+    """
     table, kept = samples.read(drawn(run)), ledger.about
     objects = storage.open(engine, config.engine.bucket)
 
@@ -127,8 +137,8 @@ def fill(run: Run, config: Config, engine: Engine, graphs: Graphs, ledger: Ledge
             description=f"cubes {shard.name}".replace("/", " "), priority=priority,
             request_id=planning.request_id(kept["token"], shard.name, str(attempt)))
 
-    running.Runner(ledger, engine, Batch(engine, objects, task), run.exporting / "shards", config.spec, limit,
-                   progress).run(only)
+    route = Interactive(engine, config.spec, task) if interactive else Batch(engine, objects, task)
+    running.Runner(ledger, engine, route, run.exporting / "shards", config.spec, limit, progress).run(only)
 
 
 def estimate(ledger: Ledger) -> Estimate | None:
@@ -200,9 +210,9 @@ def _put_in_place(run: Run, config: Config, entries: Collection[Entry], digest: 
         return
     whole = {folder / f"{entry.shard.name}.tfrecord.gz" for entry in entries
              if entry.state is State.RECEIVED and len(entry.shard.rows)}
-    for path in folder.rglob("*.tfrecord.gz"):
-        if path not in whole:
-            # Of a shard that was begun again under another name after a kill.
+    for path in folder.rglob("*"):
+        # Of a download that was killed, or of a shard that was begun again under other names after a kill.
+        if path.is_file() and path not in whole:
             path.unlink()
     shards.describe(folder, config.spec, sampling=shards.Sampling.of(digest, config.taxonomy))
     try:

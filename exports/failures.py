@@ -6,7 +6,6 @@ https://developers.google.com/earth-engine/guides/debugging and …/guides/usage
 
 from __future__ import annotations
 
-import random
 import re
 from enum import StrEnum
 
@@ -43,9 +42,6 @@ _RULES: tuple[tuple[Answer, str], ...] = (
 MOST_ATTEMPTS = 5
 """How often a task is begun before it is given up."""
 
-# Pauses, seconds.
-_FIRST_S, _LONGEST_S = 1.0, 120.0
-
 
 def answer(words: str) -> Answer:
     """What the words of a failed task or refused request call for; of unknown ones, to give up: a graph that is wrong
@@ -53,11 +49,3 @@ def answer(words: str) -> Answer:
     text = words.lower()
     return next((found for found, rule in _RULES if re.search(rule, text)), Answer.GIVE_UP)
 
-
-def pause_s(attempt: int, draw: random.Random) -> float:
-    """Seconds to wait after the `attempt`-th failure in a row, from 1: random up to a bound that doubles, so that many
-    clients do not come back at once.
-
-    Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ ("full jitter")
-    """
-    return draw.uniform(0.0, min(_LONGEST_S, _FIRST_S * 2.0 ** (attempt - 1)))

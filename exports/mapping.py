@@ -18,6 +18,7 @@ from agrispec.grid import Grid
 from agrispec.season import Season
 from exports import planning, shards, storage, tasks
 from exports.places import Progress
+from exports.receiving import Receiver
 from exports.runs import Run
 
 
@@ -76,8 +77,9 @@ def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, pro
         raise DataError(f"the export of the map left nothing under {prefix} in {config.engine.bucket}",
                         mend="look whether the bucket is the one that Earth Engine writes to")
     with whole_folder(run.patches) as folder:
-        for name in names:
-            objects.download(name, folder / Path(name).name)
+        with Receiver(objects) as receiver:
+            for coming in [receiver.fetch(name, folder / Path(name).name) for name in names]:
+                coming.result()
         shards.describe(folder, spec, layout=shards.PatchLayout(grid=grid, patch=side, season=year))
         total = shards.mixer_of(folder).total_patches
     objects.delete(below)

@@ -54,14 +54,16 @@ class Receiver:
         fetched again. The future raises as `Storage.download`: a `StorageUnreachable` after `ATTEMPTS` attempts,
         with pauses in between, any other error at once. The other objects are fetched all the same.
         """
-        return self._pool.submit(self._fetch, name, path)
+        return self._pool.submit(fetch, self._objects, name, path, self._given_up)
 
-    def _fetch(self, name: str, path: Path) -> int:
-        failures = 0
-        while True:
-            try:
-                return self._objects.download(name, path)
-            except StorageUnreachable:
-                failures += 1
-                if failures == ATTEMPTS or self._given_up.wait(pause_s(failures, *_PAUSE_S)):
-                    raise
+
+def fetch(objects: Storage, name: str, path: Path, given_up: threading.Event) -> int:
+    """Fetch one object, as `Receiver.fetch` does; once `given_up` is set, no attempt follows another."""
+    failures = 0
+    while True:
+        try:
+            return objects.download(name, path)
+        except StorageUnreachable:
+            failures += 1
+            if failures == ATTEMPTS or given_up.wait(pause_s(failures, *_PAUSE_S)):
+                raise

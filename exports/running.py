@@ -7,7 +7,6 @@ goes on, and the next one takes it up from the ledger, for a submission that is 
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -34,6 +33,7 @@ from agrispec.errors import (
 from agrispec.formats import example
 from agrispec.formats.example import Feature
 from exports import failures, schema
+from exports.backoff import pause_s
 from exports.budget import Budget, hours
 from exports.failures import Answer
 from exports.ledger import Entry, Ledger, State, begun_again
@@ -41,6 +41,9 @@ from exports.planning import Shard
 
 _POLL_S = (0.1, 10.0)
 """First and longest pause between two looks at the tasks."""
+
+_PAUSE_S = (1.0, 120.0)
+"""First and longest pause before what failed is asked for again."""
 
 _PATIENCE_S = 1800.0
 """How long an engine may not answer: an export runs for hours, and networks come back."""
@@ -84,6 +87,9 @@ class Route(Protocol):
             StorageError: it could not be brought.
         """
 
+    def stop(self) -> None:
+        """Begin nothing any more, and wait for nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -117,7 +123,6 @@ class Runner:
         self._busy: set[str] = set()
         self._failures: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
-        self._draw = random.Random()
         self._answered = time.monotonic()
         self._silences = 0
         self._queue_free = 0.0
@@ -146,7 +151,8 @@ class Runner:
                 if time.monotonic() >= self._tell_at:
                     self._report()
         finally:
-            # What is under way is repeated by the next run; nobody waits for it after an error.
+            # What is under way is repeated by the next run.
+            self._route.stop()
             pool.shutdown(wait=True, cancel_futures=True)
             self._report()
         if self._stopped is not None:
@@ -325,7 +331,7 @@ class Runner:
             self._change(replace(again, state=State.SPLIT), added=entry.shard.halves())
         elif answer is Answer.RETRY and count < failures.MOST_ATTEMPTS:
             self._change(again)
-            self._not_before[name] = time.monotonic() + failures.pause_s(count, self._draw)
+            self._not_before[name] = time.monotonic() + pause_s(count, *_PAUSE_S)
         else:
             self._change(replace(again, state=State.GIVEN_UP))
             self._despair(words)
@@ -363,7 +369,7 @@ class Runner:
             raise EngineUnreachable(f"{error.message}, for {silent_s / 60:.0f} minutes",
                                     mend="what was submitted goes on: when the network is back, go on with --resume")
         self._silences += 1
-        pause = failures.pause_s(self._silences, self._draw)
+        pause = pause_s(self._silences, *_PAUSE_S)
         self._queue_free = self._look_at = time.monotonic() + pause
 
     def _heard(self) -> None:

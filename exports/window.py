@@ -69,6 +69,10 @@ class Window:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the block; whatever its threads wait for."""
         with self._turns:
             self._ended.set()
             self._turns.notify_all()

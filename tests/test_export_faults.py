@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 import cli
-from exports import failures, ledger, manifest, running, runs, samples, shards
+from exports import ledger, manifest, running, runs, samples, shards, window
 from gee_scripts.engine.local.operations import feature_files
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.rest.service import Service
@@ -53,7 +53,7 @@ def unbroken(landscape, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """The same pauses, a hundred times shorter: ours, and those of Google's client."""
-    monkeypatch.setattr(failures, "_FIRST_S", 0.01)
+    monkeypatch.setattr(running, "_PAUSE_S", (0.01, 1.0))
     monkeypatch.setattr(running, "_QUEUE_S", 0.05)
     monkeypatch.setattr(googleapiclient.http, "time", SimpleNamespace(sleep=lambda s: time.sleep(s / 100),
                                                                       time=time.time))
@@ -350,6 +350,38 @@ def test_only_what_a_finished_export_lacks_is_asked_for_again(run, unbroken, mon
     assert written == [20, 20]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     check_whole(run, unbroken)
+
+
+def test_the_interactive_route_brings_the_same_cubes_through_a_storm(run, unbroken, monkeypatch):
+    answered, draw, refused = Service.answer, random.Random(3), []
+
+    def answer(self, route, call):
+        if route.id == "projects.table.computeFeatures" and draw.random() < 0.6:
+            refused.append(route.id)
+            raise Refusal(429, "Too many requests.")
+        return answered(self, route, call)
+
+    monkeypatch.setattr(window, "_PAUSE_S", (0.01, 0.05))
+    monkeypatch.setattr(ledger.Ledger, "create", storm_from(monkeypatch, answer))
+    done = export(run, "--route", "interactive")
+    assert done.exit_code == 0, done.output
+    assert len(refused) > 5
+    check_whole(run, unbroken)
+    assert not (run / "landscape" / ".operations").exists() or not list(
+        (run / "landscape" / ".operations").glob("*.json"))
+
+
+def test_an_export_begun_by_tasks_ends_by_requests(run, unbroken):
+    assert export(run, "--probe", "3").exit_code == 0
+    assert export(run, "--resume", "--route", "interactive").exit_code == 0
+    check_whole(run, unbroken)
+
+
+def test_what_interactive_requests_cost_cannot_be_probed_or_bounded(run):
+    for more in (["--probe", "1"], ["--budget-eecu-h", "1"]):
+        done = export(run, "--route", "interactive", *more)
+        assert done.exit_code == 2
+        assert "does not tell what interactive requests cost" in done.stderr
 
 
 def test_a_clock_that_jumps_changes_nothing(run, unbroken, monkeypatch):

@@ -1,7 +1,5 @@
 """The service's words lead to what its documentation says to do about them."""
 
-import random
-
 import pytest
 
 from exports import failures
@@ -29,11 +27,3 @@ from exports.failures import Answer
 ])
 def test_words_call_for_an_answer(words, answer):
     assert failures.answer(words) is answer
-
-
-def test_pauses_are_random_below_a_bound_that_doubles_up_to_a_longest():
-    draw = random.Random(1)
-    for attempt, bound in ((1, 1.0), (2, 2.0), (5, 16.0), (60, 120.0)):
-        pauses = [failures.pause_s(attempt, draw) for _ in range(2000)]
-        assert 0 <= min(pauses) < 0.05 * bound
-        assert 0.95 * bound < max(pauses) <= bound

@@ -16,7 +16,7 @@ from agrispec.cube import preset
 from agrispec.engine import Operation, State
 from agrispec.errors import BudgetExceeded, EngineError, EngineUnreachable, ObjectMissing, TaskFailed
 from agrispec.formats import example
-from exports import failures, ledger, planning, running, schema
+from exports import ledger, planning, running, schema
 from exports.budget import Budget
 from exports.ledger import Ledger
 
@@ -66,6 +66,9 @@ class Service:
     def operations(self, names):
         return {name: self.operations_[name] for name in names if name in self.operations_}
 
+    def stop(self):
+        pass
+
     def fetch(self, shard, attempt, path):
         rows, fate = self.made[shard.name, attempt]
         if fate == "nothing there":
@@ -91,7 +94,7 @@ FATES = ("well", "unreachable", "full", "memory", "internal", "forgotten", "noth
 def quick():
     with pytest.MonkeyPatch.context() as patch:
         for module, name, value in ((running, "_POLL_S", (0.0001, 0.001)), (running, "_QUEUE_S", 0.001),
-                                    (failures, "_FIRST_S", 0.0001), (failures, "_LONGEST_S", 0.001)):
+                                    (running, "_PAUSE_S", (0.0001, 0.001))):
             patch.setattr(module, name, value)
         yield
 
