@@ -9,8 +9,8 @@ READY := .venv/.ready-$(MINOR)
 demo: $(READY)  ## labels to a published crop map on a simulated landscape, without an account
 	$(BIN)/agrispec-gee demo runs/demo
 
-test: $(READY)  ## the whole test suite; AGRISPEC_TEST_DATA adds the tests on real data
-	$(BIN)/pytest -q
+test: $(READY)  ## the whole test suite, files side by side; AGRISPEC_TEST_DATA adds the tests on real data
+	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadgroup
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
