@@ -214,8 +214,8 @@ def submissions() -> None:
         serving.stdin.close()
     ratios = [mine / other for mine, other in zip(taken["ours"], taken["alone"], strict=True)]
     alone_s, ours_s = (statistics.median(taken[side]) for side in ("alone", "ours"))
-    print(f"{count:,} tasks, {WORKERS} threads, median of {len(ratios)}: requests alone {alone_s:.0f} s, with runner and"
-          f" ledger {ours_s:.0f} s")
+    print(f"{count:,} tasks, {WORKERS} threads, median of {len(ratios)}: requests alone {alone_s:.0f} s, with runner"
+          f" and ledger {ours_s:.0f} s")
     print(f"  ours / requests alone: {_spread(ratios)}; goal 1.2 or less")
 
 

@@ -14,4 +14,4 @@ def pause_s(failures: int, first_s: float, longest_s: float) -> float:
 
     Source: https://cloud.google.com/storage/docs/retry-strategy#exponential-backoff
     """
-    return min(longest_s, first_s * 2.0 ** (failures - 1)) * _random.uniform(0.5, 1.0)
+    return min(longest_s, first_s * 2.0 ** min(failures - 1, 60)) * _random.uniform(0.5, 1.0)

@@ -105,8 +105,8 @@ def cancel(opening: Opening, run: Path, drop: bool) -> None:
     with opening(run) as opened, ledger.held(run):
         opened.run.need(cubes.ledger_of(opened.run), "export")
         asked, ended = commands.stop(opened.run, opened.engine)
-        if drop:
-            commands.drop(opened.run, opened.engine)
+        if drop and (left := commands.drop(opened.run, opened.engine)):
+            warn(left)
     click.echo(f"{asked} tasks were asked to stop, {ended} had ended; "
                + ("what had come is removed" if drop else f"go on with: agrispec-gee export {run} --resume"))
 

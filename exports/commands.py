@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,8 +10,10 @@ from typing import Any
 from agrispec.config import Config
 from agrispec.engine import Engine
 from agrispec.engine import State as TaskState
-from agrispec.errors import AgrispecError, BudgetExceeded, ConfigError, EngineError, RunError
-from exports import cubes, gaps, ledger, manifest, places, planning, running, samples, storage
+from agrispec.errors import BudgetExceeded, ConfigError, EngineError, EngineUnreachable, RunError
+from agrispec.formats.atomic import write_files
+from exports import cubes, gaps, ledger, manifest, places, planning, running, samples
+from exports import shards as shard_files
 from exports.audit import audit, report
 from exports.budget import Budget, Estimate, hours
 from exports.ledger import Ledger, State
@@ -81,20 +82,28 @@ def export(opened: Opened, asked: Asked, tell: Told, doubt: Told) -> dict[str, A
         AgrispecError: as `exports.places.draw` and the parts of `exports.cubes`.
     """
     run, config, engine, graphs = opened.run, opened.config, opened.engine, opened.graphs
-    if asked.resume and not asked.gaps and run.shards.exists() and not cubes.ledger_of(run).exists():
+    unfinished = cubes.ledger_of(run).exists()
+    if asked.resume and not asked.gaps and not run.exporting.exists() and _is_exported(run, config):
         return None
+    # Asked for before anything is, and not where nothing is left to be paid for.
+    month_s = math.inf if asked.budget or unfinished else _left_of_the_month(config, engine, asked.route, doubt)
     with _begun(run, config, engine, graphs, asked, tell) as kept:
-        limit = asked.budget or _left_of_the_month(config, engine, kept, asked.route, doubt)
+        waiting = kept.entries(State.WAITING)
+        if unfinished and waiting and not asked.budget:
+            month_s = _left_of_the_month(config, engine, asked.route, doubt)
+        done, failed = running.spent(kept.entries())
+        limit = asked.budget or Budget((month_s + failed + sum(cost for _, cost in done)) / 3600)
         known = cubes.estimate(kept)
-        if known is not None:
+        if known is not None and waiting:
             limit.check(known)
         chosen: set[str] = set()
         if asked.probe is not None:
-            waiting = [entry.shard for entry in kept.entries(State.WAITING)]
-            chosen = {shard.name for shard in planning.representative(waiting, asked.probe)} if waiting else set()
+            shards = [entry.shard for entry in waiting]
+            chosen = {shard.name for shard in planning.representative(shards, asked.probe)} if shards else set()
         if asked.probe is None or chosen:
             cubes.fill(run, config, engine, graphs, kept, limit=limit, interactive=asked.route == "interactive",
-                       priority=asked.priority, only=chosen, progress=tell)
+                       priority=asked.priority, only=chosen, despair=not asked.accept_missing,
+                       progress=tell)
         if asked.probe is None:
             planned, lost = samples.read(cubes.drawn(run)), cubes.missing(kept)
             did = cubes.finish(run, config, engine, kept, accept_missing=asked.accept_missing)
@@ -105,35 +114,51 @@ def export(opened: Opened, asked: Asked, tell: Told, doubt: Told) -> dict[str, A
         if measured is None:
             raise RunError("none of the probed shards came",
                            mend=f"look at the reasons with: agrispec-gee status {run.path}")
-        kept.note(estimates=[*kept.about.get("estimates", []), asdict(measured)])
+        # JSON knows no infinity, which one shard leaves as an upper end.
+        said = {name: value if math.isfinite(value) else None for name, value in asdict(measured).items()}
+        kept.note(estimates=[*kept.about.get("estimates", []), said])
         return Probed(estimate=measured, limit=limit)
+
+
+def _is_exported(run: Run, config: Config) -> bool:
+    """Whether a run has shards of the cube that its configuration asks for."""
+    return run.shards.exists() and run.samples.exists() and shard_files.cube_of(run.shards) == config.spec
 
 
 def _begun(run: Run, config: Config, engine: Engine, graphs: Any, asked: Asked, tell: Told) -> Ledger:
     """The ledger of a new export, of a run's gaps, or of the unfinished one."""
     if not cubes.ledger_of(run).exists():
-        if asked.gaps:
-            return gaps.begin(run, config, engine)
-        return cubes.begin(run, config, engine, graphs, places.draw(config, engine, graphs, tell), tell)
+        # A run whose export was killed before it was planned is known by this.
+        begun = run.exporting / "begun"
+        of_gaps = asked.gaps or (begun.is_file() and begun.read_text(encoding="utf-8") == "gaps")
+        if of_gaps:
+            run.need(run.samples, "export")
+        write_files({begun: b"gaps" if of_gaps else b"export"})
+        if of_gaps:
+            return gaps.begin(run, config, engine, graphs, tell)
+        table = places.draw(config, engine, graphs, tell)
+        return cubes.begin(run, config, engine, graphs, table, tell, interactive=asked.route == "interactive")
     if asked.resume:
-        return cubes.go_on(run, config, engine)
+        return cubes.go_on(run, config, engine, reopen=not asked.accept_missing)
     with Ledger(cubes.ledger_of(run)) as found:
         here = sum(len(entry.shard.rows) for entry in found.entries(State.RECEIVED))
     raise RunError(f"{run.path} has an unfinished export, {here} samples of which are here",
                    mend=f"go on with --resume, or drop it with: agrispec-gee cancel {run.path} --drop")
 
 
-def _left_of_the_month(config: Config, engine: Engine, kept: Ledger, route: str, doubt: Told) -> Budget:
-    """What the project may still use this month, and what the export has used already."""
+def _left_of_the_month(config: Config, engine: Engine, route: str, doubt: Told) -> float:
+    """EECU-seconds that the project may still use this month."""
     month = Budget(config.engine.monthly_eecu_hours)
     if not month.limited:
-        return month
+        return math.inf
     if route == "interactive":
         doubt(f"what interactive requests cost is not told: nothing stops at the {hours(month.seconds)} of the tier"
               f" {config.engine.tier!r}")
-        return Budget(math.inf)
+        return math.inf
     try:
         used = engine.used_eecu_seconds() or 0.0
+    except EngineUnreachable:
+        raise
     except EngineError as error:
         doubt(f"{error.message}: the budget is the whole month of the tier {config.engine.tier!r}")
         used = 0.0
@@ -142,8 +167,7 @@ def _left_of_the_month(config: Config, engine: Engine, kept: Ledger, route: str,
                              f" {config.engine.tier!r}",
                              mend="wait for the next month, set [engine] tier to what the project has, or give"
                                   " --budget-eecu-h for compute in restricted mode")
-    done, lost = running.spent(kept.entries())
-    return Budget((month.seconds - used + lost + sum(cost for _, cost in done)) / 3600)
+    return month.seconds - used
 
 
 def stop(run: Run, engine: Engine) -> tuple[int, int]:
@@ -151,29 +175,43 @@ def stop(run: Run, engine: Engine) -> tuple[int, int]:
 
     Returns:
         how many were asked, and how many had ended.
+
+    Raises:
+        EngineError: the engine refuses, or does not answer; the others were asked before it.
     """
     with Ledger(cubes.ledger_of(run)) as kept:
+        cubes.need_own(run, engine, kept.about)
         submitted = kept.entries(State.SUBMITTED)
         known = engine.operations([entry.operation for entry in submitted])
         asked = 0
         for entry in submitted:
             operation = known.get(entry.operation)
-            if operation is not None and not operation.done:
+            if operation is None or not operation.done:
                 try:
-                    engine.cancel(operation.name)
-                except AgrispecError:
-                    # It has ended since: the next run sees how.
-                    continue
-                asked += 1
+                    engine.cancel(entry.operation)
+                    asked += 1
+                except EngineUnreachable:
+                    raise
+                except EngineError:
+                    operation = engine.operations([entry.operation]).get(entry.operation)
+                    if operation is not None and not operation.done:
+                        raise
             if operation is None or operation.state is not TaskState.SUCCEEDED:
                 spent = operation.eecu_seconds if operation is not None else 0.0
                 kept.record(ledger.begun_again(entry, spent, "it was cancelled"))
     return asked, len(submitted) - asked
 
 
-def drop(run: Run, engine: Engine) -> None:
-    """Remove an unfinished export: its objects in the bucket, and what has come of it."""
+def drop(run: Run, engine: Engine) -> str:
+    """Remove an unfinished export: what has come of it, and its objects; why these are still there, else "".
+
+    Raises:
+        RunError: all of it is here, and only to be put in place.
+    """
     with Ledger(cubes.ledger_of(run)) as kept:
-        about = kept.about
-    storage.open(engine, about["bucket"]).delete(about["below"])
-    shutil.rmtree(run.exporting)
+        known = kept.about
+    if known.get("finished"):
+        raise RunError(f"the export in {run.exporting} is finished and only to be put in place",
+                       mend=f"do so with: agrispec-gee export {run.path} --resume")
+    cubes.clear(run)
+    return cubes.tidy(engine, known)

@@ -11,7 +11,8 @@ import os
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,8 +21,8 @@ import pandas as pd
 from agrispec.config import Config
 from agrispec.cube import CubeSpec
 from agrispec.engine import DEFAULT_PRIORITY, Engine, Expression, TableExport
-from agrispec.errors import DataError, RunError, SchemaMismatch, TaskFailed
-from agrispec.formats.atomic import storage_error, write_files
+from agrispec.errors import DataError, RunError, SchemaMismatch, StorageError, TaskFailed
+from agrispec.formats.atomic import storage_error, temporary_name, write_files
 from agrispec.grid import Cell
 from agrispec.season import Season
 from exports import budget, manifest, planning, running, samples, shards, storage
@@ -54,69 +55,115 @@ def drawn(run: Run) -> Path:
     return run.exporting / "samples.parquet"
 
 
-def begin(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.DataFrame, progress: Progress) -> Ledger:
+def begin(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.DataFrame, progress: Progress, *,
+          interactive: bool = False) -> Ledger:
     """Plan the export of drawn samples; an unfinished one is dropped.
 
     Args:
         table: the samples, as `exports.places.draw` gives them.
+        interactive: no bucket will be needed.
 
     Raises:
         StorageError: the bucket cannot be used, which is asked before anything is computed.
         DataError: a source season has no scene, or there are too many samples.
     """
     content = samples.encode(table)
-    storage.open(engine, config.engine.bucket).check()
-    scenes = _scenes(config, engine, graphs, table, progress)
+    if not interactive:
+        storage.open(engine, config.engine.bucket).check()
+    counted = scenes(config, engine, graphs, table, progress)
     for year in config.season.source:
-        if not scenes.get(str(year), {}).get("scenes"):
+        if not counted.get(str(year), {}).get("scenes"):
             raise DataError(f"no scene of {config.spec.collection} touches the area in the season {year}",
                             mend="check [season] source, [area], and [clear] max_cloud_cover")
-    shutil.rmtree(run.exporting, ignore_errors=True)
+    clear(run)
     write_files({drawn(run): content})
     (run.exporting / "shards").mkdir()
-    seeds = {"samples": config.samples.seed, "split": config.split.seed}
-    return Ledger.create(ledger_of(run), {**about(run, config, engine), "scenes": scenes, "seeds": seeds},
+    return Ledger.create(ledger_of(run), about(run, config, engine, counted),
                          planning.shards(table, config.samples.per_task))
 
 
-def about(run: Run, config: Config, engine: Engine) -> dict[str, Any]:
-    """What a new ledger says of an export: whose it is, of what, and where its objects lie."""
+def clear(run: Run) -> None:
+    """Remove what is kept of an export; a kill leaves all of it or nothing under its name."""
+    if run.exporting.exists():
+        old = temporary_name(run.exporting)
+        run.exporting.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def about(run: Run, config: Config, engine: Engine, counted: Mapping[str, Any]) -> dict[str, Any]:
+    """What a new ledger says of an export, of `counted` scenes: whose it is, of what, and where its objects lie."""
     token = uuid.uuid4().hex[:8]
-    return {"token": token, "below": f"exports/{run.path.resolve().name}/{token}/", "bucket": config.engine.bucket,
-            "engine": engine.name, "project": engine.project, "cube": config.spec.digest,
+    return {"token": token, "below": f"exports/{run.path.resolve().name}/{token}/", "scenes": counted,
+            "seeds": {"samples": config.samples.seed, "split": config.split.seed}, **_whose(engine),
+            "bucket": config.engine.bucket, **_what(config)}
+
+
+def _whose(engine: Engine) -> dict[str, Any]:
+    return {"engine": engine.name, "project": engine.project}
+
+
+def _what(config: Config) -> dict[str, Any]:
+    return {"cube": config.spec.digest, "first day": config.season.first_day,
             "classes": [[crop.name, list(crop.codes)] for crop in config.taxonomy]}
 
 
-def go_on(run: Run, config: Config, engine: Engine) -> Ledger:
-    """The ledger of a run's unfinished export, what was given up waiting again.
+def need_own(run: Run, engine: Engine, known: Mapping[str, Any]) -> None:
+    """Nothing, if what a ledger says of its export is of this engine and project.
 
     Raises:
-        RunError: there is none, or it is another engine's or project's.
-        SchemaMismatch: the configuration asks for another cube or other classes by now.
+        RunError: it is another's.
     """
-    if not ledger_of(run).exists():
-        raise RunError(f"{run.path} has no unfinished export", mend=f"begin one with: agrispec-gee export {run.path}")
-    ledger = Ledger(ledger_of(run))
-    known = ledger.about
-    anew = f"restore the configuration, or drop the export with: agrispec-gee cancel {run.path} --drop"
-    if known["cube"] != config.spec.digest:
-        raise SchemaMismatch(f"the unfinished export in {run.exporting} is of cube {known['cube']}, the configuration"
-                             f" asks for {config.spec.digest}", mend=anew)
-    if known["classes"] != [[crop.name, list(crop.codes)] for crop in config.taxonomy]:
-        raise SchemaMismatch(f"the samples in {run.exporting} were labelled with other [[classes]] than the"
-                             " configuration has", mend=anew)
-    for name, now in (("engine", engine.name), ("project", engine.project), ("bucket", config.engine.bucket)):
+    for name, now in _whose(engine).items():
         if known[name] != now:
             raise RunError(f"the unfinished export in {run.exporting} is of {name} {known[name]!r}, the configuration"
-                           f" names {now!r}", mend=anew)
+                           f" names {now!r}", mend="restore the configuration, or remove that folder to drop the export"
+                                                   " and leave its tasks alone")
+
+
+def go_on(run: Run, config: Config, engine: Engine, *, reopen: bool) -> Ledger:
+    """The ledger of a run's unfinished export.
+
+    Args:
+        reopen: let what was given up wait again.
+
+    Raises:
+        RunError: it is another engine's, project's or bucket's.
+        SchemaMismatch: the configuration asks for another cube, other seasons or other classes by now.
+    """
+    ledger = Ledger(ledger_of(run))
+    known = ledger.about
+    need_own(run, engine, known)
+    anew = f"restore the configuration, or drop the export with: agrispec-gee cancel {run.path} --drop"
+    if known["bucket"] != config.engine.bucket:
+        raise RunError(f"the unfinished export in {run.exporting} is of bucket {known['bucket']!r}, the configuration"
+                       f" names {config.engine.bucket!r}", mend=anew)
+    for name, now in _what(config).items():
+        if known[name] != now:
+            was = f"{known[name]}, the configuration asks for {now}" if isinstance(now, str) else \
+                "another one than the configuration has"
+            raise SchemaMismatch(f"the unfinished export in {run.exporting} is of {name} {was}", mend=anew)
     if not known.get("finished"):
-        ledger.reopen()
+        _recheck(run, ledger)
+        if reopen:
+            ledger.reopen()
     return ledger
+
+
+def _recheck(run: Run, ledger: Ledger) -> int:
+    """Let shards that had come and are gone, or are not as they were, come again; how many they are."""
+    gone = []
+    for entry in ledger.entries(State.RECEIVED):
+        path = run.exporting / "shards" / f"{entry.shard.name}.tfrecord.gz"
+        if len(entry.shard.rows) and not (path.is_file() and path.stat().st_size == entry.bytes):
+            gone.append(replace(entry, state=State.EXPORTED if entry.operation else State.WAITING,
+                                reason="its file was gone"))
+    ledger.record(*gone)
+    return len(gone)
 
 
 def fill(run: Run, config: Config, engine: Engine, graphs: Graphs, ledger: Ledger, *, limit: Budget,
          interactive: bool = False, priority: int = DEFAULT_PRIORITY, only: Collection[str] = (),
-         progress: Progress) -> None:
+         despair: bool = True, progress: Progress) -> None:
     """Bring the shards of a ledger, or those named, to `exporting/shards/`.
 
     Args:
@@ -124,21 +171,27 @@ def fill(run: Run, config: Config, engine: Engine, graphs: Graphs, ledger: Ledge
         interactive: take `exports.routes.Interactive`.
         priority: of batch tasks.
         only: names of shards.
+        despair: stop where shard after shard fails.
 
     Raises: as `exports.running.Runner.run`.
     """
     table, kept = samples.read(drawn(run)), ledger.about
-    objects = storage.open(engine, config.engine.bucket)
+
+    def prefix(shard: Shard, attempt: int) -> str:
+        return f"{kept['below']}{shard.name}.{attempt}"
 
     def task(shard: Shard, attempt: int) -> TableExport:
         return graphs.cubes(
             config.spec, config.season_of(shard.season), shard.cell, planning.at(table, shard.rows),
-            bucket=config.engine.bucket, prefix=f"{kept['below']}{shard.name}.{attempt}",
+            bucket=config.engine.bucket, prefix=prefix(shard, attempt),
             description=f"cubes {shard.name}".replace("/", " "), priority=priority,
             request_id=planning.request_id(kept["token"], shard.name, str(attempt)))
 
-    route = Interactive(engine, config.spec, task) if interactive else Batch(engine, objects, task)
-    running.Runner(ledger, engine, route, run.exporting / "shards", config.spec, limit, progress).run(only)
+    route = Interactive(engine, config.spec, task) if interactive else \
+        Batch(engine, storage.open(engine, config.engine.bucket), task,
+              lambda shard, attempt: f"{prefix(shard, attempt)}.tfrecord.gz")
+    running.Runner(ledger, engine, route, run.exporting / "shards", config.spec, limit, progress,
+                   despair=despair).run(only)
 
 
 def estimate(ledger: Ledger) -> Estimate | None:
@@ -172,13 +225,16 @@ def finish(run: Run, config: Config, engine: Engine, ledger: Ledger, *, accept_m
         cells with and without samples, by season, what was missing and why, and EECU-seconds.
 
     Raises:
-        TaskFailed: samples are missing, and are not to be left out.
+        TaskFailed: samples are missing, and are not to be left out; or files that had come are gone.
         DataError: none is left.
     """
     entries, known, lost = ledger.entries(), ledger.about, missing(ledger)
     table = samples.read(drawn(run))
     if lost and not (accept_missing or known.get("finished")):
         raise _incomplete(len(table), lost)
+    if not known.get("finished") and (gone := _recheck(run, ledger)):
+        raise TaskFailed(f"the files of {gone} shards that had come are gone from {run.exporting}",
+                         mend="ask for them again with --resume")
     kept = table[~table["row"].isin(lost)]
     if kept.empty:
         raise DataError("no sample of the export came", mend="look at the reasons with: agrispec-gee status")
@@ -188,19 +244,29 @@ def finish(run: Run, config: Config, engine: Engine, ledger: Ledger, *, accept_m
     ledger.note(finished=True)
     _put_in_place(run, config, entries, digest)
     write_files({run.samples: content})
-    storage.open(engine, config.engine.bucket).delete(known["below"])
+    left = tidy(engine, known) if any(entry.operation for entry in entries) else ""
     found, area = estimate(ledger), {cell.id for cell in config.area.resolved}
     did = {"engine": engine.name, "project": engine.project, "cube": config.spec.digest, "records": len(kept),
            "tasks": sum(entry.attempt for entry in entries), "scenes": known["scenes"],
            "cells": {str(year): int(group["cell"].nunique()) for year, group in kept.groupby("season")},
            "empty_cells": {str(year): sorted(area - set(group["cell"])) for year, group in kept.groupby("season")},
            "samples": digest, "seeds": known["seeds"], "eecu_seconds": round(found.total, 3) if found else 0.0,
+           "left_in_bucket": left, "first_day": config.season.first_day,
            "estimates": known.get("estimates", []), "elapsed_s": round(known.get("elapsed_s", 0.0), 1),
            "missing": {"samples": len(lost), "reasons": sorted(set(lost.values())), "rows": sorted(lost)}}
     manifest.record(run.path, "export", did)
     ledger.close()
-    shutil.rmtree(run.exporting, ignore_errors=True)
+    clear(run)
     return did
+
+
+def tidy(engine: Engine, known: Mapping[str, Any]) -> str:
+    """Delete an export's objects; why they are still there, "" where they are not: the cubes are here all the same."""
+    try:
+        storage.open(engine, known["bucket"]).delete(known["below"])
+    except StorageError as error:
+        return f"gs://{known['bucket']}/{known['below']} is left over: {error}"
+    return ""
 
 
 def _put_in_place(run: Run, config: Config, entries: Collection[Entry], digest: str) -> None:
@@ -231,8 +297,9 @@ def _incomplete(planned: int, lost: dict[int, str]) -> TaskFailed:
                       mend="ask for them again with --resume, or leave them out with --resume --accept-missing")
 
 
-def _scenes(config: Config, engine: Engine, graphs: Graphs, table: pd.DataFrame,
-            progress: Progress) -> dict[str, dict[str, int]]:
+def scenes(config: Config, engine: Engine, graphs: Graphs, table: pd.DataFrame,
+           progress: Progress) -> dict[str, dict[str, int]]:
+    """Scenes of samples' cells by season: all, without Cloud Score+, with a derived one, simulated."""
     counts: dict[str, dict[str, int]] = {}
     for year, cell in table[["season", "cell"]].drop_duplicates().itertuples(index=False, name=None):
         found = engine.compute(graphs.scene_counts(config.spec, config.season_of(year), Cell.parse(cell)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from exports.planning import Shard
 from exports.runs import Run
 
 
-def begin(run: Run, config: Config, engine: Engine) -> Ledger:
+def begin(run: Run, config: Config, engine: Engine, graphs: cubes.Graphs, progress: cubes.Progress) -> Ledger:
     """The ledger of an export of those samples of a run that have no cube; it ends as any other.
 
     A file that is damaged, or holds a sample that another one holds too, counts as not there.
@@ -43,17 +44,22 @@ def begin(run: Run, config: Config, engine: Engine) -> Ledger:
     lacking = table[~table["row"].isin(here)]
     if lacking.empty:
         raise DataError(f"{run.path} lacks no cube", mend="look at it with: agrispec-gee audit")
-    shutil.rmtree(run.exporting, ignore_errors=True)
-    names = {shard.name for shard in kept.values()}
-    asked = [replace(shard, name=_free(shard.name, names)) for shard in
+    earlier = manifest.read(run.path)["stages"].get("export", {}).get("first_day", config.season.first_day)
+    if earlier != config.season.first_day:
+        raise SchemaMismatch(f"the cubes in {run.shards} are of seasons that begin on {earlier}, not on"
+                             f" {config.season.first_day}", mend="restore [season] first_day, or export again")
+    # No name that any shard of an earlier export has, or may get.
+    earlier_gaps = [int(found) for shard in kept.values() for found in re.findall(r"-g(\d+)", shard.name)]
+    number = 1 + max(earlier_gaps, default=0)
+    asked = [replace(shard, name=f"{shard.name}-g{number}") for shard in
              planning.shards(lacking, config.samples.per_task)]
+    counted = cubes.scenes(config, engine, graphs, table, progress)
+    cubes.clear(run)
     write_files({cubes.drawn(run): content})
     for path, shard in kept.items():
         _link(path, run.exporting / "shards" / f"{shard.name}.tfrecord.gz")
-    earlier = manifest.read(run.path)["stages"].get("export", {})
-    about = {**cubes.about(run, config, engine), "scenes": earlier.get("scenes", {}), "seeds": earlier.get("seeds", {})}
-    done = [Entry(shard=shard, state=State.RECEIVED) for shard in kept.values()]
-    return Ledger.create(cubes.ledger_of(run), about, asked, done)
+    done = [Entry(shard=shard, state=State.RECEIVED, bytes=path.stat().st_size) for path, shard in kept.items()]
+    return Ledger.create(cubes.ledger_of(run), cubes.about(run, config, engine, counted), asked, done)
 
 
 def _kept(folder: Path, table: pd.DataFrame, spec: CubeSpec) -> dict[Path, Shard]:
@@ -73,12 +79,6 @@ def _kept(folder: Path, table: pd.DataFrame, spec: CubeSpec) -> dict[Path, Shard
                                 season=int(season), cell=Cell.parse(cell), rows=rows)
             seen = np.concatenate([seen, rows])
     return known
-
-
-def _free(name: str, names: set[str]) -> str:
-    while name in names:
-        name += "m"
-    return name
 
 
 def _link(path: Path, to: Path) -> None:

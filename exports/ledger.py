@@ -6,9 +6,11 @@ leaves the state before or after it, never one between. One process at a time wr
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -26,6 +28,7 @@ from agrispec.grid import Cell
 from exports.planning import Shard
 
 _LOCK = ".lock"
+_HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 FORMAT = 1
 """Of the file; another one is not read."""
@@ -34,7 +37,7 @@ _TABLES = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE shards (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, season INTEGER NOT NULL, cell TEXT NOT NULL,
-    rows BLOB NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL, operation TEXT NOT NULL,
+    rows BLOB NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL, again INTEGER NOT NULL, operation TEXT NOT NULL,
     done_eecu REAL NOT NULL, running_eecu REAL NOT NULL, bytes INTEGER NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE lost (row INTEGER PRIMARY KEY, shard TEXT NOT NULL, reason TEXT NOT NULL);
 """
@@ -65,6 +68,7 @@ class Entry:
         shard: what was planned; of a received one, the samples that came.
         state: where it stands.
         attempt: number of the task that makes it, from 1; 0 before the first.
+        again: how often its samples did not come from tasks that succeeded.
         operation: id of that task, "" where there is none.
         done_eecu: EECU-seconds of tasks that have ended.
         running_eecu: of the task under way, as far as it says.
@@ -75,6 +79,7 @@ class Entry:
     shard: Shard
     state: State = State.WAITING
     attempt: int = 0
+    again: int = 0
     operation: str = ""
     done_eecu: float = 0.0
     running_eecu: float = 0.0
@@ -102,18 +107,23 @@ class Ledger:
     Raises:
         RunError: it is of another format.
         CorruptRecord: it is no ledger.
+        StorageError: it cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            # The runner and `status` meet here: whoever comes second waits.
-            self._base = sqlite3.connect(path, timeout=30.0, isolation_level=None)
+            # The runner and `status` meet here: whoever comes second waits. What is not there is not made.
+            self._base = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", timeout=30.0, isolation_level=None,
+                                         uri=True)
             # A process that is killed loses nothing by it; a power cut may lose the last second.
             self._base.execute("PRAGMA synchronous = NORMAL")
             found = self._base.execute("PRAGMA user_version").fetchone()[0]
             if found == FORMAT:
                 self._base.execute("SELECT 1 FROM shards LIMIT 1")
+        except sqlite3.OperationalError as error:
+            raise StorageError(f"{path} cannot be opened: {error}",
+                               mend="make it readable and writable, or try again") from error
         except sqlite3.DatabaseError as error:
             raise CorruptRecord(f"{path} is not the ledger of an export ({error})", mend=_begin_anew(path)) from error
         if found != FORMAT:
@@ -192,7 +202,7 @@ class Ledger:
         """Samples that were given up, by row number, with the reason."""
         return dict(self._base.execute("SELECT row, reason FROM lost ORDER BY row"))
 
-    def record(self, *changed: Entry, added: Iterable[Shard] = (), lost: Mapping[int, str] | None = None) -> None:
+    def record(self, *changed: Entry, added: Iterable[Entry] = (), lost: Mapping[int, str] | None = None) -> None:
         """Enter how shards stand now, together with what follows from it, or nothing of it.
 
         Args:
@@ -202,7 +212,7 @@ class Ledger:
         """
         with self._written():
             self._base.executemany(_UPDATE, [(*_columns(entry)[3:], entry.shard.name) for entry in changed])
-            self._base.executemany(_INSERT, [_columns(Entry(shard=shard)) for shard in added])
+            self._base.executemany(_INSERT, map(_columns, added))
             self._base.executemany("INSERT OR REPLACE INTO lost VALUES (?, ?, ?)",
                                    [(row, changed[0].shard.name, reason) for row, reason in (lost or {}).items()])
 
@@ -236,25 +246,26 @@ class Ledger:
                                mend="free space on that disk and go on with --resume") from error
 
 
-_SELECT = ("SELECT name, season, cell, rows, state, attempt, operation, done_eecu, running_eecu, bytes, reason"
+_SELECT = ("SELECT name, season, cell, rows, state, attempt, again, operation, done_eecu, running_eecu, bytes, reason"
            " FROM shards")
-_INSERT = ("INSERT INTO shards (name, season, cell, rows, state, attempt, operation, done_eecu, running_eecu, bytes,"
-           " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-_UPDATE = ("UPDATE shards SET rows = ?, state = ?, attempt = ?, operation = ?, done_eecu = ?, running_eecu = ?,"
-           " bytes = ?, reason = ? WHERE name = ?")
+_INSERT = ("INSERT INTO shards (name, season, cell, rows, state, attempt, again, operation, done_eecu, running_eecu,"
+           " bytes, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+_UPDATE = ("UPDATE shards SET rows = ?, state = ?, attempt = ?, again = ?, operation = ?, done_eecu = ?,"
+           " running_eecu = ?, bytes = ?, reason = ? WHERE name = ?")
 
 
 def _columns(entry: Entry) -> tuple[Any, ...]:
     shard = entry.shard
     return (shard.name, shard.season, shard.cell.id, shard.rows.astype("<i8").tobytes(), entry.state.value,
-            entry.attempt, entry.operation, entry.done_eecu, entry.running_eecu, entry.bytes, entry.reason)
+            entry.attempt, entry.again, entry.operation, entry.done_eecu, entry.running_eecu, entry.bytes, entry.reason)
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    name, season, cell, rows, state, attempt, operation, done, running, size, reason = row
+    name, season, cell, rows, state, attempt, again, operation, done, running, size, reason = row
     numbers: NDArray[np.int64] = np.frombuffer(rows, "<i8").astype(np.int64)
     return Entry(shard=Shard(name=name, season=season, cell=Cell.parse(cell), rows=numbers), state=State(state),
-                 attempt=attempt, operation=operation, done_eecu=done, running_eecu=running, bytes=size, reason=reason)
+                 attempt=attempt, again=again, operation=operation, done_eecu=done, running_eecu=running, bytes=size,
+                 reason=reason)
 
 
 def _remove(path: Path) -> None:
@@ -281,9 +292,12 @@ def held(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise storage_error(path, error) from error
     try:
-        lock.take(descriptor)
+        _take(descriptor)
     except OSError as error:
         os.close(descriptor)
+        if error.errno not in _HELD:
+            raise StorageError(f"{path} cannot be locked: {error.strerror}",
+                               mend="keep runs on a disk of this machine") from error
         raise RunError(f"{folder} is being exported already, by {_holder(path)}",
                        mend="wait for it, or interrupt it and go on with --resume") from error
     try:
@@ -292,6 +306,20 @@ def held(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int) -> None:
+    """Lock a file; `status` looks who has it and holds it for a moment."""
+    for _ in range(20):
+        try:
+            lock.take(descriptor)
+        except OSError as error:
+            if error.errno not in _HELD:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+    lock.take(descriptor)
 
 
 def holder(folder: Path) -> str:

@@ -17,6 +17,9 @@ from exports.window import Window
 Task = Callable[[Shard, int], TableExport]
 """A shard and the number of an attempt -> its export; the same arguments give the same request id."""
 
+Name = Callable[[Shard, int], str]
+"""The same -> the object that it leaves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -26,11 +29,13 @@ class Batch:
         engine: who runs them.
         objects: the bucket that they write to.
         task: what they are.
+        name: what they leave.
     """
 
     engine: Engine
     objects: Storage
     task: Task
+    name: Name
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -45,7 +50,7 @@ class Batch:
         return self.engine.export(self.task(shard, attempt))
 
     def fetch(self, shard: Shard, attempt: int, path: Path) -> None:
-        receiving.fetch(self.objects, f"{self.task(shard, attempt).prefix}.tfrecord.gz", path, self._stopped)
+        receiving.fetch(self.objects, self.name(shard, attempt), path, self._stopped)
 
     def stop(self) -> None:
         self._stopped.set()

@@ -24,6 +24,7 @@ from agrispec.engine import State as TaskState
 from agrispec.errors import (
     AgrispecError,
     BudgetExceeded,
+    EngineError,
     EngineUnreachable,
     ObjectMissing,
     RecordError,
@@ -34,7 +35,7 @@ from agrispec.formats import example
 from agrispec.formats.example import Feature
 from exports import failures, schema
 from exports.backoff import pause_s
-from exports.budget import Budget, hours
+from exports.budget import FIRST, Budget, hours
 from exports.failures import Answer
 from exports.ledger import Entry, Ledger, State, begun_again
 from exports.planning import Shard
@@ -54,8 +55,15 @@ _QUEUE_S = 30.0
 _MOST_AGAIN = 2
 """How often samples that did not come are asked for again."""
 
-_HOPELESS = 3
-"""Shards given up, and none received, that show that the others will not do better."""
+_HOPELESS, _GIVEN_UP, _EMPTY, _CUT_AGAIN = 24, 8, 2, 1
+"""Weight of failures in a row that shows that the others will not do better, and what weighs a shard that was given up,
+one that came empty, and one that was a half already and is cut again."""
+
+_ABSENT_S = 300.0
+"""How long a task may be missing from the engine's list before it is held for lost: lists lag."""
+
+_MOST_UNANSWERED = 20
+"""How often a shard may be asked for without an answer while others are answered."""
 
 _TELL_S = 0.5
 
@@ -110,10 +118,11 @@ class Runner:
         spec: their cube.
         budget: what the export may cost, all that the ledger knows of together.
         progress: told how far it is, in words.
+        despair: stop where shard after shard fails.
     """
 
     def __init__(self, ledger: Ledger, engine: Engine, route: Route, folder: Path, spec: CubeSpec, budget: Budget,
-                 progress: Callable[[str], None]) -> None:
+                 progress: Callable[[str], None], *, despair: bool = True) -> None:
         self._ledger, self._engine, self._route = ledger, engine, route
         self._folder, self._features, self._budget, self._tell = folder, schema.table_features(spec), budget, progress
         self._in: dict[State, dict[str, Entry]] = {state: {} for state in State}
@@ -121,11 +130,15 @@ class Runner:
             self._in[entry.state][entry.shard.name] = entry
         self._doing: dict[Future[Operation | Received], Entry] = {}
         self._busy: set[str] = set()
+        self._despairs, self._in_a_row = despair, 0
         self._failures: dict[str, int] = {}
+        self._unanswered: dict[str, tuple[int, float]] = {}
+        self._absent: dict[str, float] = {}
+        self._called_off: set[str] = set()
         self._not_before: dict[str, float] = {}
         self._answered = time.monotonic()
         self._silences = 0
-        self._queue_free = 0.0
+        self._queue_free = self._quiet_until = 0.0
         self._stopped: AgrispecError | None = None
         self._look_at, self._pause, self._tell_at = 0.0, _POLL_S[0], 0.0
 
@@ -151,9 +164,9 @@ class Runner:
                 if time.monotonic() >= self._tell_at:
                     self._report()
         finally:
-            # What is under way is repeated by the next run.
             self._route.stop()
             pool.shutdown(wait=True, cancel_futures=True)
+            self._remember()
             self._report()
         if self._stopped is not None:
             raise self._stopped
@@ -166,7 +179,14 @@ class Runner:
 
     def _over(self) -> bool:
         """Whether nothing is under way and nothing may be begun."""
-        return not (self._stopped is None or self._doing or self._in[State.SUBMITTED] or self._in[State.EXPORTED])
+        if self._stopped is None or self._doing:
+            return False
+        # Where files cannot be kept, tasks are not waited for: the next run finds them.
+        return self._no_room or not (self._in[State.SUBMITTED] or self._in[State.EXPORTED])
+
+    @property
+    def _no_room(self) -> bool:
+        return isinstance(self._stopped, StorageError)
 
     def _begin(self, pool: ThreadPoolExecutor, chosen: frozenset[str]) -> None:
         now = time.monotonic()
@@ -175,7 +195,11 @@ class Runner:
         beginning = [entry for entry in self._doing.values() if entry.state is State.WAITING]
         costs = [(len(entry.shard.rows), entry.running_eecu)
                  for entry in (*beginning, *self._in[State.SUBMITTED].values())]
-        room = self._route.width - len(costs) - len(self._in[State.EXPORTED])
+        # No more than are asked for at once, so that what stops the run stops them; and few before anything came and
+        # after a failure, for what is wrong may be wrong for all.
+        known = not self._in_a_row and any(len(entry.shard.rows) for entry in self._in[State.RECEIVED].values())
+        most = self._route.width if known else FIRST
+        room = min(most - len(costs) - len(self._in[State.EXPORTED]), self._route.threads - len(beginning))
         done, lost = spent(self._all()) if self._budget.limited else ([], 0.0)
         for name, entry in list(self._in[State.WAITING].items()):
             if room <= 0:
@@ -202,7 +226,7 @@ class Runner:
 
     def _fetch(self, pool: ThreadPoolExecutor) -> None:
         for name, entry in self._in[State.EXPORTED].items():
-            if name not in self._busy:
+            if name not in self._busy and not self._no_room:
                 self._do(pool.submit(self._fetched, entry), entry)
 
     def _fetched(self, entry: Entry) -> Received:
@@ -235,7 +259,7 @@ class Runner:
                 continue
             self._heard()
             if isinstance(found, Operation):
-                self._change(replace(entry, state=State.SUBMITTED, attempt=entry.attempt + 1, operation=found.name))
+                self._submitted(entry, found)
             else:
                 self._arrived(entry, found)
         return bool(done)
@@ -244,6 +268,7 @@ class Runner:
         """Enter that a shard could not be begun, fetched or read."""
         if isinstance(error, EngineUnreachable):
             self._silent(error)
+            self._left_out(entry, error)
         elif entry.state is State.EXPORTED:
             self._unfetched(entry, error)
         elif isinstance(error, StorageError):
@@ -252,6 +277,14 @@ class Runner:
             self._failed(entry, str(error.message), Answer.RETRY)
         else:
             self._failed(entry, error.message)
+
+    def _left_out(self, entry: Entry, error: EngineUnreachable) -> None:
+        """Give a shard up that is never answered while others are."""
+        name = entry.shard.name
+        count, since = self._unanswered.get(name, (0, time.monotonic()))
+        self._unanswered[name] = count + 1, since
+        if count + 1 >= _MOST_UNANSWERED and self._answered > since:
+            self._failed(entry, error.message, Answer.GIVE_UP)
 
     def _unfetched(self, entry: Entry, error: AgrispecError) -> None:
         """Enter that the object of a task that succeeded is not there, damaged, or out of reach."""
@@ -273,16 +306,19 @@ class Runner:
             return
         if not len(rows):
             self._path(entry).unlink(missing_ok=True)
+        self._in_a_row = 0 if len(rows) else self._in_a_row + _EMPTY
         missing = np.setdiff1d(asked, rows)
         here = replace(entry, shard=replace(entry.shard, rows=rows), state=State.RECEIVED, bytes=found.bytes,
                        attempt=max(entry.attempt, 1))
         if not len(missing):
             self._change(here)
-        elif not entry.shard.name.endswith("m" * _MOST_AGAIN):
-            self._change(here, added=(entry.shard.again(missing),))
+        elif entry.again < _MOST_AGAIN:
+            self._change(here, added=(Entry(shard=entry.shard.again(missing), again=entry.again + 1),))
         else:
             reason = f"it did not come from {_MOST_AGAIN + 1} tasks that succeeded: outside of the imagery?"
             self._change(here, lost=dict.fromkeys(missing.tolist(), reason))
+        if not len(rows):
+            self._despair("tasks succeed without any record")
 
     def _look(self) -> None:
         """Ask how the tasks stand, when it is time."""
@@ -297,17 +333,21 @@ class Runner:
         self._heard()
         ended = 0
         for name, entry in running.items():
-            operation = found.get(name)
-            ended += operation is None or operation.done
+            operation = found.get(name) or self._missed(entry)
             if operation is None:
-                self._failed(entry, f"Operation '{name}' not found", Answer.RETRY)
-            elif operation.state is TaskState.SUCCEEDED:
+                continue
+            self._absent.pop(name, None)
+            ended += operation.done
+            if operation.state is TaskState.SUCCEEDED:
                 self._change(replace(entry, state=State.EXPORTED, running_eecu=0.0,
                                      done_eecu=entry.done_eecu + operation.eecu_seconds))
             elif operation.done:
                 reason = operation.error or "it was cancelled"
-                self._failed(begun_again(entry, operation.eecu_seconds, reason), reason,
-                             Answer.GIVE_UP if operation.state is TaskState.CANCELLED else None)
+                spent_on = begun_again(entry, operation.eecu_seconds, reason)
+                if name in self._called_off:
+                    self._change(spent_on)
+                else:
+                    self._failed(spent_on, reason, Answer.GIVE_UP if operation.state is TaskState.CANCELLED else None)
             elif operation.eecu_seconds != entry.running_eecu:
                 self._change(replace(entry, running_eecu=operation.eecu_seconds))
         # A twentieth more each time: the last look is late by at most a twentieth of what the tasks took.
@@ -315,6 +355,25 @@ class Runner:
         self._look_at = time.monotonic() + self._pause
         if ended:
             self._queue_free = 0.0
+
+    def _missed(self, entry: Entry) -> Operation | None:
+        """What a task is that the engine's list lacked; None as long as it may only lag.
+
+        One that is gone is asked for again under its own request id, so that one that is there all the same is found.
+        """
+        now, name = time.monotonic(), entry.operation
+        if now - self._absent.setdefault(name, now) < _ABSENT_S:
+            return None
+        try:
+            [found] = self._engine.operations([name]).values()
+        except EngineUnreachable as error:
+            self._silent(error)
+        except ValueError:
+            self._absent.pop(name)
+            self._failed(replace(entry, attempt=entry.attempt - 1), f"the task {name} is gone", Answer.RETRY)
+        else:
+            return found
+        return None
 
     def _failed(self, entry: Entry, words: str, answer: Answer | None = None) -> None:
         """Enter a failure, and what follows from it."""
@@ -328,27 +387,52 @@ class Runner:
             self._stopped = TaskFailed(f"Earth Engine refuses to go on: {words}",
                                        mend="mend what it names, then go on with --resume")
         elif answer is Answer.SPLIT and len(entry.shard.rows) > 1:
-            self._change(replace(again, state=State.SPLIT), added=entry.shard.halves())
+            self._change(replace(again, state=State.SPLIT),
+                         added=tuple(Entry(shard=half) for half in entry.shard.halves()))
+            self._fell(_CUT_AGAIN if name[-1] in "ab" else 0, words)
         elif answer is Answer.RETRY and count < failures.MOST_ATTEMPTS:
             self._change(again)
             self._not_before[name] = time.monotonic() + pause_s(count, *_PAUSE_S)
         else:
             self._change(replace(again, state=State.GIVEN_UP))
+            self._fell(_GIVEN_UP, words)
+
+    def _fell(self, weight: int, words: str) -> None:
+        """Count a failure; what has succeeded and is on its way here may still show that others do better."""
+        self._in_a_row += weight
+        if not self._in[State.EXPORTED]:
             self._despair(words)
 
     def _despair(self, words: str) -> None:
-        """Stop where the first shards show that none will succeed: each failure is charged."""
-        count = len(self._in[State.GIVEN_UP])
-        if count >= _HOPELESS and not (self._in[State.RECEIVED] or self._in[State.EXPORTED]):
-            self._stopped = TaskFailed(f"the first {count} tasks failed and none succeeded: {words}",
-                                       mend="mend what it names, then go on with --resume")
+        """Stop, and call off what is under way, where shard after shard fails: each failure is charged."""
+        if not self._despairs or self._in_a_row < _HOPELESS or self._stopped is not None:
+            return
+        self._stopped = TaskFailed(f"shard after shard failed, and none came meanwhile: {words}",
+                                   mend="mend what it names, then go on with --resume")
+        for entry in self._in[State.SUBMITTED].values():
+            with suppress(EngineError):
+                self._engine.cancel(entry.operation)
+                self._called_off.add(entry.operation)
 
-    def _change(self, entry: Entry, added: tuple[Shard, ...] = (), lost: dict[int, str] | None = None) -> None:
+    def _remember(self) -> None:
+        """Enter the tasks that were begun while the run ended."""
+        for future, entry in self._doing.items():
+            if future.done() and not future.cancelled() and future.exception() is None:
+                found = future.result()
+                if isinstance(found, Operation):
+                    self._submitted(entry, found)
+
+    def _submitted(self, entry: Entry, operation: Operation) -> None:
+        self._change(replace(entry, state=State.SUBMITTED, attempt=entry.attempt + 1, operation=operation.name))
+
+    def _change(self, entry: Entry, added: tuple[Entry, ...] = (), lost: dict[int, str] | None = None) -> None:
         self._ledger.record(entry, added=added, lost=lost)
         for state in State:
             self._in[state].pop(entry.shard.name, None)
         self._in[entry.state][entry.shard.name] = entry
-        self._in[State.WAITING] |= {shard.name: Entry(shard=shard) for shard in added}
+        if added:
+            # First what a shard has become: whether it fits is known soonest so.
+            self._in[State.WAITING] = {new.shard.name: new for new in added} | self._in[State.WAITING]
 
     # How it stands
 
@@ -364,13 +448,16 @@ class Runner:
 
     def _silent(self, error: EngineUnreachable) -> None:
         """Bear with an engine that does not answer, for a time."""
-        silent_s = time.monotonic() - self._answered
-        if silent_s > _PATIENCE_S:
-            raise EngineUnreachable(f"{error.message}, for {silent_s / 60:.0f} minutes",
+        now = time.monotonic()
+        if now - self._answered > _PATIENCE_S:
+            raise EngineUnreachable(f"{error.message}, for {(now - self._answered) / 60:.0f} minutes",
                                     mend="what was submitted goes on: when the network is back, go on with --resume")
+        if now < self._quiet_until:
+            # Of those that were under way together.
+            return
         self._silences += 1
-        pause = pause_s(self._silences, *_PAUSE_S)
-        self._queue_free = self._look_at = time.monotonic() + pause
+        self._quiet_until = now + pause_s(self._silences, *_PAUSE_S)
+        self._queue_free = self._look_at = self._quiet_until
 
     def _heard(self) -> None:
         self._answered, self._silences = time.monotonic(), 0
@@ -399,13 +486,17 @@ def rows_of(path: Path, features: Mapping[str, Feature]) -> NDArray[np.int64]:
 
 
 def _of(entry: Entry, chosen: frozenset[str]) -> bool:
-    # Halves, and samples asked for again, carry the name of the shard that they came from, and letters.
-    return not chosen or entry.shard.name.rstrip("abm") in chosen
+    """Whether a shard is one of those named, or a part of one: these add letters to its name."""
+    name = entry.shard.name
+    return not chosen or any(name.startswith(whole) and set(name[len(whole):]) <= set("abm") for whole in chosen)
 
 
 def spent(entries: Collection[Entry]) -> tuple[list[tuple[int, float]], float]:
-    """(records, EECU-seconds) of the shards that came, and the EECU-seconds of tasks that brought nothing."""
+    """(records, EECU-seconds) of the shards that tasks brought, and the EECU-seconds of tasks that brought nothing.
+
+    Shards that cost nothing, of an earlier export or of interactive requests, are neither.
+    """
     came = (State.RECEIVED, State.EXPORTED)
     done = [(len(entry.shard.rows), entry.done_eecu) for entry in entries
-            if entry.state in came and len(entry.shard.rows)]
+            if entry.state in came and entry.operation and len(entry.shard.rows)]
     return done, sum(entry.done_eecu for entry in entries if entry.state not in came or not len(entry.shard.rows))

@@ -58,6 +58,8 @@ def doubts(did: Mapping[str, Any]) -> Iterator[str]:
         if empty:
             more = f" and {len(empty) - _NAMED} more cells" if len(empty) > _NAMED else ""
             yield f"season {year}: no sample in {', '.join(empty[:_NAMED])}{more}"
+    if did["left_in_bucket"]:
+        yield str(did["left_in_bucket"])
     if did["missing"]["samples"]:
         yield f"{did['missing']['samples']} samples are left out: {'; '.join(did['missing']['reasons'])}"
 

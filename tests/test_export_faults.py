@@ -18,7 +18,8 @@ import pytest
 from click.testing import CliRunner
 
 import cli
-from exports import ledger, manifest, running, runs, samples, shards, window
+from agrispec.errors import EngineError
+from exports import ledger, manifest, places, running, runs, samples, shards, window
 from gee_scripts.engine.local.operations import feature_files
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.rest.service import Service
@@ -295,7 +296,7 @@ def test_an_export_of_another_cube_or_other_classes_is_not_gone_on_with(run):
     path.write_text(text.replace("[season]", "[clear]\nthreshold = 0.5\n[season]"))
     assert "the unfinished export" in export(run, "--resume").stderr
     path.write_text(text.replace("codes = [1]", "codes = [4]"))
-    assert "labelled with other [[classes]]" in export(run, "--resume").stderr
+    assert "is of classes another one than the configuration has" in export(run, "--resume").stderr
     path.write_text(text.replace("[area]", '[engine]\nbucket = "another"\n[area]'))
     assert "is of bucket 'agrispec-local', the configuration names 'another'" in export(run, "--resume").stderr
     done = CliRunner().invoke(cli.main, ["cancel", str(run), "--drop"], catch_exceptions=False)
@@ -307,9 +308,6 @@ def test_an_export_of_another_cube_or_other_classes_is_not_gone_on_with(run):
 
 
 def test_what_was_cancelled_is_gone_on_with(run, unbroken, monkeypatch):
-    class Interrupted(BaseException):
-        pass
-
     recorded, left = ledger.Ledger.record, [8]
 
     def record(self, *changed, **more):
@@ -382,6 +380,152 @@ def test_what_interactive_requests_cost_cannot_be_probed_or_bounded(run):
         done = export(run, "--route", "interactive", *more)
         assert done.exit_code == 2
         assert "does not tell what interactive requests cost" in done.stderr
+
+
+def test_gaps_that_were_killed_before_they_were_planned_are_gone_on_with(run, unbroken, monkeypatch):
+    assert export(run).exit_code == 0
+    sorted((run / "shards").rglob("*.gz"))[2].unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger.Ledger, "create", interrupted)
+        with pytest.raises(Interrupted):
+            export(run, "--gaps")
+    assert export(run, "--resume").exit_code == 0
+    check_whole(run, unbroken)
+
+
+def test_an_export_that_was_killed_while_places_were_drawn_is_not_taken_for_the_last_one(run, unbroken, monkeypatch):
+    assert export(run).exit_code == 0
+    before = (run / "samples.parquet").stat().st_mtime_ns
+    with monkeypatch.context() as patch:
+        patch.setattr(places, "draw", interrupted)
+        with pytest.raises(Interrupted):
+            export(run)
+    done = export(run, "--resume")
+    assert done.exit_code == 0
+    assert "by 13 tasks" in done.output
+    assert (run / "samples.parquet").stat().st_mtime_ns != before
+    check_whole(run, unbroken)
+
+
+class Interrupted(BaseException):
+    pass
+
+
+def interrupted(*arguments, **named):
+    raise Interrupted
+
+
+@pytest.mark.parametrize("moment", ["samples", "manifest", "clear"])
+def test_a_finished_export_that_was_killed_before_it_was_in_place_is_put_there(run, unbroken, monkeypatch, moment):
+    from exports import cubes
+    assert export(run).exit_code == 0
+    assert export(run, "--probe", "1").exit_code == 0
+    with monkeypatch.context() as patch:
+        if moment == "samples":
+            patch.setattr(cubes, "write_files", interrupted)
+        elif moment == "manifest":
+            patch.setattr(manifest, "record", interrupted)
+        else:
+            patch.setattr(cubes, "clear", interrupted)
+        with pytest.raises(Interrupted):
+            export(run, "--resume")
+    refused = CliRunner().invoke(cli.main, ["cancel", str(run), "--drop"], catch_exceptions=False)
+    assert refused.exit_code == 1
+    assert "is finished and only to be put in place" in refused.stderr
+    done = export(run, "--resume", "--budget-eecu-h", "1e-9")
+    assert done.exit_code == 0, done.output
+    check_whole(run, unbroken)
+
+
+def test_files_that_had_come_and_are_gone_come_again(run, unbroken):
+    assert export(run, "--probe", "4").exit_code == 0
+    first, second, *_ = sorted((run / "exporting" / "shards").rglob("*.gz"))
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-1])
+    done = export(run, "--resume")
+    assert done.exit_code == 0, done.output
+    check_whole(run, unbroken)
+
+
+def test_objects_that_cannot_be_deleted_are_told_and_hinder_nothing(run, monkeypatch):
+    from agrispec.errors import StorageError
+    from exports import storage
+
+    def refused(self, prefix):
+        raise StorageError("the objects cannot be deleted", mend="delete them by hand")
+
+    monkeypatch.setattr(storage.Folder, "delete", refused)
+    done = export(run)
+    assert done.exit_code == 0
+    assert "is left over: the objects cannot be deleted; delete them by hand" in done.stderr
+    assert not (run / "exporting").exists()
+
+
+def test_tasks_that_cannot_be_asked_to_stop_are_not_forgotten(run, monkeypatch):
+    left = [6]
+    recorded = ledger.Ledger.record
+
+    def record(self, *changed, **more):
+        recorded(self, *changed, **more)
+        left[0] -= 1
+        if left[0] == 0:
+            raise Interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger.Ledger, "record", record)
+        with pytest.raises(Interrupted):
+            export(run)
+        answered = Service.answer
+
+        def answer(self, route, call):
+            if route.id.startswith("projects.operations"):
+                raise Refusal(503, "The service is unavailable.")
+            return answered(self, route, call)
+
+        patch.setattr(Service, "answer", answer)
+        done = CliRunner().invoke(cli.main, ["cancel", str(run), "--drop"], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert (run / "exporting" / "ledger.sqlite").exists()
+    path = run / "agrispec.toml"
+    text = path.read_text()
+    path.write_text(text.replace("[area]", '[engine]\nproject = "another-one"\n[area]'))
+    done = CliRunner().invoke(cli.main, ["cancel", str(run), "--drop"], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert "is of project 'agrispec-local', the configuration names 'another-one'" in done.stderr
+
+
+def test_accepting_what_is_missing_asks_for_nothing_more(run, monkeypatch):
+    def spoil(number, features, well, progress):
+        if features[0].properties["row"] < 20:
+            raise EngineError("Image.select: no band 'B99'", mend="")
+        well()
+
+    injected(monkeypatch, spoil)
+    assert export(run).exit_code == 1
+    asked = []
+    injected(monkeypatch, lambda *told: asked.append(told))
+    done = export(run, "--resume", "--accept-missing")
+    assert done.exit_code == 0, done.output
+    assert asked == []
+    assert manifest.read(run)["stages"]["export"]["missing"]["samples"] == 20
+
+
+def test_seasons_of_another_first_day_are_not_mixed(run):
+    assert export(run, "--probe", "1").exit_code == 0
+    path = run / "agrispec.toml"
+    text = path.read_text()
+    path.write_text(text.replace("target = 2024", 'target = 2024\nfirst_day = "07-01"'))
+    done = export(run, "--resume")
+    assert done.exit_code == 1
+    assert "is of first day 01-01, the configuration asks for 07-01" in done.stderr
+
+
+def test_the_interactive_route_needs_no_bucket(run, unbroken):
+    (run / "landscape" / "buckets").write_text("no folder")
+    assert export(run).exit_code == 1
+    assert export(run, "--route", "interactive").exit_code == 0
+    (run / "landscape" / "buckets").unlink()
+    check_whole(run, unbroken)
 
 
 def test_a_clock_that_jumps_changes_nothing(run, unbroken, monkeypatch):

@@ -132,8 +132,7 @@ class Client:
         # Listing costs a request for 500 tasks, and tells of all that the project had for weeks.
         if len(names) > _LISTED:
             with refusals():
-                found = {each["name"]: _operation(each) for each in ee.data.listOperations()}
-            return {name: found[name] for name in names if name in found}
+                return {each["name"]: _operation(each) for each in ee.data.listOperations() if each["name"] in names}
         known: dict[str, Operation] = {}
         for name in names:
             try:
@@ -194,7 +193,9 @@ def _graph(expression: Expression) -> ee.ComputedObject:
 
 def _operation(found: Mapping[str, Any]) -> Operation:
     metadata = found.get("metadata", {})
-    return Operation(name=found["name"], state=State(metadata.get("state", "PENDING")),
+    # The service has STATE_UNSPECIFIED, too.
+    state = {each.value: each for each in State}.get(metadata.get("state"), State.PENDING)
+    return Operation(name=found["name"], state=state,
                      description=metadata.get("description", ""), error=found.get("error", {}).get("message", ""),
                      eecu_seconds=float(metadata.get("batchEecuUsageSeconds", 0.0)))
 

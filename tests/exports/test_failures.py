@@ -23,6 +23,14 @@ from exports.failures import Answer
     ("Project 'x' is not registered to use Earth Engine.", Answer.STOP),
     ("Image.select: Band pattern 'B99' did not match any bands.", Answer.GIVE_UP),
     ("Element.geometry: Parameter 'feature' is required.", Answer.GIVE_UP),
+    ("Permission 'earthengine.exports.create' denied on resource 'projects/p' (or it may not exist).", Answer.STOP),
+    ("Account x does not have storage.objects.create access to the bucket.", Answer.STOP),
+    ("Quota exceeded for quota metric 'Compute' and limit 'per day'.", Answer.STOP),
+    ("RESOURCE_EXHAUSTED", Answer.RETRY),
+    ("Image.load: Image asset 'projects/p/assets/x' not found (does not exist or caller does not have access).",
+     Answer.GIVE_UP),
+    ("Image.load: Image asset 'projects/p/assets/permission denied internal error' is wrong.", Answer.GIVE_UP),
+    ("Kernel is too large.", Answer.GIVE_UP),
     ("", Answer.GIVE_UP),
 ])
 def test_words_call_for_an_answer(words, answer):

@@ -48,14 +48,14 @@ def test_a_change_that_fails_changes_nothing(tmp_path):
     with Ledger.create(tmp_path / "l", {}, [shard("a", [1]), shard("b", [2])]) as ledger:
         before = said(ledger.entries())
         with pytest.raises(sqlite3.IntegrityError):
-            ledger.record(replace(ledger.entries()[0], state=State.SPLIT), added=[shard("b", [3])])
+            ledger.record(replace(ledger.entries()[0], state=State.SPLIT), added=[Entry(shard=shard("b", [3]))])
         assert said(ledger.entries()) == before
 
 
 def test_shards_stay_in_the_order_of_the_plan(tmp_path):
     names = ["c", "a", "b"]
     with Ledger.create(tmp_path / "l", {}, [shard(name, [1]) for name in names]) as ledger:
-        ledger.record(ledger.entries()[1], added=[shard("0", [2])])
+        ledger.record(ledger.entries()[1], added=[Entry(shard=shard("0", [2]))])
         assert [entry.shard.name for entry in ledger.entries()] == [*names, "0"]
 
 

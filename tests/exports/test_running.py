@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import threading
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from agrispec.cube import preset
 from agrispec.engine import Operation, State
-from agrispec.errors import BudgetExceeded, EngineError, EngineUnreachable, ObjectMissing, TaskFailed
+from agrispec.errors import BudgetExceeded, EngineError, EngineUnreachable, ObjectMissing, StorageError, TaskFailed
 from agrispec.formats import example
 from exports import ledger, planning, running, schema
 from exports.budget import Budget
@@ -69,6 +70,9 @@ class Service:
     def stop(self):
         pass
 
+    def cancel(self, name):
+        pass
+
     def fetch(self, shard, attempt, path):
         rows, fate = self.made[shard.name, attempt]
         if fate == "nothing there":
@@ -76,6 +80,8 @@ class Service:
             raise ObjectMissing("gs://b/x is not there", mend="")
         if fate == "one missing":
             rows = rows[1:]
+        if fate == "nothing":
+            rows = rows[:0]
         if fate == "one twice":
             rows = np.append(rows, rows[-1])
         if fate == "a stranger":
@@ -94,7 +100,7 @@ FATES = ("well", "unreachable", "full", "memory", "internal", "forgotten", "noth
 def quick():
     with pytest.MonkeyPatch.context() as patch:
         for module, name, value in ((running, "_POLL_S", (0.0001, 0.001)), (running, "_QUEUE_S", 0.001),
-                                    (running, "_PAUSE_S", (0.0001, 0.001))):
+                                    (running, "_PAUSE_S", (0.0001, 0.001)), (running, "_ABSENT_S", 0.0)):
             patch.setattr(module, name, value)
         yield
 
@@ -143,8 +149,9 @@ def test_whatever_tasks_do_each_sample_is_here_once_or_named(tmp_path_factory, f
     waiting = [row for entry in entries if entry.state is ledger.State.WAITING for row in entry.shard.rows.tolist()]
     assert sorted(rows + missing + waiting) == list(range(count))
     # What is asked for again, of a service that does well now, comes.
-    for _ in range(3):
-        run(folder, service)
+    for _ in range(6):
+        with contextlib.suppress(TaskFailed):
+            run(folder, service)
     assert sorted(told(folder)[0]) == list(range(count))
 
 
@@ -170,7 +177,7 @@ def test_wherever_it_dies_the_next_run_goes_on(tmp_path_factory, fates, deaths):
         with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Killed, TaskFailed):
             patch.setattr(Ledger, "record", record)
             run(folder, service)
-    for _ in range(4):
+    for _ in range(6):
         with contextlib.suppress(TaskFailed):
             run(folder, service)
     assert sorted(told(folder)[0]) == list(range(count))
@@ -217,10 +224,117 @@ def test_samples_that_never_come_are_asked_for_thrice_and_named(tmp_path):
 
 
 def test_what_fails_for_every_task_is_not_paid_for_by_all(tmp_path):
-    service = Service(["wrong"] * 100, threads=1, width=1)
-    with pytest.raises(TaskFailed, match="the first 3 tasks failed and none succeeded: Image.select: no band 'B99'"):
+    service = Service(["wrong"] * 100, threads=8)
+    with pytest.raises(TaskFailed, match="shard after shard failed, and none came meanwhile: Image.select: no band"):
         run(tmp_path, service, fresh=planned(60, 2))
-    assert len(service.begun) == 3
+    assert len(service.begun) <= 3 + 3
+    service.fates.clear()
+    run(tmp_path, service)
+    assert sorted(told(tmp_path)[0]) == list(range(60))
+
+
+@pytest.mark.parametrize("fate", ["memory", "nothing"])
+def test_what_is_too_large_or_empty_for_every_task_is_not_paid_for_by_all(tmp_path, fate):
+    service = Service(["well", *[fate] * 1000], threads=8)
+    with pytest.raises(TaskFailed, match="shard after shard failed"):
+        run(tmp_path, service, fresh=planned(4000, 100))
+    assert len(service.begun) < 60
+
+
+def test_tasks_that_are_under_way_when_all_fail_are_called_off(tmp_path):
+    class Endless(Service):
+        def operations(self, names):
+            found = super().operations(names)
+            return {name: replace(each, state=State.RUNNING) if "N0487-02" in name and name not in self.stopped else
+                    replace(each, state=State.CANCELLED, error="") if name in self.stopped else each
+                    for name, each in found.items()}
+
+        def cancel(self, name):
+            self.stopped.add(name)
+
+    service = Endless(["well"] * 30 + ["wrong"] * 100, threads=3)
+    service.stopped = set()
+    with pytest.raises(TaskFailed, match="shard after shard failed"):
+        run(tmp_path, service, fresh=planned(200, 2))
+    assert service.stopped
+    assert not [entry for entry in told(tmp_path)[2] if entry.state is ledger.State.SUBMITTED]
+    assert not set(told(tmp_path)[1]) & {row for entry in told(tmp_path)[2] if "N0487-02" in entry.shard.name
+                                         for row in entry.shard.rows.tolist()}
+
+
+def test_a_task_that_the_list_lacks_for_a_while_is_not_begun_again(tmp_path, monkeypatch):
+    class Lagging(Service):
+        looks = 0
+
+        def operations(self, names):
+            Lagging.looks += 1
+            return {} if Lagging.looks < 20 else super().operations(names)
+
+    monkeypatch.setattr(running, "_ABSENT_S", 60.0)
+    service = Lagging()
+    run(tmp_path, service, fresh=planned(20, 2))
+    assert len(service.begun) == len(set(service.begun)) == 10
+    assert sorted(told(tmp_path)[0]) == list(range(20))
+
+
+def test_kept_shards_that_cost_nothing_do_not_lift_a_budget(tmp_path):
+    service, shards = Service(), planned(600, 2)
+    path = tmp_path / "ledger.sqlite"
+    done = [ledger.Entry(shard=shard, state=ledger.State.RECEIVED) for shard in shards[:10]]
+    Ledger.create(path, {}, shards[10:], done).close()
+    with pytest.raises(BudgetExceeded):
+        run(tmp_path, service, Budget(20 / 3600))
+    assert len(service.begun) == 5
+
+
+def test_a_file_that_cannot_be_kept_ends_the_run(tmp_path):
+    class Full(Service):
+        def fetch(self, shard, attempt, path):
+            raise StorageError("no space left", mend="free space")
+
+    service = Full()
+    with pytest.raises(StorageError, match="no space left"):
+        run(tmp_path, service, fresh=planned(40, 2))
+    service.__class__ = Service
+    begun = len(service.begun)
+    run(tmp_path, service)
+    assert sorted(told(tmp_path)[0]) == list(range(40))
+    assert len(service.begun) == len(set(service.begun)) >= begun
+
+
+def test_a_shard_that_is_never_answered_is_given_up_while_others_come(tmp_path):
+    class Deaf(Service):
+        def begin(self, shard, attempt, path):
+            if shard.name.endswith("N0487-003"):
+                raise EngineUnreachable("Earth Engine answered: 500", mend="")
+            return super().begin(shard, attempt, path)
+
+    run(tmp_path, Deaf(), fresh=planned(40, 2))
+    rows, missing, entries = told(tmp_path)
+    assert sorted(rows + missing) == list(range(40))
+    assert [entry.shard.name[-8:] for entry in entries if entry.state is ledger.State.GIVEN_UP] == ["0487-003"] * 2
+
+
+def test_a_silence_of_thousands_of_refusals_is_borne(tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "_MOST_UNANSWERED", 10**6)
+    service = Service(["unreachable"] * 5000, threads=40)
+    run(tmp_path, service, fresh=planned(2, 1))
+    assert sorted(told(tmp_path)[0]) == [0, 1]
+
+
+def test_a_submission_under_way_when_the_run_ends_is_entered(tmp_path):
+    class Slow(Service):
+        def begin(self, shard, attempt, path):
+            if shard.name.endswith("N0488-000"):
+                time.sleep(0.2)
+            return super().begin(shard, attempt, path)
+
+        def operations(self, names):
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(tmp_path, Slow(), fresh=[replace(each, name=f"2023/N0488-{n:03d}") for n, each in enumerate(planned(4, 2))])
+    assert [entry.state for entry in told(tmp_path)[2]] == [ledger.State.SUBMITTED] * 2
 
 
 def test_a_quota_that_is_used_up_stops_the_export_and_loses_nothing(tmp_path):
