@@ -132,14 +132,14 @@ def doctor(context: click.Context, run: Path | None) -> None:
     from agrispec.health import State
     from agrispec_tf import health as learning
     from exports import health as keeping
-    from exports import runs
+    from exports import planning, runs
     from gee_scripts.engine import health as computing
     with ExitStack() as held:
         if run is None:
             home, service, needed = Path(held.enter_context(TemporaryDirectory())), Service(landscape="."), 0
         else:
             config = runs.open(run).config
-            home, service, needed = run, config.engine, keeping.most_bytes(config)
+            home, service, needed = run, config.engine, planning.most(config).bytes
         held.enter_context(progress("looking"))
         tried = held.enter_context(computing.tried(service, home))
         found = [computing.project(tried), computing.credentials(tried), computing.tier(tried),

@@ -67,6 +67,7 @@ def status(run: Path, watch: bool) -> None:
 
     from rich.console import Console, Group
     from rich.live import Live
+    from rich.text import Text
 
     from exports import cubes, ledger, runs
     from exports import status as standing
@@ -75,17 +76,19 @@ def status(run: Path, watch: bool) -> None:
     def look() -> tuple[Group, str]:
         holder = ledger.holder(run)
         if not cubes.ledger_of(found).exists():
-            return Group(f"{run} has no unfinished export"), holder
+            said = f"{holder} draws places" if holder else \
+                f"{run} is exported" if found.shards.exists() else f"{run} has no export yet"
+            return Group(Text(said)), holder
         with ledger.Ledger(cubes.ledger_of(found)) as kept:
             entries, about, lost = kept.entries(), kept.about, kept.lost
         stands = standing.status(entries, len(lost), about)
         reasons = standing.reasons(entries, lost)
-        return Group(standing.table(stands), *standing.lines(stands, holder), *reasons), holder
+        return Group(standing.table(stands), *map(Text, (*standing.lines(stands, holder), *reasons))), holder
 
     console = Console()
     shown, holder = look()
     if not watch:
-        console.print(shown)
+        console.print(shown, soft_wrap=True)
         return
     with Live(shown, console=console, auto_refresh=False) as live:
         while holder:
@@ -100,10 +103,8 @@ def status(run: Path, watch: bool) -> None:
 @click.pass_obj
 def cancel(opening: Opening, run: Path, drop: bool) -> None:
     """Ask the tasks of RUN's unfinished export to stop; --resume goes on with it."""
-
-    from exports import commands, cubes, ledger
+    from exports import commands, ledger
     with opening(run) as opened, ledger.held(run):
-        opened.run.need(cubes.ledger_of(opened.run), "export")
         asked, ended = commands.stop(opened.run, opened.engine)
         if drop and (left := commands.drop(opened.run, opened.engine)):
             warn(left)

@@ -49,7 +49,8 @@ class Asked:
     def __post_init__(self) -> None:
         if self.route == "interactive" and (self.probe is not None or self.budget is not None):
             raise ConfigError("Earth Engine does not tell what interactive requests cost: there is nothing to probe and"
-                              " no budget to keep", mend="leave --route, --probe and --budget-eecu-h out, or the first")
+                              " no budget to keep",
+                              mend="leave out --route interactive, or --probe and --budget-eecu-h")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +178,11 @@ def stop(run: Run, engine: Engine) -> tuple[int, int]:
         how many were asked, and how many had ended.
 
     Raises:
+        RunError: there is none, or it is another engine's or project's.
         EngineError: the engine refuses, or does not answer; the others were asked before it.
     """
+    if not cubes.ledger_of(run).exists():
+        raise RunError(f"{run.path} has no unfinished export", mend="there is nothing to cancel")
     with Ledger(cubes.ledger_of(run)) as kept:
         cubes.need_own(run, engine, kept.about)
         submitted = kept.entries(State.SUBMITTED)

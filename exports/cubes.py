@@ -36,6 +36,10 @@ Progress = Callable[[str], None]
 """Told of each thing done, in words."""
 
 
+SPENT = ("tasks", "eecu_seconds", "elapsed_s")
+"""What `finish` tells of an export that an export of gaps adds to."""
+
+
 class Graphs(Protocol):
     """What `gee_scripts.export` offers; see there."""
 
@@ -92,8 +96,8 @@ def clear(run: Run) -> None:
 
 def about(run: Run, config: Config, engine: Engine, counted: Mapping[str, Any]) -> dict[str, Any]:
     """What a new ledger says of an export, of `counted` scenes: whose it is, of what, and where its objects lie."""
-    token = uuid.uuid4().hex[:8]
-    return {"token": token, "below": f"exports/{run.path.resolve().name}/{token}/", "scenes": counted,
+    token, path = uuid.uuid4().hex[:8], run.path.resolve()
+    return {"token": token, "run": str(path), "below": f"exports/{path.name}/{token}/", "scenes": counted,
             "seeds": {"samples": config.samples.seed, "split": config.split.seed}, **_whose(engine),
             "bucket": config.engine.bucket, **_what(config)}
 
@@ -142,11 +146,23 @@ def go_on(run: Run, config: Config, engine: Engine, *, reopen: bool) -> Ledger:
             was = f"{known[name]}, the configuration asks for {now}" if isinstance(now, str) else \
                 "another one than the configuration has"
             raise SchemaMismatch(f"the unfinished export in {run.exporting} is of {name} {was}", mend=anew)
+    _need_one(run, known)
+    ledger.note(run=str(run.path.resolve()))
     if not known.get("finished"):
         _recheck(run, ledger)
         if reopen:
             ledger.reopen()
     return ledger
+
+
+def _need_one(run: Run, known: Mapping[str, Any]) -> None:
+    """Nothing, if the export is this run's alone: copies would ask for the same shards, and delete each other's."""
+    other = Run(Path(known["run"]))
+    if other.path != run.path.resolve() and ledger_of(other).exists():
+        with Ledger(ledger_of(other)) as its:
+            if its.about["token"] == known["token"]:
+                raise RunError(f"{run.path} is a copy of {other.path}, whose export is not finished",
+                               mend=f"go on with that one, or remove {run.exporting}")
 
 
 def _recheck(run: Run, ledger: Ledger) -> int:
@@ -176,6 +192,8 @@ def fill(run: Run, config: Config, engine: Engine, graphs: Graphs, ledger: Ledge
     Raises: as `exports.running.Runner.run`.
     """
     table, kept = samples.read(drawn(run)), ledger.about
+    if interactive:
+        ledger.note(interactive=True)
 
     def prefix(shard: Shard, attempt: int) -> str:
         return f"{kept['below']}{shard.name}.{attempt}"
@@ -245,14 +263,18 @@ def finish(run: Run, config: Config, engine: Engine, ledger: Ledger, *, accept_m
     _put_in_place(run, config, entries, digest)
     write_files({run.samples: content})
     left = tidy(engine, known) if any(entry.operation for entry in entries) else ""
+    before = known.get("before", {})
     found, area = estimate(ledger), {cell.id for cell in config.area.resolved}
     did = {"engine": engine.name, "project": engine.project, "cube": config.spec.digest, "records": len(kept),
-           "tasks": sum(entry.attempt for entry in entries), "scenes": known["scenes"],
+           "tasks": sum(entry.attempt for entry in entries) + before.get("tasks", 0), "scenes": known["scenes"],
            "cells": {str(year): int(group["cell"].nunique()) for year, group in kept.groupby("season")},
            "empty_cells": {str(year): sorted(area - set(group["cell"])) for year, group in kept.groupby("season")},
-           "samples": digest, "seeds": known["seeds"], "eecu_seconds": round(found.total, 3) if found else 0.0,
+           "samples": digest, "seeds": known["seeds"],
+           "eecu_seconds": round((found.total if found else 0.0) + before.get("eecu_seconds", 0.0), 3),
+           "interactive": known.get("interactive", False),
            "left_in_bucket": left, "first_day": config.season.first_day,
-           "estimates": known.get("estimates", []), "elapsed_s": round(known.get("elapsed_s", 0.0), 1),
+           "estimates": known.get("estimates", []),
+           "elapsed_s": round(known.get("elapsed_s", 0.0) + before.get("elapsed_s", 0.0), 1),
            "missing": {"samples": len(lost), "reasons": sorted(set(lost.values())), "rows": sorted(lost)}}
     manifest.record(run.path, "export", did)
     ledger.close()

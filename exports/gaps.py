@@ -33,8 +33,8 @@ def begin(run: Run, config: Config, engine: Engine, graphs: cubes.Graphs, progre
         SchemaMismatch: its cubes are of another cube, other samples or other classes.
         DataError: nothing is missing.
     """
-    content = run.need(run.samples, "export").read_bytes()
-    table = samples.read(run.samples)
+    table = samples.read(run.need(run.samples, "export"))
+    content = run.samples.read_bytes()
     shards.require(run.need(run.shards, "export"), config.spec)
     if shards.sampling_of(run.shards) != shards.Sampling.of(manifest.digest(run.samples), config.taxonomy):
         raise SchemaMismatch(f"the cubes in {run.shards} belong to other samples or classes than those of the run",
@@ -42,11 +42,11 @@ def begin(run: Run, config: Config, engine: Engine, graphs: cubes.Graphs, progre
     kept = _kept(run.shards, table, config.spec)
     here = np.concatenate([np.empty(0, np.int64), *(shard.rows for shard in kept.values())])
     lacking = table[~table["row"].isin(here)]
-    if lacking.empty:
-        raise DataError(f"{run.path} lacks no cube", mend="look at it with: agrispec-gee audit")
-    earlier = manifest.read(run.path)["stages"].get("export", {}).get("first_day", config.season.first_day)
-    if earlier != config.season.first_day:
-        raise SchemaMismatch(f"the cubes in {run.shards} are of seasons that begin on {earlier}, not on"
+    if lacking.empty and len(kept) == len(list(run.shards.rglob("*.tfrecord.gz"))):
+        raise DataError(f"{run.path} lacks no cube", mend=f"look at it with: agrispec-gee audit {run.path}")
+    earlier = manifest.read(run.path)["stages"].get("export", {})
+    if (first := earlier.get("first_day", config.season.first_day)) != config.season.first_day:
+        raise SchemaMismatch(f"the cubes in {run.shards} are of seasons that begin on {first}, not on"
                              f" {config.season.first_day}", mend="restore [season] first_day, or export again")
     # No name that any shard of an earlier export has, or may get.
     earlier_gaps = [int(found) for shard in kept.values() for found in re.findall(r"-g(\d+)", shard.name)]
@@ -59,7 +59,10 @@ def begin(run: Run, config: Config, engine: Engine, graphs: cubes.Graphs, progre
     for path, shard in kept.items():
         _link(path, run.exporting / "shards" / f"{shard.name}.tfrecord.gz")
     done = [Entry(shard=shard, state=State.RECEIVED, bytes=path.stat().st_size) for path, shard in kept.items()]
-    return Ledger.create(cubes.ledger_of(run), cubes.about(run, config, engine, counted), asked, done)
+    # What was spent on the cubes that are kept is told with the rest.
+    before = {name: earlier[name] for name in cubes.SPENT if name in earlier}
+    return Ledger.create(cubes.ledger_of(run), {**cubes.about(run, config, engine, counted), "before": before}, asked,
+                         done)
 
 
 def _kept(folder: Path, table: pd.DataFrame, spec: CubeSpec) -> dict[Path, Shard]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from agrispec.config import Config
 from agrispec.engine import Engine
 from agrispec.errors import AgrispecError, StorageError
 from agrispec.health import Finding, doubtful, failed, passed, unseen
@@ -17,10 +16,6 @@ _COG_PLACES = {"US", "NAM4", "US-CENTRAL1"}
 
 _REST = 10**9
 """Bytes that models, predictions and a report may take, however few the samples."""
-
-_FLOAT = 4
-"""Bytes of a number of a cube in a record, before it is compressed."""
-
 
 def bucket(engine: Engine | None, name: str) -> Finding:
     """Whether the account may keep objects in a bucket; None stands for an engine that does not open."""
@@ -51,13 +46,6 @@ def location(engine: Engine | None, name: str) -> Finding:
             mend="export, training and publishing work; for assets that stay GeoTIFFs take a bucket in US, NAM4 or"
                  " US-CENTRAL1"))
     return passed("location", f"{told}, where Earth Engine reads GeoTIFFs in place")
-
-
-def most_bytes(config: Config) -> int:
-    """What the samples of a run need at most, uncompressed: a cube for each place that could be drawn."""
-    steps, columns = config.spec.shape
-    source = len(config.season.source) * len(config.classes) * config.samples.per_class
-    return len(config.area.resolved) * (source + config.samples.per_cell) * steps * columns * _FLOAT
 
 
 def disk(path: Path, samples: int) -> Finding:

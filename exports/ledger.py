@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -183,7 +183,7 @@ class Ledger:
     @property
     def about(self) -> dict[str, Any]:
         """What the export is of."""
-        return {key: json.loads(value) for key, value in self._base.execute("SELECT key, value FROM about")}
+        return {key: json.loads(value) for key, value in self._read("SELECT key, value FROM about")}
 
     def note(self, **about: Any) -> None:
         """Keep something about the export."""
@@ -195,12 +195,12 @@ class Ledger:
         """The shards in these states, or all, in the order they were planned."""
         marks = ", ".join("?" * len(states))
         where = f"WHERE state IN ({marks})" if states else ""
-        return [_entry(row) for row in self._base.execute(f"{_SELECT} {where} ORDER BY number", states)]
+        return [_entry(row) for row in self._read(f"{_SELECT} {where} ORDER BY number", states)]
 
     @property
     def lost(self) -> dict[int, str]:
         """Samples that were given up, by row number, with the reason."""
-        return dict(self._base.execute("SELECT row, reason FROM lost ORDER BY row"))
+        return dict(self._read("SELECT row, reason FROM lost ORDER BY row"))
 
     def record(self, *changed: Entry, added: Iterable[Entry] = (), lost: Mapping[int, str] | None = None) -> None:
         """Enter how shards stand now, together with what follows from it, or nothing of it.
@@ -229,6 +229,12 @@ class Ledger:
             self._base.execute("DELETE FROM lost")
             self._base.execute("UPDATE shards SET state = ?, operation = '' WHERE state = ?",
                                (State.WAITING, State.GIVEN_UP))
+
+    def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self._base.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise CorruptRecord(f"{self.path} is damaged ({error})", mend=_begin_anew(self.path)) from error
 
     @contextmanager
     def _written(self) -> Iterator[None]:
@@ -274,7 +280,8 @@ def _remove(path: Path) -> None:
 
 
 def _begin_anew(path: Path) -> str:
-    return f"remove {path.parent} to begin anew"
+    return (f"remove {path.parent} to begin anew: shards that have come are lost, and tasks under way go on"
+            " (https://code.earthengine.google.com/tasks)")
 
 
 @contextmanager

@@ -31,8 +31,8 @@ def read(run: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         for did in found["stages"].values():
-            did.keys()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+            _scenes(did)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path} is not a manifest", mend="remove it and run the stages again") from error
     return found
 
@@ -64,8 +64,12 @@ def versions() -> dict[str, str]:
 
 def simulated(run: Path) -> bool:
     """Whether any scene of a run directory was simulated, as its export found."""
-    scenes = read(run)["stages"].get("export", {}).get("scenes", {})
-    return any(season["simulated"] for season in scenes.values())
+    return any(_scenes(read(run)["stages"].get("export", {})))
+
+
+def _scenes(did: Mapping[str, Any]) -> list[int]:
+    """Simulated scenes by season, of what a stage did."""
+    return [int(season["simulated"]) for season in did.get("scenes", {}).values()]
 
 
 def digest(path: Path) -> str:

@@ -78,8 +78,8 @@ def shards(samples: pd.DataFrame, per_task: int) -> list[Shard]:
     ordered, group = rows[order], group[order]
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     found = []
-    for key, first, stop in zip(group[starts].tolist(), starts.tolist(), [*starts[1:].tolist(), len(rows)],
-                                strict=True):
+    stops = np.append(starts, len(rows))[1:]
+    for key, first, stop in zip(group[starts].tolist(), starts.tolist(), stops.tolist(), strict=True):
         season, cell = int(years[key // len(cells)]), key % len(cells)
         found += [Shard(name=f"{season}/{names[cell]}-{part:03d}", season=season, cell=cells[cell],
                         rows=ordered[start:min(start + per_task, stop)])

@@ -48,9 +48,11 @@ def progress(what: str) -> Iterator[Callable[[str], None]]:
     import time
 
     from rich.console import Console
+    from rich.text import Text
     console, started = Console(stderr=True), time.monotonic()
     with console.status(what) as status:
-        yield lambda done: status.update(f"{what}: {done}")
+        # As it is: what is told may hold brackets, which are markup elsewhere.
+        yield lambda done: status.update(Text(f"{what}: {done}"))
     console.print(f"[dim]{what}: {time.monotonic() - started:.1f} s[/dim]")
 
 

@@ -45,10 +45,11 @@ def exported(did: Mapping[str, Any], cells: int, run: Path) -> Iterator[str]:
     """Lines of a finished export, which looked for samples in so many cells."""
     for year, filled in did["cells"].items():
         scenes = did["scenes"][year]
-        yield (f"Season {year}: samples in {filled} of {cells} cells; {scenes['scenes']} scenes,"
+        yield (f"Season {year}: samples in {filled} of {cells} cells; by cell {scenes['scenes']:,} scenes,"
                f" {scenes['without_cloud_score']} without Cloud Score+, {scenes['derived_cloud_score']} with one"
                " derived from their classification")
-    yield (f"{did['records']} cubes in {run / 'shards'}, by {did['tasks']} tasks, {hours(did['eecu_seconds'])} in"
+    made = f"{did['tasks']:,} tasks" + (" or requests, which tell no cost," if did["interactive"] else ",")
+    yield (f"{did['records']:,} cubes in {run / 'shards'}, by {made} {hours(did['eecu_seconds'])} in"
            f" {duration(did['elapsed_s'])}; report in {run / 'report' / 'export'}; next: agrispec-gee train {run}")
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -348,6 +349,20 @@ def test_only_what_a_finished_export_lacks_is_asked_for_again(run, unbroken, mon
     assert written == [20, 20]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     check_whole(run, unbroken)
+    # What the cubes have cost in all is told.
+    assert manifest.read(run)["stages"]["export"]["tasks"] == 13 + 2
+    # A shard that is there twice is only removed.
+    shutil.copy(files[7], files[7].with_name("again.tfrecord.gz"))
+    done = export(run, "--gaps")
+    assert done.exit_code == 0, done.output
+    assert written == [20, 20]
+    check_whole(run, unbroken)
+    # Without the run's memory it counts its scenes again.
+    (run / "manifest.json").unlink()
+    next((run / "shards").rglob("*-g1.tfrecord.gz")).unlink()
+    done = export(run, "--gaps")
+    assert done.exit_code == 0, done.output
+    check_whole(run, unbroken)
 
 
 def test_the_interactive_route_brings_the_same_cubes_through_a_storm(run, unbroken, monkeypatch):
@@ -508,6 +523,51 @@ def test_accepting_what_is_missing_asks_for_nothing_more(run, monkeypatch):
     assert done.exit_code == 0, done.output
     assert asked == []
     assert manifest.read(run)["stages"]["export"]["missing"]["samples"] == 20
+
+
+def test_a_copy_of_an_unfinished_run_is_not_exported_beside_it(run, unbroken, tmp_path):
+    assert export(run, "--probe", "1").exit_code == 0
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    done = export(copy, "--resume")
+    assert done.exit_code == 1
+    assert f"is a copy of {run}, whose export is not finished" in done.stderr
+    shutil.rmtree(run)
+    assert export(copy, "--resume").exit_code == 0
+    check_whole(copy, unbroken)
+
+
+def test_status_says_what_is_going_on(run, monkeypatch):
+    def status():
+        done = CliRunner().invoke(cli.main, ["status", str(run)], catch_exceptions=False)
+        assert done.exit_code == 0
+        return done.output
+
+    assert "has no export yet" in status()
+    with ledger.held(run):
+        assert f"process {os.getpid()} draws places" in status()
+    assert export(run, "--probe", "1").exit_code == 0
+    with ledger.Ledger(run / "exporting" / "ledger.sqlite") as kept:
+        [first, *_] = kept.entries(ledger.State.WAITING)
+        kept.record(replace(first, state=ledger.State.GIVEN_UP, reason="no band [nodata]; bands are [b1, b2] [/x]"))
+    assert "20 samples given up: no band [nodata]; bands are [b1, b2] [/x]" in status()
+    assert export(run, "--resume").exit_code == 0
+    assert "is exported" in status()
+    cancelled = CliRunner().invoke(cli.main, ["cancel", str(run)], catch_exceptions=False)
+    assert cancelled.exit_code == 1
+    assert "has no unfinished export; there is nothing to cancel" in cancelled.stderr
+
+
+def test_a_ledger_that_is_damaged_inside_is_named(run):
+    assert export(run, "--probe", "1").exit_code == 0
+    path = run / "exporting" / "ledger.sqlite"
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    for command in (["status"], ["export", "--resume"], ["cancel"]):
+        done = CliRunner().invoke(cli.main, [command[0], str(run), *command[1:]], catch_exceptions=False)
+        assert done.exit_code == 1
+        assert "ledger.sqlite" in done.stderr
+        assert "to begin anew: shards that have come are lost" in done.stderr
 
 
 def test_seasons_of_another_first_day_are_not_mixed(run):

@@ -53,7 +53,8 @@ def write_files(contents: Mapping[Path, bytes | memoryview | Path]) -> None:
         raise storage_error(path, error) from error
     finally:
         for part in parts.values():
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # renamed, or never made
+                part.unlink()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from agrispec.config import Config
-from agrispec.errors import SchemaMismatch
+from agrispec.errors import CorruptRecord, SchemaMismatch
 from exports import manifest, samples, shards
 from exports.audit import page, report
 from exports.audit.agreement import Agreement
@@ -38,7 +38,10 @@ def run_audit(run: Run, config: Config, progress: Callable[[str], None],
     if found.samples != manifest.digest(run.samples):
         raise SchemaMismatch(f"the cubes in {run.shards} were exported for other samples than {run.samples} holds",
                              mend=f"export again with: agrispec-gee export {run.path}")
-    compared = audit(table, run.shards, config.spec, config.taxonomy.names, progress)
+    try:
+        compared = audit(table, run.shards, config.spec, config.taxonomy.names, progress)
+    except CorruptRecord as error:
+        raise CorruptRecord(error.message, mend=f"make it again with: agrispec-gee export {run.path} --gaps") from error
     agreement = ask(table) if ask else ()
     simulated = manifest.simulated(run.path)
     written = report.write(compared, run.report / "export", simulated=simulated, agreement=agreement)

@@ -64,6 +64,8 @@ def of_truth(path: Path, names: Sequence[str]) -> Iterator[str]:
     lost = [name for name in TRUTH if name not in found.columns]
     if lost:
         raise CorruptRecord(f"{path} lacks the columns {', '.join(lost)}", mend="remove it and evaluate again")
+    if found["label"].dtype.kind not in "iu":
+        raise CorruptRecord(f"{path} has labels that are no class numbers", mend="remove it and evaluate again")
     numbers, counts = np.unique(found["label"].to_numpy(), return_counts=True)
     yield from entry("labels", f"{counted(len(found), 'place')}, opened for evaluation; training never reads them",
                      *listed(f"{_name(int(number), names)} {count:,}"
