@@ -10,7 +10,7 @@ demo: $(READY)  ## labels to a published crop map on a simulated landscape, with
 	$(BIN)/agrispec-gee demo runs/demo
 
 test: $(READY)  ## the whole test suite, files side by side; AGRISPEC_TEST_DATA adds the tests on real data
-	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadgroup
+	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .

@@ -36,15 +36,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--live", metavar="PROJECT", help="ask Google Earth Engine, too, as this Cloud project")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What the processes of a parallel run share out: whole files, and those that look at the demo as one, which takes
-    minutes to make."""
-    for item in items:
-        group = "demo" if "demo" in getattr(item, "fixturenames", ()) else item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data, from AGRISPEC_TEST_DATA alone."""

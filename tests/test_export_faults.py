@@ -597,16 +597,14 @@ def test_a_clock_that_jumps_changes_nothing(run, unbroken, monkeypatch):
     assert 0 < manifest.read(run)["stages"]["export"]["elapsed_s"] < 600
 
 
-def _export(run):
-    cli.main(["export", str(run), "--resume"], standalone_mode=False)
-
-
 def test_twenty_kills_at_random_moments_lose_nothing_and_repeat_nothing(run, unbroken):
     """The process and the embedded engine in it are killed; `SIGKILL` leaves no time for anything."""
     processes, draw, kills = multiprocessing.get_context("forkserver"), random.Random(20), 0
     processes.set_forkserver_preload(["cli", "exports.commands", "gee_scripts.export", "gee_scripts.engine.embedded"])
     while kills < 20:
-        exporting = processes.Process(target=_export, args=(run,))
+        # Text, for a process of its own cannot import this file.
+        command = f"import cli; cli.main(['export', {str(run)!r}, '--resume'], standalone_mode=False)"
+        exporting = processes.Process(target=exec, args=(command, {}))
         exporting.start()
         exporting.join(draw.uniform(0.3, 1.6))
         if exporting.exitcode is not None:
