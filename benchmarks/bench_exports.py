@@ -232,7 +232,7 @@ def routes() -> None:
                 drawn = places.draw(run.config, engine, graphs, lambda done: None)
                 by_cell = [group for _, group in drawn.groupby(["season", "cell"])]
                 for cells in (1, 2, 4, 8, len(by_cell)):
-                    table = pd.concat(by_cell[:cells])
+                    table = pd.concat(by_cell[:cells]).sort_values("row", ignore_index=True)
                     taken[len(table)] = []
                     for interactive in (False, True):
                         with cubes.begin(run, run.config, engine, graphs, table, lambda done: None) as ledger:
