@@ -12,7 +12,7 @@ from agrispec.engine import Engine
 from agrispec.engine import State as TaskState
 from agrispec.errors import BudgetExceeded, ConfigError, EngineError, EngineUnreachable, RunError
 from agrispec.formats.atomic import write_files
-from exports import cubes, gaps, ledger, manifest, places, planning, running, samples
+from exports import cubes, gaps, ledger, manifest, places, planning, samples
 from exports import shards as shard_files
 from exports.audit import audit, report
 from exports.budget import Budget, Estimate, hours
@@ -92,7 +92,7 @@ def export(opened: Opened, asked: Asked, tell: Told, doubt: Told) -> dict[str, A
         waiting = kept.entries(State.WAITING)
         if unfinished and waiting and not asked.budget:
             month_s = _left_of_the_month(config, engine, asked.route, doubt)
-        done, failed = running.spent(kept.entries())
+        done, failed = ledger.spent(kept.entries())
         limit = asked.budget or Budget((month_s + failed + sum(cost for _, cost in done)) / 3600)
         known = cubes.estimate(kept)
         if known is not None and waiting:

@@ -27,7 +27,7 @@ from agrispec.grid import Cell
 from agrispec.season import Season
 from exports import budget, manifest, planning, running, samples, shards, storage
 from exports.budget import Budget, Estimate
-from exports.ledger import Entry, Ledger, State
+from exports.ledger import Entry, Ledger, State, spent
 from exports.planning import Shard
 from exports.routes import Batch, Interactive
 from exports.runs import Run
@@ -215,7 +215,7 @@ def fill(run: Run, config: Config, engine: Engine, graphs: Graphs, ledger: Ledge
 def estimate(ledger: Ledger) -> Estimate | None:
     """What the export will cost, from the shards that have come; None before any has."""
     entries = ledger.entries()
-    done, lost = running.spent(entries)
+    done, lost = spent(entries)
     left = sum(len(entry.shard.rows) for entry in entries if entry.state in (State.WAITING, State.SUBMITTED))
     if not done:
         return None

@@ -17,7 +17,7 @@ from agrispec.engine import Engine
 from agrispec.errors import DataError, RecordError, SchemaMismatch
 from agrispec.formats.atomic import storage_error, write_files
 from agrispec.grid import Cell
-from exports import cubes, manifest, planning, running, samples, schema, shards
+from exports import cubes, manifest, planning, samples, shards
 from exports.ledger import Entry, Ledger, State
 from exports.planning import Shard
 from exports.runs import Run
@@ -73,7 +73,7 @@ def _kept(folder: Path, table: pd.DataFrame, spec: CubeSpec) -> dict[Path, Shard
     seen = np.empty(0, np.int64)
     for path in sorted(folder.rglob("*.tfrecord.gz")):
         try:
-            rows = np.sort(running.rows_of(path, schema.table_features(spec)))
+            rows = np.sort(shards.rows_of(path, spec))
         except RecordError:
             continue
         if len(rows) and np.isin(rows, expected).all() and (np.diff(rows) > 0).all() and not np.isin(rows, seen).any():

@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -96,6 +96,17 @@ def begun_again(entry: Entry, eecu_seconds: float, reason: str) -> Entry:
     """
     return replace(entry, state=State.WAITING, operation="", running_eecu=0.0,
                    done_eecu=entry.done_eecu + eecu_seconds, reason=reason)
+
+
+def spent(entries: Collection[Entry]) -> tuple[list[tuple[int, float]], float]:
+    """(records, EECU-seconds) of the shards that tasks brought, and the EECU-seconds of tasks that brought nothing.
+
+    Shards that cost nothing, of an earlier export or of interactive requests, are neither.
+    """
+    came = (State.RECEIVED, State.EXPORTED)
+    done = [(len(entry.shard.rows), entry.done_eecu) for entry in entries
+            if entry.state in came and entry.operation and len(entry.shard.rows)]
+    return done, sum(entry.done_eecu for entry in entries if entry.state not in came or not len(entry.shard.rows))
 
 
 class Ledger:

@@ -8,7 +8,7 @@ goes on, and the next one takes it up from the ledger, for a submission that is 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,14 +31,13 @@ from agrispec.errors import (
     StorageError,
     TaskFailed,
 )
-from agrispec.formats import example
-from agrispec.formats.example import Feature
-from exports import failures, schema
+from exports import failures
 from exports.backoff import pause_s
 from exports.budget import FIRST, Budget, hours
 from exports.failures import Answer
-from exports.ledger import Entry, Ledger, State, begun_again
+from exports.ledger import Entry, Ledger, State, begun_again, spent
 from exports.planning import Shard
+from exports.shards import rows_of
 
 _POLL_S = (0.1, 10.0)
 """First and longest pause between two looks at the tasks."""
@@ -67,7 +66,6 @@ _MOST_UNANSWERED = 20
 
 _TELL_S = 0.5
 
-_BATCH = 1024
 
 
 class Route(Protocol):
@@ -124,7 +122,7 @@ class Runner:
     def __init__(self, ledger: Ledger, engine: Engine, route: Route, folder: Path, spec: CubeSpec, budget: Budget,
                  progress: Callable[[str], None], *, despair: bool = True) -> None:
         self._ledger, self._engine, self._route = ledger, engine, route
-        self._folder, self._features, self._budget, self._tell = folder, schema.table_features(spec), budget, progress
+        self._folder, self._spec, self._budget, self._tell = folder, spec, budget, progress
         self._in: dict[State, dict[str, Entry]] = {state: {} for state in State}
         for entry in ledger.entries():
             self._in[entry.state][entry.shard.name] = entry
@@ -235,7 +233,7 @@ class Runner:
         return self._read(path)
 
     def _read(self, path: Path) -> Received:
-        return Received(rows_of(path, self._features), path.stat().st_size)
+        return Received(rows_of(path, self._spec), path.stat().st_size)
 
     def _path(self, entry: Entry) -> Path:
         return self._folder / f"{entry.shard.name}.tfrecord.gz"
@@ -474,29 +472,7 @@ class Runner:
                    f" {sum(len(entry.shard.rows) for entry in came):,} samples, {hours(used)}")
 
 
-def rows_of(path: Path, features: Mapping[str, Feature]) -> NDArray[np.int64]:
-    """The row numbers of a shard, in its order. Every record is read, for a truncated file is whole as an object.
-
-    Raises:
-        CorruptRecord: it is damaged.
-        SchemaMismatch: it holds other features.
-    """
-    batches = [batch[schema.ROW][:, 0].astype(np.int64) for batch in example.iterate(path, features, _BATCH)]
-    return np.concatenate([np.empty(0, np.int64), *batches])
-
-
 def _of(entry: Entry, chosen: frozenset[str]) -> bool:
     """Whether a shard is one of those named, or a part of one: these add letters to its name."""
     name = entry.shard.name
     return not chosen or any(name.startswith(whole) and set(name[len(whole):]) <= set("abm") for whole in chosen)
-
-
-def spent(entries: Collection[Entry]) -> tuple[list[tuple[int, float]], float]:
-    """(records, EECU-seconds) of the shards that tasks brought, and the EECU-seconds of tasks that brought nothing.
-
-    Shards that cost nothing, of an earlier export or of interactive requests, are neither.
-    """
-    came = (State.RECEIVED, State.EXPORTED)
-    done = [(len(entry.shard.rows), entry.done_eecu) for entry in entries
-            if entry.state in came and entry.operation and len(entry.shard.rows)]
-    return done, sum(entry.done_eecu for entry in entries if entry.state not in came or not len(entry.shard.rows))

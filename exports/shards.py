@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import tomli_w
+from numpy.typing import NDArray
 
 from agrispec.cube import CubeSpec
 from agrispec.errors import ConfigError, CorruptRecord, SchemaMismatch
@@ -20,6 +21,8 @@ from agrispec.taxonomy import Taxonomy
 from exports import schema
 
 DESCRIPTION = "cube.toml"
+
+_BATCH = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +169,17 @@ def read(folder: Path, spec: CubeSpec) -> Cubes:
         raise CorruptRecord(f"sample {twice} came twice in {folder}", mend="export the records again")
     found = schema.unpack(np.concatenate([part[schema.CUBE] for part in parts])[order], spec)
     return Cubes(rows=rows[order], values=found.values, counts=found.counts, heat=found.heat)
+
+
+def rows_of(path: Path, spec: CubeSpec) -> NDArray[np.int64]:
+    """The row numbers of a shard, (N,), in its order. Every record is read, for a truncated file is whole as an object.
+
+    Raises:
+        CorruptRecord: it is damaged.
+        SchemaMismatch: it holds other features.
+    """
+    batches = example.iterate(path, schema.table_features(spec), _BATCH)
+    return np.concatenate([np.empty(0, np.int64), *(batch[schema.ROW][:, 0].astype(np.int64) for batch in batches)])
 
 
 def patches(folder: Path, spec: CubeSpec, batch: int) -> Iterator[schema.Unpacked]:

@@ -8,9 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
-from exports import running
 from exports.budget import hours
-from exports.ledger import Entry, State
+from exports.ledger import Entry, State, spent
 
 _COLUMNS = (State.WAITING, State.SUBMITTED, State.EXPORTED, State.RECEIVED, State.GIVEN_UP)
 
@@ -60,7 +59,7 @@ def status(entries: Collection[Entry], lost: int, about: Mapping[str, Any]) -> S
         key = (entry.shard.season, entry.state)
         shards[key] = shards.get(key, 0) + 1
         samples[key] = samples.get(key, 0) + len(entry.shard.rows)
-    done, failed = running.spent(entries)
+    done, failed = spent(entries)
     used = failed + sum(cost for _, cost in done) + sum(entry.running_eecu for entry in entries)
     return Status(shards=shards, samples=samples, lost=lost, eecu_seconds=used,
                   elapsed_s=float(about.get("elapsed_s", 0.0)))

@@ -309,16 +309,8 @@ def test_an_export_of_another_cube_or_other_classes_is_not_gone_on_with(run):
 
 
 def test_what_was_cancelled_is_gone_on_with(run, unbroken, monkeypatch):
-    recorded, left = ledger.Ledger.record, [8]
-
-    def record(self, *changed, **more):
-        recorded(self, *changed, **more)
-        left[0] -= 1
-        if left[0] == 0:
-            raise Interrupted
-
     with monkeypatch.context() as patch:
-        patch.setattr(ledger.Ledger, "record", record)
+        interrupted_after(patch, 8)
         with pytest.raises(Interrupted):
             export(run)
     done = CliRunner().invoke(cli.main, ["cancel", str(run)], catch_exceptions=False)
@@ -430,6 +422,19 @@ def interrupted(*arguments, **named):
     raise Interrupted
 
 
+def interrupted_after(patch, changes):
+    """Let the export be interrupted when it has entered so many changes."""
+    recorded, left = ledger.Ledger.record, [changes]
+
+    def record(self, *changed, **more):
+        recorded(self, *changed, **more)
+        left[0] -= 1
+        if left[0] == 0:
+            raise Interrupted
+
+    patch.setattr(ledger.Ledger, "record", record)
+
+
 @pytest.mark.parametrize("moment", ["samples", "manifest", "clear"])
 def test_a_finished_export_that_was_killed_before_it_was_in_place_is_put_there(run, unbroken, monkeypatch, moment):
     from exports import cubes
@@ -477,17 +482,8 @@ def test_objects_that_cannot_be_deleted_are_told_and_hinder_nothing(run, monkeyp
 
 
 def test_tasks_that_cannot_be_asked_to_stop_are_not_forgotten(run, monkeypatch):
-    left = [6]
-    recorded = ledger.Ledger.record
-
-    def record(self, *changed, **more):
-        recorded(self, *changed, **more)
-        left[0] -= 1
-        if left[0] == 0:
-            raise Interrupted
-
     with monkeypatch.context() as patch:
-        patch.setattr(ledger.Ledger, "record", record)
+        interrupted_after(patch, 6)
         with pytest.raises(Interrupted):
             export(run)
         answered = Service.answer
