@@ -35,12 +35,13 @@ from google.cloud.storage import transfer_manager
 from agrispec.cube import preset
 from agrispec.engine import Operation, State, TableExport
 from agrispec.season import Season
-from exports import cubes, places, planning, runs
-from exports.budget import Budget
-from exports.ledger import Ledger
-from exports.receiving import WORKERS, Receiver
-from exports.running import Runner
-from exports.storage import CloudStorage
+from exports import planning, runs
+from exports.export import cubes, places
+from exports.export.budget import Budget
+from exports.export.ledger import Ledger
+from exports.export.running import Runner
+from exports.storage.cloud import CloudStorage
+from exports.storage.receiving import WORKERS, Receiver
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
 from gee_scripts.engine.client import Client

@@ -15,7 +15,8 @@ from pathlib import Path
 import tomli_w
 
 from agrispec.formats.asset_tree import AssetTree
-from exports import cubes, places, runs
+from exports import runs
+from exports.export import cubes, places
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
 from scenes import demo

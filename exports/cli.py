@@ -39,14 +39,15 @@ def init(run: Path) -> None:
 @click.pass_obj
 def export(opening: Opening, /, run: Path, dry_run: bool, hours: float | None, **typed: Any) -> None:
     """Draw RUN's samples and export their feature cubes as TFRecord shards."""
-    from exports import commands, ledger, runs, told
-    from exports.budget import Budget
+    from exports import runs
+    from exports.export import commands, holding, told
+    from exports.export.budget import Budget
     if dry_run:
         found = runs.open(run)
         click.echo("\n".join(told.planned(commands.outline(found, found.config))))
         return
     asked = commands.Asked(budget=None if hours is None else Budget(hours), **typed)
-    with opening(run) as opened, ledger.held(run), progress("exporting") as tell:
+    with opening(run) as opened, holding.held(run), progress("exporting") as tell:
         did = commands.export(opened, asked, tell, warn)
     if did is None:
         click.echo(f"{run} is exported: there is nothing to go on with")
@@ -69,12 +70,13 @@ def status(run: Path, watch: bool) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    from exports import cubes, ledger, runs
-    from exports import status as standing
+    from exports import runs
+    from exports.export import cubes, holding, ledger
+    from exports.export import status as standing
     found = runs.open(run)
 
     def look() -> tuple[Group, str]:
-        holder = ledger.holder(run)
+        holder = holding.holder(run)
         if not cubes.ledger_of(found).exists():
             said = f"{holder} draws places" if holder else \
                 f"{run} is exported" if found.shards.exists() else f"{run} has no export yet"
@@ -103,8 +105,8 @@ def status(run: Path, watch: bool) -> None:
 @click.pass_obj
 def cancel(opening: Opening, run: Path, drop: bool) -> None:
     """Ask the tasks of RUN's unfinished export to stop; --resume goes on with it."""
-    from exports import commands, ledger
-    with opening(run) as opened, ledger.held(run):
+    from exports.export import commands, holding
+    with opening(run) as opened, holding.held(run):
         asked, ended = commands.stop(opened.run, opened.engine)
         if drop and (left := commands.drop(opened.run, opened.engine)):
             warn(left)

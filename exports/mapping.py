@@ -17,9 +17,9 @@ from agrispec.formats.atomic import whole_folder
 from agrispec.grid import Grid
 from agrispec.season import Season
 from exports import planning, shards, storage, tasks
-from exports.places import Progress
-from exports.receiving import Receiver
+from exports.export.places import Progress
 from exports.runs import Run
+from exports.storage.receiving import Receiver
 
 
 class Graphs(Protocol):

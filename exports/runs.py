@@ -52,7 +52,7 @@ class Run:
 
     @property
     def exporting(self) -> Path:
-        """`exporting/`: an export that is not finished, see `exports.cubes`."""
+        """`exporting/`: an export that is not finished, see `exports.export.cubes`."""
         return self.path / "exporting"
 
     @property

@@ -19,7 +19,7 @@ ALLOWED = {
     "cli": {"agrispec", "gee_scripts", "scenes", "exports", "agrispec_tf"},
 }
 # Which packages alone may import a library; a path names one module.
-HOMES = {"ee": ("gee_scripts/",), "keras": ("agrispec_tf/",), "google.cloud.storage": ("exports/storage.py",),
+HOMES = {"ee": ("gee_scripts/",), "keras": ("agrispec_tf/",), "google.cloud.storage": ("exports/storage/cloud.py",),
          "onnx": ("agrispec_tf/deployment/",), "onnxruntime": ("agrispec_tf/deployment/",),
          "openvino": ("agrispec_tf/deployment/",), "tensorflow": ("agrispec_tf/layers/batch_norm.py",), "jax": (),
          "tfrecord": (), "geemap": ()}

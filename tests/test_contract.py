@@ -6,7 +6,8 @@ from pyproj import Transformer
 
 from agrispec.errors import SchemaMismatch
 from agrispec.season import Season
-from exports import cubes, mapping, places, runs, shards
+from exports import mapping, runs, shards
+from exports.export import cubes, places
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
 

@@ -20,7 +20,8 @@ from click.testing import CliRunner
 
 import cli
 from agrispec.errors import EngineError
-from exports import ledger, manifest, places, running, runs, samples, shards, window
+from exports import manifest, runs, samples, shards
+from exports.export import holding, ledger, places, running, window
 from gee_scripts.engine.local.operations import feature_files
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.rest.service import Service
@@ -202,8 +203,8 @@ def test_a_truncated_shard_is_made_again(run, unbroken, monkeypatch):
 
 
 def test_an_object_that_disappears_before_it_is_fetched_is_made_again(run, unbroken, monkeypatch):
-    from exports import storage
-    downloaded, left = storage.Folder.download, [2]
+    from exports.storage.folder import Folder
+    downloaded, left = Folder.download, [2]
 
     def download(self, name, path):
         if left[0]:
@@ -211,7 +212,7 @@ def test_an_object_that_disappears_before_it_is_fetched_is_made_again(run, unbro
             (self._folder / name).unlink()
         downloaded(self, name, path)
 
-    monkeypatch.setattr(storage.Folder, "download", download)
+    monkeypatch.setattr(Folder, "download", download)
     done = export(run)
     assert done.exit_code == 0, done.output
     check_whole(run, unbroken)
@@ -231,12 +232,12 @@ def test_a_ledger_of_another_format_is_refused_and_left_as_it_is(run):
 
 
 def test_a_second_export_of_a_run_refuses_while_the_first_is_at_it(run):
-    with ledger.held(run):
+    with holding.held(run):
         done = export(run)
         assert done.exit_code == 1
         assert f"is being exported already, by process {os.getpid()}" in done.stderr
-        assert "at it" in ledger.holder(run) + " at it"
-    assert ledger.holder(run) == ""
+        assert "at it" in holding.holder(run) + " at it"
+    assert holding.holder(run) == ""
     assert export(run, "--probe", "1").exit_code == 0
 
 
@@ -437,7 +438,7 @@ def interrupted_after(patch, changes):
 
 @pytest.mark.parametrize("moment", ["samples", "manifest", "clear"])
 def test_a_finished_export_that_was_killed_before_it_was_in_place_is_put_there(run, unbroken, monkeypatch, moment):
-    from exports import cubes
+    from exports.export import cubes
     assert export(run).exit_code == 0
     assert export(run, "--probe", "1").exit_code == 0
     with monkeypatch.context() as patch:
@@ -469,12 +470,12 @@ def test_files_that_had_come_and_are_gone_come_again(run, unbroken):
 
 def test_objects_that_cannot_be_deleted_are_told_and_hinder_nothing(run, monkeypatch):
     from agrispec.errors import StorageError
-    from exports import storage
+    from exports.storage.folder import Folder
 
     def refused(self, prefix):
         raise StorageError("the objects cannot be deleted", mend="delete them by hand")
 
-    monkeypatch.setattr(storage.Folder, "delete", refused)
+    monkeypatch.setattr(Folder, "delete", refused)
     done = export(run)
     assert done.exit_code == 0
     assert "is left over: the objects cannot be deleted; delete them by hand" in done.stderr
@@ -539,7 +540,7 @@ def test_status_says_what_is_going_on(run, monkeypatch):
         return done.output
 
     assert "has no export yet" in status()
-    with ledger.held(run):
+    with holding.held(run):
         assert f"process {os.getpid()} draws places" in status()
     assert export(run, "--probe", "1").exit_code == 0
     with ledger.Ledger(run / "exporting" / "ledger.sqlite") as kept:
@@ -596,7 +597,8 @@ def test_a_clock_that_jumps_changes_nothing(run, unbroken, monkeypatch):
 def test_twenty_kills_at_random_moments_lose_nothing_and_repeat_nothing(run, unbroken):
     """The process and the embedded engine in it are killed; `SIGKILL` leaves no time for anything."""
     processes, draw, kills = multiprocessing.get_context("forkserver"), random.Random(20), 0
-    processes.set_forkserver_preload(["cli", "exports.commands", "gee_scripts.export", "gee_scripts.engine.embedded"])
+    processes.set_forkserver_preload(["cli", "exports.export.commands", "gee_scripts.export",
+                                     "gee_scripts.engine.embedded"])
     while kills < 20:
         # Text, for a process of its own cannot import this file.
         command = f"import cli; cli.main(['export', {str(run)!r}, '--resume'], standalone_mode=False)"

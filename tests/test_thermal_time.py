@@ -20,7 +20,8 @@ from agrispec_tf.baselines import training as forests
 from agrispec_tf.collected import Collected
 from agrispec_tf.data.thermal_axis import ThermalAxis
 from agrispec_tf.recipes import Recipe
-from exports import cubes, mapping, places, runs, shards
+from exports import mapping, runs, shards
+from exports.export import cubes, places
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
 from scenes.landscape import Landscape, landscape_window

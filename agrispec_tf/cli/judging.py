@@ -52,7 +52,8 @@ def evaluate(opening: Opening, run: Path, protocol: str | None, **chosen: Any) -
         return
     from agrispec_tf import commands, run_models, trust
     from agrispec_tf.adaptation import choices
-    from exports import manifest, places
+    from exports import manifest
+    from exports.export import places
     with opening(run) as opened, progress("evaluating") as tell:
         run_models.models(opened.run)
         truth = places.truth(opened.run, opened.config, opened.engine, opened.graphs)

@@ -11,7 +11,7 @@ import pandas as pd
 from agrispec.config import Config
 from agrispec.engine import Engine
 from agrispec.sample import UNLABELLED
-from exports import places
+from exports.export import places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,9 +21,10 @@ from agrispec.errors import CorruptRecord, DataError, SchemaMismatch
 from agrispec.formats import example
 from agrispec.grid import Cell
 from agrispec.season import Window
-from exports import cubes, manifest, places, runs, samples, shards
+from exports import manifest, runs, samples, shards
 from exports.audit import audit, days, label_agreement, page, plots, report
 from exports.audit.contents import Contents
+from exports.export import cubes, places
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from agrispec.errors import StorageError
-from exports.storage import Folder
+from exports.storage.folder import Folder
 
 # The client leaves the answers that it gives up on to the garbage collector, and their sockets with them.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")

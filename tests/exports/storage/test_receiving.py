@@ -7,8 +7,8 @@ import pytest
 from google.cloud.storage import retry
 
 from agrispec.errors import StorageError, StorageUnreachable
-from exports import receiving
-from exports.receiving import ATTEMPTS, Receiver
+from exports.storage import receiving
+from exports.storage.receiving import ATTEMPTS, Receiver
 
 # The client leaves the answers that it gives up on to the garbage collector, and their sockets with them.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")

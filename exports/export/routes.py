@@ -9,10 +9,10 @@ from pathlib import Path
 
 from agrispec.cube import CubeSpec
 from agrispec.engine import CONCURRENT_REQUESTS, QUEUED_TASKS, Engine, Operation, TableExport
-from exports import interactive, receiving
+from exports.export import interactive
+from exports.export.window import Window
 from exports.planning import Shard
-from exports.storage import Storage
-from exports.window import Window
+from exports.storage import Storage, receiving
 
 Task = Callable[[Shard, int], TableExport]
 """A shard and the number of an attempt -> its export; the same arguments give the same request id."""
@@ -23,7 +23,7 @@ Name = Callable[[Shard, int], str]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What `exports.running.Route` asks for, by batch tasks.
+    """What `exports.export.running.Route` asks for, by batch tasks.
 
     Attributes:
         engine: who runs them.

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from exports.budget import LEVEL, hours
-from exports.commands import Probed
+from exports.export.budget import LEVEL, hours
+from exports.export.commands import Probed
+from exports.export.status import duration
 from exports.planning import Outline
-from exports.status import duration
 
 # Cells, of those without samples.
 _NAMED = 8

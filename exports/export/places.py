@@ -42,7 +42,7 @@ class Graphs(Protocol):
 
 
 def draw(config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> pd.DataFrame:
-    """Draw the samples of all seasons: the table of `samples.parquet`, which `exports.cubes` writes.
+    """Draw the samples of all seasons: the table of `samples.parquet`, which `exports.export.cubes` writes.
 
     Source seasons: at most `per_class` places per cell and class, with their label. Target season: at most
     `per_cell` places per cell inside the fields of the last source season's map, without a label, for a

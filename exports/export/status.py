@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
-from exports.budget import hours
-from exports.ledger import Entry, State, spent
+from exports.export.budget import hours
+from exports.export.ledger import Entry, State, spent
 
 _COLUMNS = (State.WAITING, State.SUBMITTED, State.EXPORTED, State.RECEIVED, State.GIVEN_UP)
 

@@ -17,8 +17,9 @@ from agrispec.engine import Engine
 from agrispec.errors import DataError, RecordError, SchemaMismatch
 from agrispec.formats.atomic import storage_error, write_files
 from agrispec.grid import Cell
-from exports import cubes, manifest, planning, samples, shards
-from exports.ledger import Entry, Ledger, State
+from exports import manifest, planning, samples, shards
+from exports.export import cubes
+from exports.export.ledger import Entry, Ledger, State
 from exports.planning import Shard
 from exports.runs import Run
 

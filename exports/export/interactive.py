@@ -20,7 +20,7 @@ from agrispec.errors import DataError
 from agrispec.formats import example
 from agrispec.formats.example import Feature
 from exports import schema
-from exports.window import Window
+from exports.export.window import Window
 
 
 def write(engine: Engine, window: Window, task: TableExport, spec: CubeSpec, path: Path) -> int:

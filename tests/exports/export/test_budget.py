@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agrispec.errors import BudgetExceeded, ConfigError
-from exports import budget
-from exports.budget import FIRST, Budget, Estimate
+from exports.export import budget
+from exports.export.budget import FIRST, Budget, Estimate
 
 
 def test_everything_measured_is_certain():

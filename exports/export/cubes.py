@@ -25,11 +25,12 @@ from agrispec.errors import DataError, RunError, SchemaMismatch, StorageError, T
 from agrispec.formats.atomic import storage_error, temporary_name, write_files
 from agrispec.grid import Cell
 from agrispec.season import Season
-from exports import budget, manifest, planning, running, samples, shards, storage
-from exports.budget import Budget, Estimate
-from exports.ledger import Entry, Ledger, State, spent
+from exports import manifest, planning, samples, shards, storage
+from exports.export import budget, running
+from exports.export.budget import Budget, Estimate
+from exports.export.ledger import Entry, Ledger, State, spent
+from exports.export.routes import Batch, Interactive
 from exports.planning import Shard
-from exports.routes import Batch, Interactive
 from exports.runs import Run
 
 Progress = Callable[[str], None]
@@ -64,7 +65,7 @@ def begin(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.Da
     """Plan the export of drawn samples; an unfinished one is dropped.
 
     Args:
-        table: the samples, as `exports.places.draw` gives them.
+        table: the samples, as `exports.export.places.draw` gives them.
         interactive: no bucket will be needed.
 
     Raises:
@@ -184,12 +185,12 @@ def fill(run: Run, config: Config, engine: Engine, graphs: Graphs, ledger: Ledge
 
     Args:
         limit: what the whole export may cost.
-        interactive: take `exports.routes.Interactive`.
+        interactive: take `exports.export.routes.Interactive`.
         priority: of batch tasks.
         only: names of shards.
         despair: stop where shard after shard fails.
 
-    Raises: as `exports.running.Runner.run`.
+    Raises: as `exports.export.running.Runner.run`.
     """
     table, kept = samples.read(drawn(run)), ledger.about
     if interactive:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from agrispec.errors import CorruptRecord, RunError, StorageError
 from agrispec.grid import Cell
-from exports.ledger import Entry, Ledger, State, held, holder
+from exports.export.holding import held, holder
+from exports.export.ledger import Entry, Ledger, State
 from exports.planning import Shard
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from exports import failures
-from exports.failures import Answer
+from exports.export import failures
+from exports.export.failures import Answer
 
 
 @pytest.mark.parametrize(("words", "answer"), [

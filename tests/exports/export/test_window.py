@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from agrispec.engine import CONCURRENT_REQUESTS, REQUESTS_PER_S
 from agrispec.errors import EngineBusy, EngineError, EngineUnreachable
-from exports import window as windows
-from exports.window import Width, Window
+from exports.export import window as windows
+from exports.export.window import Width, Window
 
 BUSY = EngineBusy("Earth Engine answered: Too many concurrent aggregations", mend="ask for less at once")
 AWAY = EngineUnreachable("Earth Engine cannot be reached", mend="check the network")

@@ -1,15 +1,12 @@
-"""Cloud Storage, or the folder that stands for it."""
+"""A bucket of Google Cloud Storage, through its client; downloads as in `exports.storage.arriving`."""
 
 from __future__ import annotations
 
 import base64
-import filecmp
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
 
 import requests
 from google.api_core import exceptions as api_exceptions
@@ -18,10 +15,10 @@ from google.cloud import storage
 from google.cloud.storage import retry
 from google.cloud.storage.exceptions import DataCorruption
 
-from agrispec.engine import Engine
 from agrispec.errors import ObjectMissing, StorageError, StorageUnreachable
-from agrispec.formats.atomic import replacing, storage_error, take_name, temporary_name
-from exports.arriving import Arriving, new_crc32c
+from agrispec.formats.atomic import replacing
+from exports.storage.arriving import Arriving, new_crc32c
+from exports.storage.refusals import need_folder, taken
 
 # What a run does with objects. https://cloud.google.com/storage/docs/access-control/iam-permissions
 _NEEDED = ("storage.objects.create", "storage.objects.delete", "storage.objects.get", "storage.objects.list")
@@ -32,113 +29,6 @@ _SIGN_IN = ("sign in with: gcloud auth application-default login; or set [engine
             " in force")
 _GRANT = ("grant it the role Storage Object User (roles/storage.objectUser) on the bucket,"
           " or set [engine] bucket to one it may write to")
-
-
-class Storage(Protocol):
-    """One bucket."""
-
-    def check(self) -> None:
-        """Raise `StorageError` where objects cannot be kept here; to be asked before hours are spent on them."""
-
-    def places(self) -> tuple[str, ...]:
-        """Where its objects are kept, as Cloud Storage names regions: two of a pair of regions, none of a folder."""
-
-    def list(self, prefix: str) -> list[str]:
-        """Names of the objects that start with `prefix`, in order."""
-
-    def download(self, name: str, path: Path) -> int:
-        """Fetch an object; its size in bytes. The file stands under `path` only when it is whole.
-
-        What stands there already is read first, and left as it is where it is the object. Threads may share a bucket.
-
-        Raises:
-            StorageUnreachable: it may come when asked for again.
-            StorageError: it will not.
-        """
-
-    def upload(self, path: Path, name: str) -> str:
-        """Store a file as a new object; returns its gs:// URI.
-
-        What is there already counts as stored where it is the same, and is left as it is where it is not: a
-        `StorageError`.
-        """
-
-    def delete(self, prefix: str) -> int:
-        """Delete the objects below `prefix`, which ends in "/" so that no neighbour goes with it; how many."""
-
-
-class Folder:
-    """A folder as a bucket; the embedded engine reads and writes the same folder.
-
-    Args:
-        root: folder of buckets.
-        bucket: the bucket's name.
-    """
-
-    def __init__(self, root: Path, bucket: str) -> None:
-        self._bucket = bucket
-        self._folder = root / bucket
-
-    def check(self) -> None:
-        probe = temporary_name(self._folder / "check")
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            probe.touch()
-        except OSError as error:
-            raise storage_error(self._folder, error) from error
-        finally:
-            with suppress(OSError):
-                probe.unlink(missing_ok=True)
-
-    def places(self) -> tuple[str, ...]:
-        return ()
-
-    def list(self, prefix: str) -> list[str]:
-        files = (path for path in self._folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-        return sorted(name for path in files if (name := path.relative_to(self._folder).as_posix()).startswith(prefix))
-
-    def download(self, name: str, path: Path) -> int:
-        source = self._folder / name
-        if not source.is_file():
-            raise ObjectMissing(f"gs://{self._bucket}/{name} is not there", mend="check [engine] bucket")
-        with suppress(OSError):
-            if path.is_file() and filecmp.cmp(source, path, shallow=False):
-                return path.stat().st_size
-        with replacing(path) as file, source.open("rb") as content:
-            shutil.copyfileobj(content, file)
-            return file.tell()
-
-    def upload(self, path: Path, name: str) -> str:
-        uri, target = f"gs://{self._bucket}/{name}", self._folder / name
-        part = temporary_name(target)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, part)
-            take_name(part, target)
-        except FileExistsError as error:
-            if not (target.is_file() and filecmp.cmp(path, target, shallow=False)):
-                raise _taken(uri) from error
-        except OSError as error:
-            raise storage_error(target, error) from error
-        finally:
-            part.unlink(missing_ok=True)
-        return uri
-
-    def delete(self, prefix: str) -> int:
-        _need_folder(prefix)
-        names = self.list(prefix)
-        try:
-            for name in names:
-                path = self._folder / name
-                path.unlink(missing_ok=True)
-                # A bucket has no folders: none is left empty.
-                for folder in path.relative_to(self._folder).parents[:-1]:
-                    with suppress(OSError):
-                        (self._folder / folder).rmdir()
-        except OSError as error:
-            raise StorageError(f"the objects under {self._folder / prefix} cannot be deleted ({error.strerror})",
-                               mend="check who owns them, and delete them by hand") from error
-        return len(names)
 
 
 class CloudStorage:
@@ -216,14 +106,14 @@ class CloudStorage:
             with self._refusals(name):
                 stored = self._bucket.get_blob(name)
             if stored is None or stored.crc32c != _crc32c(path) or stored.size != path.stat().st_size:
-                raise _taken(self._uri(name)) from error
+                raise taken(self._uri(name)) from error
         except OSError as error:
             raise StorageError(f"{path} could not be read: {error.strerror or error}",
                                mend="check that it is there and readable") from error
         return self._uri(name)
 
     def delete(self, prefix: str) -> int:
-        _need_folder(prefix)
+        need_folder(prefix)
         blobs = self._blobs(prefix)
         for blob in blobs:
             # Somebody else, or a request whose answer was lost, may have deleted it in between.
@@ -276,13 +166,6 @@ class _Taken(StorageError):
     """The object is not the version that was meant."""
 
 
-def open(engine: Engine, bucket: str) -> Storage:
-    """A bucket as `engine` sees it."""
-    if engine.buckets is None:
-        return CloudStorage(engine.project, bucket, engine.credentials)
-    return Folder(engine.buckets, bucket)
-
-
 def _arrived(arriving: Arriving) -> None:
     """Ask until all has arrived. The client's patience counts from the last byte, not from the first."""
     while True:
@@ -293,15 +176,6 @@ def _arrived(arriving: Arriving) -> None:
         except api_exceptions.RetryError:
             if arriving.size == before:
                 raise
-
-
-def _need_folder(prefix: str) -> None:
-    if not prefix.strip("/") or not prefix.endswith("/"):
-        raise ValueError(f"the prefix {prefix!r} of what to delete does not name a folder: end it in '/'")
-
-
-def _taken(uri: str) -> StorageError:
-    return StorageError(f"{uri} is there already, with another content", mend="delete or rename that object first")
 
 
 def _words(error: api_exceptions.GoogleAPICallError) -> str:

@@ -14,8 +14,9 @@ from pyproj import Transformer
 from agrispec.engine import CONCURRENT_REQUESTS, TableExport
 from agrispec.errors import DataError, EngineBusy, EngineError, EngineUnreachable, StorageError
 from agrispec.formats import example
-from exports import interactive, runs, schema, tasks, window
-from exports.window import Window
+from exports import runs, schema, tasks
+from exports.export import interactive, window
+from exports.export.window import Window
 from gee_scripts import export as graphs
 from gee_scripts.engine.client import Client, initialise
 from gee_scripts.engine.local.server import LocalServer

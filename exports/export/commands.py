@@ -12,11 +12,12 @@ from agrispec.engine import Engine
 from agrispec.engine import State as TaskState
 from agrispec.errors import BudgetExceeded, ConfigError, EngineError, EngineUnreachable, RunError
 from agrispec.formats.atomic import write_files
-from exports import cubes, gaps, ledger, manifest, places, planning, samples
+from exports import manifest, planning, samples
 from exports import shards as shard_files
 from exports.audit import audit, report
-from exports.budget import Budget, Estimate, hours
-from exports.ledger import Ledger, State
+from exports.export import cubes, gaps, ledger, places
+from exports.export.budget import Budget, Estimate, hours
+from exports.export.ledger import Ledger, State
 from exports.runs import Run
 from exports.terminal import Opened
 
@@ -34,7 +35,7 @@ class Asked:
         resume: go on with an unfinished export.
         gaps: export what a finished one lacks by now.
         accept_missing: leave out samples that could not be exported.
-        route: "batch" or "interactive", as in `exports.routes`.
+        route: "batch" or "interactive", as in `exports.export.routes`.
         priority: of the tasks.
     """
 
@@ -75,12 +76,12 @@ def export(opened: Opened, asked: Asked, tell: Told, doubt: Told) -> dict[str, A
     """Export a run's cubes; this process holds the run.
 
     Returns:
-        what `exports.cubes.finish` did, or what a probe found; None where there is nothing to go on with.
+        what `exports.export.cubes.finish` did, or what a probe found; None where there is nothing to go on with.
 
     Raises:
         RunError: there is an unfinished export, and it is not to be resumed.
         BudgetExceeded: the export would cost more than it may.
-        AgrispecError: as `exports.places.draw` and the parts of `exports.cubes`.
+        AgrispecError: as `exports.export.places.draw` and the parts of `exports.export.cubes`.
     """
     run, config, engine, graphs = opened.run, opened.config, opened.engine, opened.graphs
     unfinished = cubes.ledger_of(run).exists()

@@ -17,9 +17,10 @@ from agrispec.cube import preset
 from agrispec.engine import Operation, State
 from agrispec.errors import BudgetExceeded, EngineError, EngineUnreachable, ObjectMissing, StorageError, TaskFailed
 from agrispec.formats import example
-from exports import ledger, planning, running, schema
-from exports.budget import Budget
-from exports.ledger import Ledger
+from exports import planning, schema
+from exports.export import ledger, running
+from exports.export.budget import Budget
+from exports.export.ledger import Ledger
 
 SPEC = replace(preset("agrispec-23"), features=("NDVI",))
 EECU_A_RECORD = 2.0

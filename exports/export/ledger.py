@@ -1,18 +1,17 @@
 """What an export has planned, started, received and lost: the memory of a run that may be killed at any point.
 
 One SQLite file. Each change is one transaction, written before what depends on it is done; a process that is killed
-leaves the state before or after it, never one between. One process at a time writes (`held`), any number read.
+leaves the state before or after it, never one between. One process at a time writes (`exports.export.holding`), any
+number read.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sqlite3
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -22,13 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.errors import CorruptRecord, RunError, StorageError
-from agrispec.formats import lock
 from agrispec.formats.atomic import storage_error
 from agrispec.grid import Cell
 from exports.planning import Shard
-
-_LOCK = ".lock"
-_HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 FORMAT = 1
 """Of the file; another one is not read."""
@@ -293,70 +288,3 @@ def _remove(path: Path) -> None:
 def _begin_anew(path: Path) -> str:
     return (f"remove {path.parent} to begin anew: shards that have come are lost, and tasks under way go on"
             " (https://code.earthengine.google.com/tasks)")
-
-
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """A run directory that this process alone exports, for as long as the block lasts.
-
-    Raises:
-        RunError: another process has it.
-        StorageError: it cannot be written.
-    """
-    path = folder / _LOCK
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise storage_error(path, error) from error
-    try:
-        _take(descriptor)
-    except OSError as error:
-        os.close(descriptor)
-        if error.errno not in _HELD:
-            raise StorageError(f"{path} cannot be locked: {error.strerror}",
-                               mend="keep runs on a disk of this machine") from error
-        raise RunError(f"{folder} is being exported already, by {_holder(path)}",
-                       mend="wait for it, or interrupt it and go on with --resume") from error
-    try:
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()}".encode())
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _take(descriptor: int) -> None:
-    """Lock a file; `status` looks who has it and holds it for a moment."""
-    for _ in range(20):
-        try:
-            lock.take(descriptor)
-        except OSError as error:
-            if error.errno not in _HELD:
-                raise
-            time.sleep(0.05)
-        else:
-            return
-    lock.take(descriptor)
-
-
-def holder(folder: Path) -> str:
-    """Which process exports a run directory now, in words; "" where none does."""
-    path = folder / _LOCK
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except OSError:
-        return ""
-    try:
-        lock.take(descriptor)
-    except OSError:
-        return _holder(path)
-    finally:
-        os.close(descriptor)
-    return ""
-
-
-def _holder(path: Path) -> str:
-    with suppress(OSError):
-        return path.read_text(encoding="utf-8", errors="replace").strip() or "another process"
-    return "another process"

@@ -31,11 +31,11 @@ from agrispec.errors import (
     StorageError,
     TaskFailed,
 )
-from exports import failures
 from exports.backoff import pause_s
-from exports.budget import FIRST, Budget, hours
-from exports.failures import Answer
-from exports.ledger import Entry, Ledger, State, begun_again, spent
+from exports.export import failures
+from exports.export.budget import FIRST, Budget, hours
+from exports.export.failures import Answer
+from exports.export.ledger import Entry, Ledger, State, begun_again, spent
 from exports.planning import Shard
 from exports.shards import rows_of
 
