@@ -21,7 +21,7 @@ from click.testing import CliRunner
 import cli
 from agrispec.errors import EngineError
 from exports import manifest, runs, samples, shards
-from exports.export import holding, ledger, places, running, window
+from exports.export import holding, ledger, outcomes, patience, places, window
 from gee_scripts.engine.local.operations import feature_files
 from gee_scripts.engine.local.refusals import Refusal
 from gee_scripts.engine.local.rest.service import Service
@@ -56,8 +56,9 @@ def unbroken(landscape, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """The same pauses, a hundred times shorter: ours, and those of Google's client."""
-    monkeypatch.setattr(running, "_PAUSE_S", (0.01, 1.0))
-    monkeypatch.setattr(running, "_QUEUE_S", 0.05)
+    monkeypatch.setattr(outcomes, "_PAUSE_S", (0.01, 1.0))
+    monkeypatch.setattr(outcomes, "_QUEUE_S", 0.05)
+    monkeypatch.setattr(patience, "_PAUSE_S", (0.01, 1.0))
     monkeypatch.setattr(googleapiclient.http, "time", SimpleNamespace(sleep=lambda s: time.sleep(s / 100),
                                                                       time=time.time))
 

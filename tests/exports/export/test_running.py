@@ -18,7 +18,7 @@ from agrispec.engine import Operation, State
 from agrispec.errors import BudgetExceeded, EngineError, EngineUnreachable, ObjectMissing, StorageError, TaskFailed
 from agrispec.formats import example
 from exports import planning, schema
-from exports.export import ledger, running
+from exports.export import ledger, outcomes, patience, running
 from exports.export.budget import Budget
 from exports.export.ledger import Ledger
 
@@ -100,8 +100,9 @@ FATES = ("well", "unreachable", "full", "memory", "internal", "forgotten", "noth
 @pytest.fixture(autouse=True, scope="module")
 def quick():
     with pytest.MonkeyPatch.context() as patch:
-        for module, name, value in ((running, "_POLL_S", (0.0001, 0.001)), (running, "_QUEUE_S", 0.001),
-                                    (running, "_PAUSE_S", (0.0001, 0.001)), (running, "_ABSENT_S", 0.0)):
+        for module, name, value in ((running, "_POLL_S", (0.0001, 0.001)), (outcomes, "_QUEUE_S", 0.001),
+                                    (outcomes, "_PAUSE_S", (0.0001, 0.001)), (patience, "_PAUSE_S", (0.0001, 0.001)),
+                                    (running, "_ABSENT_S", 0.0)):
             patch.setattr(module, name, value)
         yield
 
@@ -358,7 +359,7 @@ def test_a_quota_that_is_used_up_stops_the_export_and_loses_nothing(tmp_path):
 
 
 def test_an_engine_that_stays_silent_ends_the_run_and_not_the_tasks(tmp_path, monkeypatch):
-    monkeypatch.setattr(running, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(patience, "_PATIENCE_S", 0.05)
     service = Service(["unreachable"] * 10**4)
     with pytest.raises(EngineUnreachable, match="go on with --resume"):
         run(tmp_path, service, fresh=planned(4, 2))
