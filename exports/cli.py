@@ -31,7 +31,8 @@ def init(run: Path) -> None:
                    " [engine] tier.")
 @click.option("--resume", is_flag=True, help="Go on with an export that was not finished; else begin one.")
 @click.option("--gaps", is_flag=True, help="Export only what a finished export lacks by now, as `audit` tells.")
-@click.option("--accept-missing", is_flag=True, help="Leave out the samples that could not be exported.")
+@click.option("--accept-missing", is_flag=True,
+              help="Leave out the samples that could not be exported, or that the budget does not reach.")
 @click.option("--route", type=click.Choice(["batch", "interactive"]), default="batch", show_default=True,
               help="By tasks and a bucket, or by requests that are answered at once, for small exports.")
 @click.option("--priority", type=click.IntRange(0, 9999), default=100, show_default=True,
@@ -44,7 +45,7 @@ def export(opening: Opening, /, run: Path, dry_run: bool, hours: float | None, *
     from exports.export.budget import Budget
     if dry_run:
         found = runs.open(run)
-        click.echo("\n".join(told.planned(commands.outline(found, found.config))))
+        click.echo("\n".join(told.planned(commands.outline(found, found.config, of_gaps=typed["gaps"]))))
         return
     asked = commands.Asked(budget=None if hours is None else Budget(hours), **typed)
     with opening(run) as opened, holding.held(run), progress("exporting") as tell:

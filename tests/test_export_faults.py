@@ -292,6 +292,20 @@ def test_a_budget_that_runs_out_on_the_way_keeps_what_came(run, unbroken):
     check_whole(run, unbroken)
 
 
+def test_what_a_budget_does_not_reach_is_left_out_only_when_told_to(run, unbroken):
+    assert export(run, "--probe", "3").exit_code == 0
+    done = export(run, "--resume", "--accept-missing", "--budget-eecu-h", "0.00001")
+    assert done.exit_code == 0, done.output
+    assert "200 samples are left out" in done.stderr
+    assert "of the budget of 0.036 EECU-s are used" in done.stderr
+    found = read(run)
+    kept = np.isin(unbroken.rows, found.rows)
+    assert kept.sum() == 60
+    np.testing.assert_array_equal(found.rows, samples.read(run / "samples.parquet")["row"])
+    np.testing.assert_array_equal(found.values, unbroken.values[kept])
+    assert manifest.read(run)["stages"]["export"]["missing"]["samples"] == 200
+
+
 def test_an_export_of_another_cube_or_other_classes_is_not_gone_on_with(run):
     assert export(run, "--probe", "1").exit_code == 0
     path = run / "agrispec.toml"
@@ -336,6 +350,7 @@ def test_only_what_a_finished_export_lacks_is_asked_for_again(run, unbroken, mon
     files[4].write_bytes(files[4].read_bytes()[:-9])
     shutil.copy(files[7], files[7].with_name("again.tfrecord.gz"))
     before = {path: path.stat().st_mtime_ns for path in files if path not in (files[1], files[4])}
+    assert "2 tasks, 40 records" in export(run, "--gaps", "--dry-run").output
     written = []
     injected(monkeypatch, lambda number, features, well, progress: written.append(len(features)) or well())
     done = export(run, "--gaps")
@@ -389,6 +404,9 @@ def test_what_interactive_requests_cost_cannot_be_probed_or_bounded(run):
         done = export(run, "--route", "interactive", *more)
         assert done.exit_code == 2
         assert "does not tell what interactive requests cost" in done.stderr
+    done = export(run, "--route", "interactive", "--priority", "7")
+    assert done.exit_code == 2
+    assert "interactive requests have no priority" in done.stderr
 
 
 def test_gaps_that_were_killed_before_they_were_planned_are_gone_on_with(run, unbroken, monkeypatch):

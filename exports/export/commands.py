@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from agrispec.config import Config
-from agrispec.engine import Engine
+from agrispec.engine import DEFAULT_PRIORITY, Engine
 from agrispec.engine import State as TaskState
 from agrispec.errors import BudgetExceeded, ConfigError, EngineError, EngineUnreachable, RunError
 from agrispec.formats.atomic import write_files
@@ -34,7 +34,7 @@ class Asked:
         budget: what the export may cost; None for what is left of the project's month.
         resume: go on with an unfinished export.
         gaps: export what a finished one lacks by now.
-        accept_missing: leave out samples that could not be exported.
+        accept_missing: leave out samples that could not be exported, or that the budget does not reach.
         route: "batch" or "interactive", as in `exports.export.routes`.
         priority: of the tasks.
     """
@@ -52,6 +52,9 @@ class Asked:
             raise ConfigError("Earth Engine does not tell what interactive requests cost: there is nothing to probe and"
                               " no budget to keep",
                               mend="leave out --route interactive, or --probe and --budget-eecu-h")
+        if self.route == "interactive" and self.priority != DEFAULT_PRIORITY:
+            raise ConfigError("interactive requests have no priority",
+                              mend="leave out --priority, or --route interactive")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +65,14 @@ class Probed:
     limit: Budget
 
 
-def outline(run: Run, config: Config) -> planning.Outline:
-    """What an export of a run asks for: exactly, where its samples are drawn and still those of the configuration."""
+def outline(run: Run, config: Config, *, of_gaps: bool) -> planning.Outline:
+    """What an export of a run asks for: exactly, where its samples are drawn and still those of the configuration.
+
+    Args:
+        of_gaps: of what a finished one lacks by now; raises as `exports.export.gaps.lacking`.
+    """
+    if of_gaps:
+        return planning.outline(gaps.lacking(run, config).asked, config)
     for path in (cubes.drawn(run), run.samples):
         if path.exists():
             found = planning.outline(samples.read(path), config)
@@ -88,24 +97,28 @@ def export(opened: Opened, asked: Asked, tell: Told, doubt: Told) -> dict[str, A
     if asked.resume and not asked.gaps and not run.exporting.exists() and _is_exported(run, config):
         return None
     # Asked for before anything is, and not where nothing is left to be paid for.
-    month_s = math.inf if asked.budget or unfinished else _left_of_the_month(config, engine, asked.route, doubt)
+    month_s = math.inf if asked.budget or unfinished else _left_of_the_month(config, engine, asked, doubt)
     with _begun(run, config, engine, graphs, asked, tell) as kept:
         waiting = kept.entries(State.WAITING)
         if unfinished and waiting and not asked.budget:
-            month_s = _left_of_the_month(config, engine, asked.route, doubt)
+            month_s = _left_of_the_month(config, engine, asked, doubt)
         done, failed = ledger.spent(kept.entries())
         limit = asked.budget or Budget((month_s + failed + sum(cost for _, cost in done)) / 3600)
         known = cubes.estimate(kept)
-        if known is not None and waiting:
+        if known is not None and waiting and not asked.accept_missing:
             limit.check(known)
         chosen: set[str] = set()
         if asked.probe is not None:
             shards = [entry.shard for entry in waiting]
             chosen = {shard.name for shard in planning.representative(shards, asked.probe)} if shards else set()
         if asked.probe is None or chosen:
-            cubes.fill(run, config, engine, graphs, kept, limit=limit, interactive=asked.route == "interactive",
-                       priority=asked.priority, only=chosen, despair=not asked.accept_missing,
-                       progress=tell)
+            try:
+                cubes.fill(run, config, engine, graphs, kept, limit=limit, interactive=asked.route == "interactive",
+                           priority=asked.priority, only=chosen, despair=not asked.accept_missing, progress=tell)
+            except BudgetExceeded as error:
+                if asked.probe is not None or not asked.accept_missing:
+                    raise
+                cubes.leave_out(kept, error.message)
         if asked.probe is None:
             planned, lost = samples.read(cubes.drawn(run)), cubes.missing(kept)
             did = cubes.finish(run, config, engine, kept, accept_missing=asked.accept_missing)
@@ -148,12 +161,12 @@ def _begun(run: Run, config: Config, engine: Engine, graphs: Any, asked: Asked, 
                    mend=f"go on with --resume, or drop it with: agrispec-gee cancel {run.path} --drop")
 
 
-def _left_of_the_month(config: Config, engine: Engine, route: str, doubt: Told) -> float:
+def _left_of_the_month(config: Config, engine: Engine, asked: Asked, doubt: Told) -> float:
     """EECU-seconds that the project may still use this month."""
     month = Budget(config.engine.monthly_eecu_hours)
     if not month.limited:
         return math.inf
-    if route == "interactive":
+    if asked.route == "interactive":
         doubt(f"what interactive requests cost is not told: nothing stops at the {hours(month.seconds)} of the tier"
               f" {config.engine.tier!r}")
         return math.inf
@@ -164,12 +177,12 @@ def _left_of_the_month(config: Config, engine: Engine, route: str, doubt: Told) 
     except EngineError as error:
         doubt(f"{error.message}: the budget is the whole month of the tier {config.engine.tier!r}")
         used = 0.0
-    if used >= month.seconds:
+    if used >= month.seconds and not asked.accept_missing:
         raise BudgetExceeded(f"{hours(used)} are used this month, of {hours(month.seconds)} of the tier"
                              f" {config.engine.tier!r}",
                              mend="wait for the next month, set [engine] tier to what the project has, or give"
                                   " --budget-eecu-h for compute in restricted mode")
-    return month.seconds - used
+    return max(month.seconds - used, 0.0)
 
 
 def stop(run: Run, engine: Engine) -> tuple[int, int]:

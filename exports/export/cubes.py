@@ -225,6 +225,11 @@ def estimate(ledger: Ledger) -> Estimate | None:
                     high=found.high + lost)
 
 
+def leave_out(ledger: Ledger, reason: str) -> None:
+    """Give up the shards that wait."""
+    ledger.record(*(replace(entry, state=State.GIVEN_UP, reason=reason) for entry in ledger.entries(State.WAITING)))
+
+
 def missing(ledger: Ledger) -> dict[int, str]:
     """Samples that could not be exported, by row number, with the reason."""
     return ledger.lost | {row: entry.reason for entry in ledger.entries(State.GIVEN_UP)
@@ -237,7 +242,7 @@ def finish(run: Run, config: Config, engine: Engine, ledger: Ledger, *, accept_m
     The shards name the samples they belong to, so that those of one export are never read with the cubes of another.
 
     Args:
-        accept_missing: leave out samples that were given up.
+        accept_missing: leave out the samples that were given up.
 
     Returns:
         what the manifest says: records, tasks, scenes (all, without Cloud Score+, with a derived one, simulated) and

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +24,23 @@ from exports.planning import Shard
 from exports.runs import Run
 
 
-def begin(run: Run, config: Config, engine: Engine, graphs: cubes.Graphs, progress: cubes.Progress) -> Ledger:
-    """The ledger of an export of those samples of a run that have no cube; it ends as any other.
+@dataclass(frozen=True, slots=True, eq=False)
+class Lacking:
+    """What a finished export has and lacks.
+
+    Attributes:
+        table: its samples.
+        kept: the files of whole shards.
+        asked: the samples that are in none of them.
+    """
+
+    table: pd.DataFrame
+    kept: dict[Path, Shard]
+    asked: pd.DataFrame
+
+
+def lacking(run: Run, config: Config) -> Lacking:
+    """The samples of a run that have no cube.
 
     A file that is damaged, or holds a sample that another one holds too, counts as not there.
 
@@ -35,31 +50,42 @@ def begin(run: Run, config: Config, engine: Engine, graphs: cubes.Graphs, progre
         DataError: nothing is missing.
     """
     table = samples.read(run.need(run.samples, "export"))
-    content = run.samples.read_bytes()
     shards.require(run.need(run.shards, "export"), config.spec)
     if shards.sampling_of(run.shards) != shards.Sampling.of(manifest.digest(run.samples), config.taxonomy):
         raise SchemaMismatch(f"the cubes in {run.shards} belong to other samples or classes than those of the run",
                              mend=f"export again with: agrispec-gee export {run.path}")
     kept = _kept(run.shards, table, config.spec)
     here = np.concatenate([np.empty(0, np.int64), *(shard.rows for shard in kept.values())])
-    lacking = table[~table["row"].isin(here)]
-    if lacking.empty and len(kept) == len(list(run.shards.rglob("*.tfrecord.gz"))):
+    asked = table[~table["row"].isin(here)]
+    if asked.empty and len(kept) == len(list(run.shards.rglob("*.tfrecord.gz"))):
         raise DataError(f"{run.path} lacks no cube", mend=f"look at it with: agrispec-gee audit {run.path}")
+    return Lacking(table, kept, asked)
+
+
+def begin(run: Run, config: Config, engine: Engine, graphs: cubes.Graphs, progress: cubes.Progress) -> Ledger:
+    """The ledger of an export of what a run lacks; it ends as any other.
+
+    Raises:
+        RunError, SchemaMismatch, DataError: as `lacking`; or the seasons begin on another day by now.
+    """
+    found = lacking(run, config)
     earlier = manifest.read(run.path)["stages"].get("export", {})
     if (first := earlier.get("first_day", config.season.first_day)) != config.season.first_day:
         raise SchemaMismatch(f"the cubes in {run.shards} are of seasons that begin on {first}, not on"
                              f" {config.season.first_day}", mend="restore [season] first_day, or export again")
     # No name that any shard of an earlier export has, or may get.
-    earlier_gaps = [int(found) for shard in kept.values() for found in re.findall(r"-g(\d+)", shard.name)]
+    earlier_gaps = [int(name) for shard in found.kept.values()
+                    for name in re.findall(r"-g(\d+)", shard.name)]
     number = 1 + max(earlier_gaps, default=0)
     asked = [replace(shard, name=f"{shard.name}-g{number}") for shard in
-             planning.shards(lacking, config.samples.per_task)]
-    counted = cubes.scenes(config, engine, graphs, table, progress)
+             planning.shards(found.asked, config.samples.per_task)]
+    counted = cubes.scenes(config, engine, graphs, found.table, progress)
+    content = run.samples.read_bytes()
     cubes.clear(run)
     write_files({cubes.drawn(run): content})
-    for path, shard in kept.items():
+    for path, shard in found.kept.items():
         _link(path, run.exporting / "shards" / f"{shard.name}.tfrecord.gz")
-    done = [Entry(shard=shard, state=State.RECEIVED, bytes=path.stat().st_size) for path, shard in kept.items()]
+    done = [Entry(shard=shard, state=State.RECEIVED, bytes=path.stat().st_size) for path, shard in found.kept.items()]
     # What was spent on the cubes that are kept is told with the rest.
     before = {name: earlier[name] for name in cubes.SPENT if name in earlier}
     return Ledger.create(cubes.ledger_of(run), {**cubes.about(run, config, engine, counted), "before": before}, asked,

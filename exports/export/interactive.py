@@ -27,26 +27,32 @@ def write(engine: Engine, window: Window, task: TableExport, spec: CubeSpec, pat
     """Compute what `task` would export and write the file that it would leave; how many records.
 
     To be called from as many threads as may wait for the window. `task` itself is not submitted, and `path` is written
-    when all is here.
+    when all is here. A place that came without a cube of `spec`, or without its row, is left out, as one that did not
+    come.
 
     Raises:
         EngineError, EngineUnreachable: as `Engine.features`, once the window does not ask again.
         CancelledError: the window has ended.
-        DataError: a place came without a cube of `spec`, or without its row.
+        DataError: all places came so.
         StorageError: the file cannot be written.
     """
     features = window.ask(partial(engine.features, task.expression, patient=False))
-    columns = {name: _column(name, feature, features, task) for name, feature in schema.table_features(spec).items()}
-    example.write(path, columns)
-    return len(features)
-
-
-def _column(name: str, feature: Feature, features: list[dict[str, Any]], task: TableExport) -> NDArray[np.float32]:
-    """(record, length) of one property, in the order of the answer."""
-    column = np.empty((len(features), feature.length), np.float32)
-    for number, found in enumerate(features):
-        column[number] = _values(name, feature, found.get("properties") or {}, task)
-    return column
+    wanted = schema.table_features(spec)
+    columns = {name: np.empty((len(features), feature.length), np.float32) for name, feature in wanted.items()}
+    count, odd = 0, None
+    for found in features:
+        properties = found.get("properties") or {}
+        try:
+            for name, feature in wanted.items():
+                columns[name][count] = _values(name, feature, properties, task)
+        except DataError as error:
+            odd = error
+        else:
+            count += 1
+    if odd is not None and not count:
+        raise odd
+    example.write(path, {name: column[:count] for name, column in columns.items()})
+    return count
 
 
 def _values(name: str, feature: Feature, properties: Mapping[str, Any], task: TableExport) -> NDArray[np.float32]:

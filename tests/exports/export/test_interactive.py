@@ -167,7 +167,7 @@ TASK = TableExport(description="cubes 2023/here", expression="{}", bucket="b", p
     (lambda place: place.update(cube="none"), "came with a 'cube' that is no array of numbers"),
     (lambda place: place.pop("row"), "place of 'cubes 2023/here' came with 0 of 1 values of 'row'"),
 ])
-def test_a_place_without_its_cube_is_an_error_and_leaves_no_file(config, tmp_path, spoil, words):
+def test_a_place_without_its_cube_is_left_out_and_an_error_where_there_is_no_other(config, tmp_path, spoil, words):
     steps, columns = config.spec.shape
     assert (steps, columns) == (73, 11)
     place = {"row": 7, "cube": np.ones((steps, columns)).tolist()}
@@ -175,8 +175,11 @@ def test_a_place_without_its_cube_is_an_error_and_leaves_no_file(config, tmp_pat
     with Window() as asking:
         assert interactive.write(Answering(whole, place), asking, TASK, config.spec, tmp_path / "whole") == 2
         spoil(place)
+        assert interactive.write(Answering(place, whole), asking, TASK, config.spec, tmp_path / "part") == 1
+        [row] = example.read(tmp_path / "part", schema.table_features(config.spec))[schema.ROW]
+        assert row == 6
         with pytest.raises(DataError, match=re.escape(words)):
-            interactive.write(Answering(whole, place), asking, TASK, config.spec, tmp_path / "out" / "shard")
+            interactive.write(Answering(place), asking, TASK, config.spec, tmp_path / "out" / "shard")
     assert not (tmp_path / "out").exists()
 
 
