@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from agrispec.formats.markdown import Table, piped
+from exports.amounts import counted
 from exports.audit import days
 from exports.audit.agreement import Agreement
 from exports.audit.comparison import NOT_RECEIVED, Audit
@@ -28,9 +29,9 @@ def verdict(found: Audit) -> str:
         parts.append(f"of {found.expected:,} samples {len(found.missing):,} have no cube"
                      f"{f' ({given_up:,} of them given up)' if given_up else ''}")
     if len(found.unexpected):
-        parts.append(f"{_counted(len(found.unexpected), 'cube')} came that no sample asked for")
+        parts.append(f"{counted(len(found.unexpected), 'cube')} came that no sample asked for")
     if len(found.duplicates):
-        parts.append(f"{_counted(found.duplicates['row'].nunique(), 'cube')} came more than once")
+        parts.append(f"{counted(found.duplicates['row'].nunique(), 'cube')} came more than once")
     return f"Not complete: {', '.join(parts)}."
 
 
@@ -51,7 +52,7 @@ def lines(found: Audit, agreement: Sequence[Agreement]) -> Iterator[str]:
         worst = contents.feature_shares[number, step - contents.spec.exported.start]
         yield (f"Season {season}: {contents.window_shares[number]:.1%} of the values in the window are missing,"
                f" {worst:.1%} in its worst step (days {days.spans([step], contents.spec)});"
-               f" {_counted(int(contents.never[number]), 'cube')} without one clear look in it")
+               f" {counted(int(contents.never[number]), 'cube')} without one clear look in it")
     yield from _doubts(found)
     if agreement:
         yield _said_of_labels(agreement)
@@ -158,7 +159,7 @@ def _missing_lines(found: Audit) -> Iterator[str]:
     for season, cell, expected, received in lacking.head(_MOST_LINES).itertuples(index=False, name=None):
         yield f"  season {season}, {cell}: {expected - received:,} of {expected:,} missing"
     if len(lacking) > _MOST_LINES:
-        yield f"  and {_counted(len(lacking) - _MOST_LINES, 'other cell')}"
+        yield f"  and {counted(len(lacking) - _MOST_LINES, 'other cell')}"
     short = _lacking(found.classes)
     for season in short["season"].unique().tolist():
         counts = short.loc[short["season"] == season, ["class", "expected", "received"]]
@@ -184,8 +185,8 @@ def _said_of_doubts(found: Audit) -> str:
     low, high = REFLECTANCE
     where = ", ".join(f"{name} {count:,}" for name, count in zip(contents.spec.columns, contents.outside, strict=True)
                       if count)
-    return (f"{_counted(int(contents.not_finite.sum()), 'value')} not finite,"
-            f" {_counted(int(contents.outside.sum()), 'reflectance')} implausible, outside of {low:g} to {high:g}"
+    return (f"{counted(int(contents.not_finite.sum()), 'value')} not finite,"
+            f" {counted(int(contents.outside.sum()), 'reflectance')} implausible, outside of {low:g} to {high:g}"
             f"{f' ({where})' if where else ''}")
 
 
@@ -202,7 +203,3 @@ def _said_of_labels(agreement: Sequence[Agreement]) -> str:
 
 def _first(count: int) -> str:
     return f", the first {_MOST_ROWS} of {count:,}" if count > _MOST_ROWS else ""
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -15,10 +15,11 @@ from agrispec.cube import GDD, CubeSpec
 from agrispec.formats import example
 from agrispec.season import Window
 from exports import manifest, samples, schema, shards
+from exports.amounts import counted, size
 from exports.inspection import cube
 from exports.inspection.looks import Looks
 from exports.inspection.spread import Spread
-from exports.inspection.text import counted, entry, number, on_disk, size, table
+from exports.inspection.text import entry, number, on_disk, table
 
 _BATCH = 4096
 """Cubes read at a time: 13 MB of the widest preset."""

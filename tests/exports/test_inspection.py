@@ -21,8 +21,8 @@ from agrispec.formats import example, geotiff
 from agrispec.formats.asset_tree import AssetTree
 from agrispec.grid import Grid
 from agrispec.season import Window
-from exports import inspection, manifest, mapping, runs, samples, shards, tiles
-from exports.inspection import picture, series, text
+from exports import amounts, inspection, manifest, mapping, runs, samples, shards, tiles
+from exports.inspection import picture, series
 from exports.inspection.looks import Looks
 from exports.inspection.spread import Spread
 
@@ -134,7 +134,7 @@ def test_rows_with_holes_are_nothing_strange(run):
 def test_a_shard_says_the_same_of_itself(run, cubes):
     found = told(run.path / ROWS)
     of_season = samples.read(run.samples)["season"].to_numpy() == 2023
-    assert found["shard"] == [f"{run.path / ROWS}, {text.size((run.path / ROWS).stat().st_size)},"
+    assert found["shard"] == [f"{run.path / ROWS}, {amounts.size((run.path / ROWS).stat().st_size)},"
                               f" SHA-256 {manifest.digest(run.path / ROWS)}"]
     assert found["layout"][0] == f"{of_season.sum()} records of 2 features"
     assert f"cube: float of {73 * 11} values, in 100.0% of the records" in found["layout"]
@@ -515,10 +515,3 @@ def test_looks_of_pieces_add_up(counts, at):
     for name in ("year", "inside", "a_step", "worst", "never", "cubes"):
         assert getattr(whole, name) == pytest.approx(getattr(sum_of, name))
     assert whole.never == (counts[:, 2:6] == 0).all(axis=1).sum()
-
-
-@pytest.mark.parametrize(("count", "said"), [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"),
-                                             (999_499, "999.5 kB"), (999_500, "1.0 MB"), (3_731_257, "3.7 MB"),
-                                             (2 * 10**12, "2.0 TB")])
-def test_bytes_are_said_in_the_unit_that_fits(count, said):
-    assert text.size(count) == said
