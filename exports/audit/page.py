@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from agrispec.formats.markdown import Table, piped
+from exports import days
 from exports.amounts import counted
-from exports.audit import days
 from exports.audit.agreement import Agreement
 from exports.audit.comparison import NOT_RECEIVED, Audit
 from exports.audit.contents import REFLECTANCE

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from agrispec.cube import GDD, CubeSpec
 from agrispec.formats import example
 from agrispec.season import Window
-from exports import manifest, samples, schema, shards
+from exports import days, manifest, samples, schema, shards
 from exports.amounts import counted, size
 from exports.inspection import cube
 from exports.inspection.looks import Looks
@@ -188,7 +188,7 @@ def _gaps(spec: CubeSpec, looks: dict[str, Looks]) -> Iterator[str]:
         place, worst = one.worst
         step = place + spec.exported.start
         rows.append([season, f"{one.cubes:,}", f"{one.year:.1%}", f"{one.inside:.1%}",
-                     f"{step}, days {cube.days(spec, step, step + 1)}: {worst:.1%}", f"{one.a_step:.2f}",
+                     f"{step}, days {days.spans([step], spec)}: {worst:.1%}", f"{one.a_step:.2f}",
                      f"{one.never:,}"])
     yield from table(["season", "cubes", "of all steps", "of the window", "worst step", "looks a step",
                       "cubes never seen"], rows)

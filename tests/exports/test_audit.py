@@ -22,7 +22,7 @@ from agrispec.formats import example
 from agrispec.grid import Cell
 from agrispec.season import Window
 from exports import manifest, runs, samples, shards
-from exports.audit import audit, days, label_agreement, page, plots, report
+from exports.audit import audit, label_agreement, page, plots, report
 from exports.audit.contents import Contents
 from exports.export import cubes, places
 from gee_scripts import engine as engines
@@ -237,11 +237,6 @@ def test_pages_say_what_is_simulated_and_name_every_gap(exported, tmp_path_facto
         if block.startswith("|"):
             widths[block] = {line.count("|") for line in block.splitlines()}
     assert all(len(width) == 1 for width in widths.values())
-
-
-def test_steps_in_days_join_where_they_follow_each_other():
-    assert days.spans([0, 1, 3, 5, 6], SPEC) == "1-120, 181-240, 301-365"
-    assert days.spans([], SPEC) == ""
 
 
 def centre(picture, colour):
