@@ -468,7 +468,7 @@ def test_a_picture_is_a_png_that_shows_every_gap(run, tmp_path, monkeypatch):
             np.testing.assert_array_equal(np.isnan(line.get_ydata()), few)
             np.testing.assert_allclose(line.get_ydata()[~few], np.nanmedian(group.values[:, ~few], axis=0),
                                        rtol=1e-5)
-            assert line.get_xdata()[[0, -1]].tolist() == [2.5, 362.5]
+            assert line.get_xdata()[[0, -1]].tolist() == [3.5, 363.5]
         missing = np.isnan(np.concatenate([group.values for group in own])).mean(axis=0)
         np.testing.assert_allclose([bar.get_height() for bar in lower.patches[:73]], 100 * missing)
 
