@@ -48,11 +48,10 @@ def lines(found: Audit, agreement: Sequence[Agreement]) -> Iterator[str]:
         if not contents.cubes[number]:
             yield f"Season {season}: no cube"
             continue
-        step = int(contents.worst_steps[number])
-        worst = contents.feature_shares[number, step - contents.spec.exported.start]
+        step, worst = contents.worst(number)
         yield (f"Season {season}: {contents.window_shares[number]:.1%} of the values in the window are missing,"
                f" {worst:.1%} in its worst step (days {days.spans([step], contents.spec)});"
-               f" {counted(int(contents.never[number]), 'cube')} without one clear look in it")
+               f" {counted(contents.looks[number].never, 'cube')} without one clear look in it")
     yield from _doubts(found)
     if agreement:
         yield _said_of_labels(agreement)
@@ -130,12 +129,11 @@ def _by_season(found: Audit) -> Table:
         if not contents.cubes[number]:
             rows.append([str(season), "0", *["-"] * (len(head) - 2 + (warmth is not None))])
             continue
-        step = int(contents.worst_steps[number])
-        worst = contents.feature_shares[number, step - contents.spec.exported.start]
+        step, worst = contents.worst(number)
         rows.append([str(season), f"{contents.cubes[number]:,}", f"{contents.feature_shares[number].mean():.1%}",
                      f"{contents.window_shares[number]:.1%}",
                      f"{worst:.1%} on days {days.spans([step], contents.spec)}",
-                     f"{contents.blind[number].sum()} of {contents.spec.shape[0]}", f"{contents.never[number]:,}",
+                     f"{contents.blind[number].sum()} of {contents.spec.shape[0]}", f"{contents.looks[number].never:,}",
                      *([] if warmth is None else [f"{warmth[number]:.1%}"])])
     return [[*head, *([] if warmth is None else ["growing degree days unknown"])], *rows]
 

@@ -20,10 +20,8 @@ from agrispec.errors import CorruptRecord, DataError, SchemaMismatch
 from agrispec.formats import example, geotiff
 from agrispec.formats.asset_tree import AssetTree
 from agrispec.grid import Grid
-from agrispec.season import Window
 from exports import amounts, inspection, manifest, mapping, runs, samples, shards, tiles
 from exports.inspection import picture, series
-from exports.inspection.looks import Looks
 from exports.inspection.spread import Spread
 
 ROWS = "shards/2023/E0045N0487-000.tfrecord.gz"
@@ -506,12 +504,3 @@ def test_a_spread_of_nothing_and_of_what_is_no_number():
     assert (found.strange, found.least[0], found.greatest[0]) == (2, 2, 2)
     assert found.median[0] == 2
     assert np.isnan(Spread.of(np.empty((0, 1), np.float32)).median[0])
-
-
-@given(counts=arrays(np.float32, (7, 9), elements=st.integers(0, 2).map(float)), at=st.integers(1, 6))
-def test_looks_of_pieces_add_up(counts, at):
-    window = Window(2, 6)
-    whole, sum_of = Looks.of(counts, window), Looks.of(counts[:at], window) + Looks.of(counts[at:], window)
-    for name in ("year", "inside", "a_step", "worst", "never", "cubes"):
-        assert getattr(whole, name) == pytest.approx(getattr(sum_of, name))
-    assert whole.never == (counts[:, 2:6] == 0).all(axis=1).sum()
