@@ -15,7 +15,7 @@ from agrispec_tf.cli.judging import evaluate
 from agrispec_tf.cli.mapping import export_model, map_on_engine, predict
 from agrispec_tf.cli.training import adapt, finetune, train
 from exports.cli import audit, cancel, export, init, inspect, publish, status
-from exports.terminal import Opened, progress, tell
+from exports.terminal import GivenPath, Opened, progress, tell
 from gee_scripts.engine.cli import DATA, engine
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ for command in (init, export, status, cancel, audit, train, finetune, adapt, eva
 
 
 @main.command()
-@click.argument("run", type=click.Path(path_type=Path, file_okay=False), default="runs/demo")
+@click.argument("run", type=GivenPath(file_okay=False), default="runs/demo")
 @click.pass_context
 def demo(context: click.Context, run: Path) -> None:
     """Map a simulated landscape from labels to asset, without an account; RUN is made anew."""
@@ -115,7 +115,7 @@ def demo(context: click.Context, run: Path) -> None:
 
 
 @main.command()
-@click.argument("run", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.argument("run", required=False, type=GivenPath(file_okay=False))
 @click.pass_context
 def doctor(context: click.Context, run: Path | None) -> None:
     """Tell whether all that exporting, training and publishing RUN need is in place, and how to mend what is not.

@@ -129,6 +129,12 @@ class CubeSpec:
         """(T, columns) of a record, row-major, oldest step first."""
         return self.exported.steps, len(self.columns)
 
+    @property
+    def inside(self) -> slice:
+        """The places of the model's window among a record's T steps."""
+        first = self.window.start - self.exported.start
+        return slice(first, first + self.window.steps)
+
     def patch_bands(self) -> tuple[str, ...]:
         """The names of a patch's scalar bands, T × columns of them, step by step: `24_B2` … `24_count`, `25_B2` …"""
         return tuple(f"{step:02d}_{column}" for step in self.exported for column in self.columns)

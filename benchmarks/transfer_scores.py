@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from transfer_data import Pair
 
+from agrispec.formats.markdown import piped
 from agrispec_tf import calibration, conformal, intervals
 from agrispec_tf.adaptation import choices, ladder
 from agrispec_tf.baselines.forest import Forest
@@ -226,10 +227,7 @@ def page(rows: Sequence[Row]) -> Iterator[str]:
 def _table(title: str, head: list[str], rows: list[list[str]]) -> Iterator[str]:
     yield f"**{title}**"
     yield ""
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
+    yield from piped([head, *rows])
     yield ""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from exports.terminal import RUN, Opening, progress, warn
+from exports.terminal import RUN, GivenPath, Opening, progress, warn
 
 
 @click.command()
@@ -164,8 +164,8 @@ def _picture(context: click.Context, parameter: click.Parameter, file: Path | No
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--run", type=click.Path(path_type=Path, file_okay=False),
+@click.argument("path", type=GivenPath())
+@click.option("--run", type=GivenPath(file_okay=False),
               help="PATH is the id of an Earth Engine asset; the engine of this run is asked for it.")
 @click.option("--plot", "picture", metavar="[FILE.png]", is_flag=False, flag_value=Path("series.png"),
               type=click.Path(path_type=Path), callback=_picture,

@@ -16,7 +16,20 @@ if TYPE_CHECKING:
     from agrispec.health import Finding
     from exports.runs import Run
 
-RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+
+class GivenPath(click.Path):
+    """A path that is not empty: "" is a variable of a shell that nobody has set, and would stand for this folder."""
+
+    def __init__(self, *, file_okay: bool = True) -> None:
+        super().__init__(path_type=Path, file_okay=file_okay)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the path is empty; name one, or write . for this folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+RUN = click.argument("run", type=GivenPath(file_okay=False))
 
 _STYLES = {"pass": "green", "warning": "yellow", "fail": "red"}
 

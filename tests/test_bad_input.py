@@ -166,7 +166,8 @@ def test_a_lost_shard_is_noticed(damaged):
 
 
 def test_inspecting_something_else_is_named(run):
-    assert "is neither a run" in refused("inspect", run / "landscape", code=1)
+    (run / "notes").mkdir()
+    assert "is neither a run" in refused("inspect", run / "notes", code=1)
 
 
 @pytest.fixture

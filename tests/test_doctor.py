@@ -1,6 +1,7 @@
 """`agrispec-gee doctor`: a line for each thing, an exit status, and no traceback whatever is missing."""
 
 import http.server
+import json
 import re
 import shutil
 import socket
@@ -29,6 +30,13 @@ def doctor(*arguments):
     assert all(lines), done.output
     assert [line[2] for line in lines] == NAMES, "each in this order"
     return done.exit_code, {line[2]: (line[1], line[3]) for line in lines}
+
+
+def closed():
+    """The address of a port on loopback that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
 @pytest.fixture
@@ -97,9 +105,7 @@ def test_what_fails_makes_the_status_1_and_the_rest_is_looked_at_all_the_same(on
 
 def test_a_fresh_configuration_without_an_account_fails_with_mends(tmp_path, monkeypatch):
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "nothing.json"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        monkeypatch.setattr(cloud, "HIGH_VOLUME", f"http://127.0.0.1:{free.getsockname()[1]}")
+    monkeypatch.setattr(cloud, "HIGH_VOLUME", closed())
     (tmp_path / "agrispec.toml").write_bytes(resources.files("exports").joinpath("starter.toml").read_bytes())
     status, found = doctor(tmp_path)
     assert status == 1
@@ -109,6 +115,18 @@ def test_a_fresh_configuration_without_an_account_fails_with_mends(tmp_path, mon
     assert "; set [engine] project to" in found["project"][1]
     assert "; sign in with: gcloud auth application-default login" in found["credentials"][1]
     assert found["assets"][1] == "not looked at: the engine does not open"
+
+
+@pytest.mark.parametrize("nobody", ["token server", "endpoint"])
+def test_without_a_network_it_says_so_in_words_of_its_own(on_cloud, monkeypatch, nobody):
+    monkeypatch.setattr(cloud, "HIGH_VOLUME", closed())
+    if nobody == "token server":
+        key = json.loads((on_cloud / "key.json").read_text())
+        (on_cloud / "key.json").write_text(json.dumps(key | {"token_uri": closed()}))
+    _, found = doctor(on_cloud)
+    said = "Earth Engine cannot be reached (the connection is refused); check the network, then run the command again"
+    assert found["credentials" if nobody == "token server" else "project"] == ("fail", said)
+    assert found["clock"] == ("warning", said)
 
 
 def test_a_run_that_is_none_is_one_line(tmp_path):

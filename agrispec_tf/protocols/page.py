@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from agrispec.formats.markdown import Table, piped
 from agrispec_tf import intervals
 from agrispec_tf.protocols.names import DATE, REGION, SEASON, SPATIAL
 from agrispec_tf.protocols.results import Results
 from agrispec_tf.protocols.scores import Row
 from agrispec_tf.protocols.temperatures import Calibration
-
-Table = list[list[str]]
-"""Cells by row; the first row are the headings."""
 
 _ASKED = {
     SPATIAL: "Five folds of whole 0.1 degree cells: each is judged by what the other four taught.",
@@ -56,9 +54,9 @@ def markdown(found: Results, pictures: Sequence[tuple[str, str]]) -> str:
              " samples that would have to be of another class for their mix to be that of the samples that taught"
              " (total variation distance; the mean of a group's trainings, where there are several).", ""]
     for title, table in _tables(found):
-        parts += [f"## {title}", "", *_piped(table), ""]
+        parts += [f"## {title}", "", *piped(table), ""]
     if found.calibration:
-        parts += ["## What confidences are worth, the worst first", "", *_piped(_confidence(found, found.calibration)),
+        parts += ["## What confidences are worth, the worst first", "", *piped(_confidence(found, found.calibration)),
                   "", *_temperatures(found, found.calibration), ""]
     if found.in_no_parcel is not None:
         parts += [f"{found.in_no_parcel} of {_samples(found)} samples lie in no parcel.", ""]
@@ -180,11 +178,3 @@ def _aligned(table: Table) -> Iterator[str]:
         cells = [cell.ljust(width) if not column or table[0][column] == "model" else cell.rjust(width)
                  for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
         yield "  ".join(cells).rstrip()
-
-
-def _piped(table: Table) -> Iterator[str]:
-    head, *rows = table
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"

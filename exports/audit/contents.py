@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.bands import SENTINEL2_IDS
-from agrispec.cube import COUNT, GDD, CubeSpec
+from agrispec.cube import GDD, CubeSpec
+from exports.looks import Looks, worst_step
 
 REFLECTANCE = (-0.2, 2.0)
 """Least and greatest plausible surface reflectance. Atmospheric correction leaves values a little below 0 on water and
@@ -21,57 +23,57 @@ class Contents:
 
     Attributes:
         spec: what the cubes are.
-        cubes: (S,) int64, how many.
-        missing: (S, T, C) int64, cubes without a value: features and growing degree days that hold the cube's fill,
-            clear-look counts of 0.
-        never: (S,) int64, cubes without one clear look in the models' window.
+        looks: S, how often the steps of each season's cubes were seen.
+        filled: (S, T, C - 1) int64, cubes whose features or growing degree days hold the cube's fill.
         not_finite: (C,) int64, values that are NaN or infinite, which no export writes.
         outside: (C,) int64, reflectances that are finite, not missing and outside of `REFLECTANCE`; 0 in columns that
             are none.
     """
 
     spec: CubeSpec
-    cubes: NDArray[np.int64]
-    missing: NDArray[np.int64]
-    never: NDArray[np.int64]
+    looks: tuple[Looks, ...]
+    filled: NDArray[np.int64]
     not_finite: NDArray[np.int64]
     outside: NDArray[np.int64]
 
     @classmethod
     def none(cls, spec: CubeSpec, seasons: int) -> Contents:
         """The counts over no cube."""
-        steps, columns = spec.shape
-        return cls(spec=spec, cubes=np.zeros(seasons, np.int64), missing=np.zeros((seasons, steps, columns), np.int64),
-                   never=np.zeros(seasons, np.int64), not_finite=np.zeros(columns, np.int64),
-                   outside=np.zeros(columns, np.int64))
+        return cls.of(np.empty((0, spec.shape[0] * spec.shape[1]), np.float32), np.empty(0, np.int64), spec, seasons)
 
     @classmethod
     def of(cls, flat: NDArray[np.float32], season: NDArray[np.int64], spec: CubeSpec, seasons: int) -> Contents:
         """The counts over flat cubes (n, T × C), whose seasons (n,) are numbered 0 … S-1."""
-        counts = cls.none(spec, seasons)
+        steps, columns = spec.shape
         absent = flat == np.float32(spec.fill)
-        by_step = absent.reshape(-1, *spec.shape)
-        by_step[:, :, -1] = flat.reshape(-1, *spec.shape)[:, :, -1] == 0
-        first = spec.window.start - spec.exported.start
-        unseen = by_step[:, first:first + spec.window.steps, -1].all(axis=1)
-        for number in np.unique(season):
+        absent.reshape(-1, steps, columns)[:, :, -1] = flat.reshape(-1, steps, columns)[:, :, -1] == 0
+        looks, filled = [], np.zeros((seasons, steps, columns - 1), np.int64)
+        for number in range(seasons):
             own = slice(None) if (season == number).all() else season == number
-            counts.cubes[number] = len(flat[own])
-            counts.missing[number] = _by_column(absent[own]).reshape(spec.shape)
-            counts.never[number] = unseen[own].sum()
+            looks.append(Looks.of(flat[own].reshape(-1, steps, columns)[:, :, -1], spec))
+            filled[number] = absent[own].sum(axis=0).reshape(steps, columns)[:, :-1]
         finite = np.isfinite(flat)
-        if not finite.all():
-            counts.not_finite[:] = _by_column(~finite).reshape(spec.shape).sum(axis=0)
         low, high = _limits(spec)
         outside = ((flat < low) | (flat > high)) & ~absent & finite
-        if outside.any():
-            counts.outside[:] = _by_column(outside).reshape(spec.shape).sum(axis=0)
-        return counts
+        return cls(spec=spec, looks=tuple(looks), filled=filled, not_finite=_by_column(~finite, spec),
+                   outside=_by_column(outside, spec))
 
     def __add__(self, other: Contents) -> Contents:
-        return Contents(spec=self.spec, cubes=self.cubes + other.cubes, missing=self.missing + other.missing,
-                        never=self.never + other.never, not_finite=self.not_finite + other.not_finite,
+        return Contents(spec=self.spec, looks=tuple(map(add, self.looks, other.looks)),
+                        filled=self.filled + other.filled, not_finite=self.not_finite + other.not_finite,
                         outside=self.outside + other.outside)
+
+    @property
+    def cubes(self) -> NDArray[np.int64]:
+        """(S,) how many."""
+        return np.array([one.cubes for one in self.looks], np.int64)
+
+    @property
+    def missing(self) -> NDArray[np.int64]:
+        """(S, T, C) cubes without a value: features and growing degree days that hold the cube's fill, clear-look
+        counts of 0."""
+        gaps = np.array([one.gaps for one in self.looks], np.int64).reshape(*self.filled.shape[:2], 1)
+        return np.concatenate([self.filled, gaps], axis=2)
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -87,21 +89,17 @@ class Contents:
     @property
     def window_shares(self) -> NDArray[np.float64]:
         """(S,) share of feature values that are missing in the models' window."""
-        first = self.spec.window.start - self.spec.exported.start
-        return np.asarray(self.feature_shares[:, first:first + self.spec.window.steps].mean(axis=1))
+        return np.asarray(self.feature_shares[:, self.spec.inside].mean(axis=1))
 
-    @property
-    def worst_steps(self) -> NDArray[np.int64]:
-        """(S,) the step of the year, within the models' window, at which the most feature values are missing."""
-        first = self.spec.window.start - self.spec.exported.start
-        within = self.feature_shares[:, first:first + self.spec.window.steps]
-        return np.asarray(within.argmax(axis=1) + self.spec.window.start)
+    def worst(self, season: int) -> tuple[int, float]:
+        """The step of the models' window at which the most feature values of a season 0 … S-1 are missing, and their
+        share."""
+        return worst_step(self.feature_shares[season], self.spec)
 
     @property
     def blind(self) -> NDArray[np.bool_]:
         """(S, T) whether no cube has a clear look; False in a season without a cube."""
-        looks = self.spec.columns.index(COUNT)
-        return np.asarray((self.missing[:, :, looks] == self.cubes[:, None]) & (self.cubes[:, None] > 0))
+        return np.array([(one.gaps == one.cubes) & (one.cubes > 0) for one in self.looks])
 
     @property
     def unknown_warmth(self) -> NDArray[np.float64] | None:
@@ -111,9 +109,11 @@ class Contents:
         return np.asarray(self.shares[:, :, self.spec.columns.index(GDD)].mean(axis=1))
 
 
-def _by_column(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """How many of (n, K) flags are set by column."""
-    return np.asarray(flags.sum(axis=0))
+def _by_column(flags: NDArray[np.bool_], spec: CubeSpec) -> NDArray[np.int64]:
+    """(C,) how many of (n, T × C) flags are set."""
+    if not flags.any():  # nearly always, and cheaper to see than to count
+        return np.zeros(spec.shape[1], np.int64)
+    return np.asarray(flags.sum(axis=0).reshape(spec.shape).sum(axis=0))
 
 
 def _limits(spec: CubeSpec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from exports.audit import days
+from agrispec.formats.markdown import Table, piped
+from exports import days
+from exports.amounts import counted
 from exports.audit.agreement import Agreement
 from exports.audit.comparison import NOT_RECEIVED, Audit
 from exports.audit.contents import REFLECTANCE
@@ -27,9 +29,9 @@ def verdict(found: Audit) -> str:
         parts.append(f"of {found.expected:,} samples {len(found.missing):,} have no cube"
                      f"{f' ({given_up:,} of them given up)' if given_up else ''}")
     if len(found.unexpected):
-        parts.append(f"{_counted(len(found.unexpected), 'cube')} came that no sample asked for")
+        parts.append(f"{counted(len(found.unexpected), 'cube')} came that no sample asked for")
     if len(found.duplicates):
-        parts.append(f"{_counted(found.duplicates['row'].nunique(), 'cube')} came more than once")
+        parts.append(f"{counted(found.duplicates['row'].nunique(), 'cube')} came more than once")
     return f"Not complete: {', '.join(parts)}."
 
 
@@ -46,11 +48,10 @@ def lines(found: Audit, agreement: Sequence[Agreement]) -> Iterator[str]:
         if not contents.cubes[number]:
             yield f"Season {season}: no cube"
             continue
-        step = int(contents.worst_steps[number])
-        worst = contents.feature_shares[number, step - contents.spec.exported.start]
+        step, worst = contents.worst(number)
         yield (f"Season {season}: {contents.window_shares[number]:.1%} of the values in the window are missing,"
                f" {worst:.1%} in its worst step (days {days.spans([step], contents.spec)});"
-               f" {_counted(int(contents.never[number]), 'cube')} without one clear look in it")
+               f" {counted(contents.looks[number].never, 'cube')} without one clear look in it")
     yield from _doubts(found)
     if agreement:
         yield _said_of_labels(agreement)
@@ -72,26 +73,22 @@ def markdown(found: Audit, agreement: Sequence[Agreement], pictures: Sequence[tu
               " all numbers, `missing.csv` each sample without a cube.", ""]
     for title, table in _tables(found):
         if len(table) > 1:
-            parts += [f"## {title}", "", *_piped(table), ""]
+            parts += [f"## {title}", "", *piped(table), ""]
     parts += ["## Missing values", "",
               "A feature is missing where its step had no clear look. Days count from the season's first, day 1;"
               f" models see days {days.spans(contents.spec.window, contents.spec)}, the window. Shares are of the cubes"
-              " that samples asked for, each as often as it came.", "", *_piped(_by_season(found)), ""]
+              " that samples asked for, each as often as it came.", "", *piped(_by_season(found)), ""]
     for number, season in enumerate(found.seasons):
         if contents.blind[number].any():
             steps = np.flatnonzero(contents.blind[number]) + contents.spec.exported.start
             parts += [f"In season {season} no cube has a clear look on days {days.spans(steps, contents.spec)}.", ""]
-    parts += [*_piped(_by_column(found)), "", f"{_said_of_doubts(found)}.", ""]
+    parts += [*piped(_by_column(found)), "", f"{_said_of_doubts(found)}.", ""]
     if agreement:
         parts += ["## Labels", "", "What the label map says at the samples of the source seasons, read again. The"
-                  " target season's labels stay closed.", "", *_piped(_labels(agreement)), ""]
+                  " target season's labels stay closed.", "", *piped(_labels(agreement)), ""]
     for file, described in pictures:
         parts += [f"![{described}]({file})", "", described + ".", ""]
     return "\n".join(parts)
-
-
-Table = list[list[str]]
-"""Cells by row; the first row are the headings."""
 
 
 def _tables(found: Audit) -> Iterator[tuple[str, Table]]:
@@ -132,12 +129,11 @@ def _by_season(found: Audit) -> Table:
         if not contents.cubes[number]:
             rows.append([str(season), "0", *["-"] * (len(head) - 2 + (warmth is not None))])
             continue
-        step = int(contents.worst_steps[number])
-        worst = contents.feature_shares[number, step - contents.spec.exported.start]
+        step, worst = contents.worst(number)
         rows.append([str(season), f"{contents.cubes[number]:,}", f"{contents.feature_shares[number].mean():.1%}",
                      f"{contents.window_shares[number]:.1%}",
                      f"{worst:.1%} on days {days.spans([step], contents.spec)}",
-                     f"{contents.blind[number].sum()} of {contents.spec.shape[0]}", f"{contents.never[number]:,}",
+                     f"{contents.blind[number].sum()} of {contents.spec.shape[0]}", f"{contents.looks[number].never:,}",
                      *([] if warmth is None else [f"{warmth[number]:.1%}"])])
     return [[*head, *([] if warmth is None else ["growing degree days unknown"])], *rows]
 
@@ -161,7 +157,7 @@ def _missing_lines(found: Audit) -> Iterator[str]:
     for season, cell, expected, received in lacking.head(_MOST_LINES).itertuples(index=False, name=None):
         yield f"  season {season}, {cell}: {expected - received:,} of {expected:,} missing"
     if len(lacking) > _MOST_LINES:
-        yield f"  and {_counted(len(lacking) - _MOST_LINES, 'other cell')}"
+        yield f"  and {counted(len(lacking) - _MOST_LINES, 'other cell')}"
     short = _lacking(found.classes)
     for season in short["season"].unique().tolist():
         counts = short.loc[short["season"] == season, ["class", "expected", "received"]]
@@ -187,8 +183,8 @@ def _said_of_doubts(found: Audit) -> str:
     low, high = REFLECTANCE
     where = ", ".join(f"{name} {count:,}" for name, count in zip(contents.spec.columns, contents.outside, strict=True)
                       if count)
-    return (f"{_counted(int(contents.not_finite.sum()), 'value')} not finite,"
-            f" {_counted(int(contents.outside.sum()), 'reflectance')} implausible, outside of {low:g} to {high:g}"
+    return (f"{counted(int(contents.not_finite.sum()), 'value')} not finite,"
+            f" {counted(int(contents.outside.sum()), 'reflectance')} implausible, outside of {low:g} to {high:g}"
             f"{f' ({where})' if where else ''}")
 
 
@@ -205,15 +201,3 @@ def _said_of_labels(agreement: Sequence[Agreement]) -> str:
 
 def _first(count: int) -> str:
     return f", the first {_MOST_ROWS} of {count:,}" if count > _MOST_ROWS else ""
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _piped(table: Table) -> Iterator[str]:
-    head, *rows = table
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"

@@ -16,7 +16,7 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from agrispec.grid import Cell
-from exports.audit import days
+from exports import days
 from exports.audit.contents import Contents
 
 _SCALE = "cividis"
@@ -77,13 +77,12 @@ def gaps(contents: Contents, seasons: Sequence[int], title: str) -> bytes:
     models see."""
     spec = contents.spec
     figure, panels = _figure(len(seasons), 6.0, 1.6 + 0.24 * len(spec.columns))
-    edges = [days.first(step, spec) for step in spec.exported]
-    edges.append(days.last(spec.exported.stop - 1, spec) + 1)
     shades = None
     for axes, season, shares in zip(panels, seasons, contents.shares, strict=True):
-        shades = axes.pcolormesh(np.array(edges), np.arange(len(spec.columns) + 1),
+        shades = axes.pcolormesh(days.edges(spec.exported, spec), np.arange(len(spec.columns) + 1),
                                  np.ma.masked_invalid(shares.T), cmap=_SCALE, vmin=0, vmax=1)
-        for edge in (days.first(spec.window.start, spec), days.last(spec.window.stop - 1, spec) + 1):
+        begin, *_, end = days.edges(spec.window, spec)
+        for edge in (begin, end):
             axes.axvline(edge, color=_LACKING, linestyle="--", linewidth=1.5)
         axes.set_yticks(np.arange(len(spec.columns)) + 0.5, spec.columns)
         axes.invert_yaxis()

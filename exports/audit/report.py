@@ -53,7 +53,7 @@ def write(found: Audit, folder: Path, *, simulated: bool, agreement: Sequence[Ag
 def _numbers(found: Audit, agreement: Sequence[Agreement], simulated: bool) -> dict[str, Any]:
     contents, spec = found.contents, found.contents.spec
     seasons = {str(season): {
-        "cubes": int(contents.cubes[number]), "without_clear_look_in_window": int(contents.never[number]),
+        "cubes": int(contents.cubes[number]), "without_clear_look_in_window": contents.looks[number].never,
         "missing_share_of_window": _or_none(contents.window_shares[number]),
         "steps_without_clear_look": (np.flatnonzero(contents.blind[number]) + spec.exported.start).tolist(),
         "missing": contents.missing[number].tolist()} for number, season in enumerate(found.seasons)}

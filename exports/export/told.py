@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from exports.amounts import size
 from exports.export.budget import LEVEL, hours
 from exports.export.commands import Probed
 from exports.export.status import duration
@@ -63,12 +64,3 @@ def doubts(did: Mapping[str, Any]) -> Iterator[str]:
         yield str(did["left_in_bucket"])
     if did["missing"]["samples"]:
         yield f"{did['missing']['samples']} samples are left out: {'; '.join(did['missing']['reasons'])}"
-
-
-def size(count: float) -> str:
-    """Bytes in words."""
-    units = iter(("bytes", "kB", "MB", "GB", "TB"))
-    unit = next(units)
-    while count >= 1000 and unit != "TB":
-        count, unit = count / 1000, next(units)
-    return f"{count:.3g} {unit}"

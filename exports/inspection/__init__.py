@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agrispec.errors import DataError
 from exports import manifest, runs, shards
-from exports.inspection import asset, image, model, patches, picture, places, records, run, series
+from exports.inspection import asset, image, model, patches, picture, places, records, run, series, unknown
 from exports.inspection.text import entry
 
 describe_asset = asset.describe
@@ -58,7 +58,7 @@ def _of_folder(path: Path) -> Iterator[str]:
         return patches.describe(path)
     if found := records.find(path):
         return records.describe_folder(found)
-    raise _unknown(path)
+    raise unknown.refusal(path)
 
 
 def _of_file(path: Path) -> Iterator[str]:
@@ -68,10 +68,4 @@ def _of_file(path: Path) -> Iterator[str]:
         return image.describe(path)
     if path.suffix == ".parquet":
         return places.describe(path)
-    raise _unknown(path)
-
-
-def _unknown(path: Path) -> DataError:
-    return DataError(f"{path} is neither a run, a model, records of cubes or patches, predictions, a GeoTIFF nor a"
-                     " table of samples or truth",
-                     mend="name one of these; record files end in .tfrecord.gz, images in .tif, tables in .parquet")
+    raise unknown.refusal(path)

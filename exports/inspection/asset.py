@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from agrispec.engine import Engine, Expression
 from agrispec.errors import AssetMissing
-from exports.inspection.text import counted, entry, size, table
+from exports.amounts import counted, size
+from exports.inspection.text import entry, table
 
 _LONGEST = 100
 """Characters of a property beyond which its rest is only counted."""

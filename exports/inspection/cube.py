@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agrispec.cube import CubeSpec
-from agrispec.season import YEAR_DAYS
+from exports import days
 from exports.inspection.text import entry
 
 _UNMATCHED = {"scl": "scenes without Cloud Score+ by scene classification",
@@ -18,17 +18,7 @@ def describe(spec: CubeSpec) -> Iterator[str]:
     cover = "" if clear.max_cloud_cover == 100 else f", of scenes up to {clear.max_cloud_cover:g} % cloudy"
     yield from entry(
         "cube", f"{len(spec.features)} features by {spec.exported.steps} steps of {spec.step_days} days{heat};"
-        f" models see {window(spec)}",
+        f" models see steps {spec.window.start}-{spec.window.stop - 1}, days {days.spans(spec.window, spec)}",
         f"{' '.join(spec.features)}, pixels of {spec.scale_m:g} m",
         f"{spec.collection}, clear: {clear.score} >= {clear.threshold:g}{cover}; {_UNMATCHED[clear.unmatched]}",
         f"digest {spec.digest}")
-
-
-def window(spec: CubeSpec) -> str:
-    """The models' window, as steps and as days of the season."""
-    return f"steps {spec.window.start}-{spec.window.stop - 1}, days {days(spec, spec.window.start, spec.window.stop)}"
-
-
-def days(spec: CubeSpec, first: int, stop: int) -> str:
-    """First and last day of the season of the steps `first` … `stop` - 1; the last step takes what is left."""
-    return f"{first * spec.step_days + 1}-{min(stop * spec.step_days, YEAR_DAYS)}"

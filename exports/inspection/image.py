@@ -18,7 +18,8 @@ from agrispec.formats import geotiff
 from agrispec.formats.geotiff import Layout, Windows
 from agrispec.grid import Grid
 from exports import predictions
-from exports.inspection.text import counted, entry, number, share, table
+from exports.amounts import counted
+from exports.inspection.text import entry, number, share, table
 
 _TILE = 2048
 """Side of the windows that are read at a time, pixels: 32 MB of a float64 band."""

@@ -11,8 +11,9 @@ from typing import Any
 from agrispec.cube import CubeSpec
 from agrispec.errors import AgrispecError, CorruptRecord
 from exports import manifest, runs
+from exports.amounts import counted, size
 from exports.inspection import cube
-from exports.inspection.text import counted, entry, listed, size
+from exports.inspection.text import entry, listed
 
 _CARD_IN_WORDS = "card.md"
 _NETWORK, _TREES = "model.keras", "trees.npz"

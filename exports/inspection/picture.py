@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from agrispec.formats.atomic import write_files
-from agrispec.season import YEAR_DAYS
+from exports import days
 from exports.inspection.series import Curves, Group
 
 # Okabe & Ito, https://jfly.uni-koeln.de/color/, without its yellow, which is faint on white.
@@ -58,7 +58,8 @@ def _by_class(curves: Curves) -> Figure:
         upper.set_title(f"season {season}, {taken:,} cubes" + (f" of {there:,}" if there > taken else ""), fontsize=10)
         upper.set_ylabel(curves.name)
         gaps = np.isnan(np.concatenate([group.values for group in own])).mean(axis=0)
-        lower.bar(_days(curves), 100 * gaps, width=curves.spec.step_days, color=_GREY)
+        begins = days.edges(curves.spec.exported, curves.spec)
+        lower.bar(begins[:-1], 100 * gaps, width=np.diff(begins), align="edge", color=_GREY)
         lower.set_ylim(0, 100)
         lower.set_ylabel("gaps, %")
         _season(upper, curves)
@@ -75,9 +76,9 @@ def _group(axes: Axes, curves: Curves, group: Group, number: int) -> Line2D:
     """Median and quartiles; the line ends where too few cubes have a clear look."""
     colour = _GREY if group.name == "no label" else group.colour or _COLOURS[number % len(_COLOURS)]
     low, middle, high = _quartiles(group.values)
-    axes.fill_between(_days(curves), low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.fill_between(_middles(curves), low, high, color=colour, alpha=0.15, linewidth=0)
     # Colours of a configuration may look alike to some: markers and dashes say the same.
-    [line] = axes.plot(_days(curves), middle, color=colour, marker=_MARKERS[number % len(_MARKERS)], markersize=4,
+    [line] = axes.plot(_middles(curves), middle, color=colour, marker=_MARKERS[number % len(_MARKERS)], markersize=4,
                        linestyle=_DASHES[number // 2 % len(_DASHES)], label=group.name)
     return line
 
@@ -90,8 +91,8 @@ def _single(curves: Curves) -> Figure:
     FigureCanvasAgg(figure)
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     for axes, (title, values) in zip(panels.flat, curves.single.items(), strict=False):
-        axes.plot(_days(curves), values, color=_COLOURS[0], marker="o", markersize=3)
-        missing = _days(curves)[np.isnan(values)]
+        axes.plot(_middles(curves), values, color=_COLOURS[0], marker="o", markersize=3)
+        missing = _middles(curves)[np.isnan(values)]
         axes.plot(missing, np.zeros(len(missing)), color=_COLOURS[1], linestyle="none", marker="|", markersize=7,
                   transform=axes.get_xaxis_transform(), clip_on=False)
         axes.set_title(title, fontsize=9)
@@ -111,17 +112,19 @@ def _single(curves: Curves) -> Figure:
 def _season(axes: Axes, curves: Curves) -> None:
     """The days, those outside of the models' window shaded."""
     spec = curves.spec
-    first, last = spec.exported.start * spec.step_days, min(spec.exported.stop * spec.step_days, YEAR_DAYS)
-    for begin, end in ((first, spec.window.start * spec.step_days), (spec.window.stop * spec.step_days, last)):
+    first, *_, last = days.edges(spec.exported, spec)
+    opens, *_, closes = days.edges(spec.window, spec)
+    for begin, end in ((first, opens), (closes, last)):
         if end > begin:
             axes.axvspan(begin, end, color=_SHADE, zorder=0, linewidth=0)
     axes.set_xlim(first, last)
     axes.grid(alpha=0.3)
 
 
-def _days(curves: Curves) -> NDArray[np.float64]:
-    """The middle of each step, days."""
-    return (np.array(list(curves.spec.exported)) + 0.5) * curves.spec.step_days
+def _middles(curves: Curves) -> NDArray[np.float64]:
+    """(T,) The middle of each step on the axis of days."""
+    edges = np.array(days.edges(curves.spec.exported, curves.spec))
+    return np.asarray((edges[:-1] + edges[1:]) / 2)
 
 
 def _quartiles(values: NDArray[np.float32]) -> NDArray[np.float64]:

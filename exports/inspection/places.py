@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from agrispec.errors import CorruptRecord, DataError
 from agrispec.sample import UNLABELLED
 from exports import manifest, runs, samples
-from exports.inspection.text import counted, entry, listed, table
+from exports.amounts import counted
+from exports.inspection.text import entry, listed, table
 
 TRUTH = ("row", "label")
 """The columns of a table of truth."""

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from agrispec.cube import GDD, CubeSpec
 from agrispec.formats import example
-from agrispec.season import Window
-from exports import manifest, samples, schema, shards
+from exports import days, manifest, samples, schema, shards
+from exports.amounts import counted, size
 from exports.inspection import cube
-from exports.inspection.looks import Looks
 from exports.inspection.spread import Spread
-from exports.inspection.text import counted, entry, number, on_disk, size, table
+from exports.inspection.text import entry, number, on_disk, table
+from exports.looks import Looks
 
 _BATCH = 4096
 """Cubes read at a time: 13 MB of the widest preset."""
@@ -134,7 +134,6 @@ def _contents(found: Records) -> Iterator[str]:
 def _read(found: Records) -> tuple[CubeSpec, list[NDArray[np.int64]], dict[str, Looks], Spread, Spread]:
     """The cube, the rows of each batch, looks by season, and the spread of features and of degree days."""
     spec = found.spec
-    inside = Window(spec.window.start - spec.exported.start, spec.window.stop - spec.exported.start)
     rows: list[NDArray[np.int64]] = []
     looks: dict[str, Looks] = {}
     spreads = [Spread.of(np.empty((0, len(spec.features)), np.float32))]
@@ -143,12 +142,12 @@ def _read(found: Records) -> tuple[CubeSpec, list[NDArray[np.int64]], dict[str, 
         season = found.season_of(file)
         for batch, columns in found.batches(file):
             rows.append(batch)
-            more = Looks.of(columns.counts, inside)
+            more = Looks.of(columns.counts, spec)
             looks[season] = looks[season] + more if season in looks else more
-            values, counts = (part[:, inside.start:inside.stop] for part in (columns.values, columns.counts))
+            values, counts = (part[:, spec.inside] for part in (columns.values, columns.counts))
             spreads = [spreads[0] + Spread.of(values[counts > 0])]
             if columns.heat is not None:
-                warm = columns.heat[:, inside.start:inside.stop]
+                warm = columns.heat[:, spec.inside]
                 heats = [heats[0] + Spread.of(warm[~np.isnan(warm)][:, None])]
     return spec, rows, looks, spreads[0], heats[0]
 
@@ -184,10 +183,9 @@ def _gaps(spec: CubeSpec, looks: dict[str, Looks]) -> Iterator[str]:
     shown = [(season or "all", one) for season, one in looks.items()]
     rows = []
     for season, one in [*shown, *([("all", everything)] if len(shown) > 1 else [])]:
-        place, worst = one.worst
-        step = place + spec.exported.start
+        step, worst = one.worst
         rows.append([season, f"{one.cubes:,}", f"{one.year:.1%}", f"{one.inside:.1%}",
-                     f"{step}, days {cube.days(spec, step, step + 1)}: {worst:.1%}", f"{one.a_step:.2f}",
+                     f"{step}, days {days.spans([step], spec)}: {worst:.1%}", f"{one.a_step:.2f}",
                      f"{one.never:,}"])
     yield from table(["season", "cubes", "of all steps", "of the window", "worst step", "looks a step",
                       "cubes never seen"], rows)

@@ -8,8 +8,9 @@ from typing import Any
 
 from agrispec.errors import CorruptRecord
 from exports import manifest, runs
+from exports.amounts import counted
 from exports.inspection import cube, model, places
-from exports.inspection.text import counted, entry, listed, on_disk, table
+from exports.inspection.text import entry, listed, on_disk, table
 from exports.runs import Run
 
 _ONNX = ".onnx"

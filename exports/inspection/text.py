@@ -1,10 +1,12 @@
-"""Lines in columns, and numbers with their units."""
+"""Lines in columns, and the numbers in them."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from exports.amounts import counted, size
 
 _NAME = 12
 """Characters of an entry's name."""
@@ -33,21 +35,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str
         cells = (f"{cell:>{width}}" if right else f"{cell:<{width}}"
                  for cell, width, right in zip(row, widths, numeric, strict=True))
         yield " " * _NAME + "  ".join(cells).rstrip()
-
-
-def counted(count: int, noun: str) -> str:
-    """As in "1 file", "2,000 files"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def size(count: int) -> str:
-    """Bytes in the unit that leaves 1 to 3 digits before the point."""
-    amount = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 999.5:
-            return f"{amount:.0f} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
 
 
 def number(value: float) -> str:

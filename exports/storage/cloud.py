@@ -15,6 +15,7 @@ from google.cloud import storage
 from google.cloud.storage import retry
 from google.cloud.storage.exceptions import DataCorruption
 
+from agrispec import network
 from agrispec.errors import ObjectMissing, StorageError, StorageUnreachable
 from agrispec.formats.atomic import replacing
 from exports.storage.arriving import Arriving, new_crc32c
@@ -155,7 +156,7 @@ class CloudStorage:
             raise StorageError(f"the credentials for {uri} are not accepted ({error})", mend=_SIGN_IN) from error
         except (api_exceptions.RetryError, auth_exceptions.TransportError, requests.RequestException,
                 ConnectionError, TimeoutError) as error:
-            raise StorageUnreachable(f"Cloud Storage cannot be reached for {uri} ({error})",
+            raise StorageUnreachable(f"Cloud Storage cannot be reached for {uri} ({network.why(error)})",
                                      mend="check the network, then run the command again") from error
         except DataCorruption as error:
             raise StorageUnreachable(f"{uri} did not arrive as it was sent ({error})",

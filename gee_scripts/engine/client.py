@@ -19,6 +19,7 @@ from google.auth import credentials as auth
 from google.auth import exceptions as auth_exceptions
 from requests.adapters import HTTPAdapter
 
+from agrispec import network
 from agrispec.engine import CONCURRENT_REQUESTS, Expression, ImageExport, Operation, PatchExport, State, TableExport
 from agrispec.errors import AssetMissing, EngineBusy, EngineError, EngineUnreachable
 from agrispec.grid import Grid
@@ -239,5 +240,5 @@ NETWORK = (OSError, httplib2.HttpLib2Error, auth_exceptions.TransportError)
 
 def unreachable(error: Exception) -> EngineUnreachable:
     """One of `NETWORK` as ours."""
-    return EngineUnreachable(f"Earth Engine cannot be reached ({error})",
+    return EngineUnreachable(f"Earth Engine cannot be reached ({network.why(error)})",
                              mend="check the network, then run the command again")

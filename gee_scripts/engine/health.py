@@ -77,26 +77,40 @@ def tried(service: Service, home: Path) -> Iterator[Tried]:
     Args:
         service, home: as of `gee_scripts.engine.open`.
     """
+    with _few_retries():
+        account: auth.Credentials | AgrispecError | None = None
+        client: Engine | AgrispecError
+        try:
+            if service.name == "cloud":
+                account = _accepted(service, home)
+                client = account if isinstance(account, AgrispecError) else cloud.start(service, account)
+            else:
+                client = engines.open(service, home)
+        except AgrispecError as error:
+            client = error
+        except ModuleNotFoundError as error:
+            client = MissingExtra(f"{error.name}, which the embedded engine needs,", "local")
+        try:
+            yield Tried(service=service, account=account, client=client)
+        finally:
+            if isinstance(client, AgrispecError):
+                ee.Reset()
+            else:
+                client.close()
+
+
+@contextmanager
+def _few_retries() -> Iterator[None]:
+    """No request is sent more than twice within the block.
+
+    The number is the client's, for the whole process: for the requests by which it opens it takes no other.
+    """
+    before = ee.data._get_state().max_retries
     ee.data.setMaxRetries(_RETRIES)
-    account: auth.Credentials | AgrispecError | None = None
-    client: Engine | AgrispecError
     try:
-        if service.name == "cloud":
-            account = _accepted(service, home)
-            client = account if isinstance(account, AgrispecError) else cloud.start(service, account)
-        else:
-            client = engines.open(service, home)
-    except AgrispecError as error:
-        client = error
-    except ModuleNotFoundError as error:
-        client = MissingExtra(f"{error.name}, which the embedded engine needs,", "local")
-    try:
-        yield Tried(service=service, account=account, client=client)
+        yield
     finally:
-        if isinstance(client, AgrispecError):
-            ee.Reset()
-        else:
-            client.close()
+        ee.data.setMaxRetries(before)
 
 
 def _accepted(service: Service, home: Path) -> auth.Credentials | AgrispecError:

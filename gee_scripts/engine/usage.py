@@ -10,6 +10,7 @@ from google.auth import credentials as auth
 from google.auth import exceptions as auth_exceptions
 from google.auth.transport.requests import AuthorizedSession
 
+from agrispec import network
 from agrispec.errors import EngineError, EngineUnreachable
 
 MONITORING = "https://monitoring.googleapis.com"
@@ -69,7 +70,7 @@ def _page(session: AuthorizedSession, project: str, url: str, asked: dict[str, s
     except auth_exceptions.RefreshError as error:
         raise _unread(project, str(error)) from error
     except (requests.RequestException, auth_exceptions.TransportError) as error:
-        raise EngineUnreachable(f"Cloud Monitoring cannot be reached ({error})",
+        raise EngineUnreachable(f"Cloud Monitoring cannot be reached ({network.why(error)})",
                                 mend="check the network, then run the command again") from error
     try:
         page: dict[str, Any] = answer.json()

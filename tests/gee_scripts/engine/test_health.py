@@ -104,6 +104,26 @@ def test_no_look_raises_where_the_engine_does_not_open(look, tmp_path, monkeypat
         assert check(tried).state == expected.get(check, State.PASS)
 
 
+def test_few_retries_are_set_for_these_looks_only(look, tmp_path, monkeypatch):
+    def interrupted(service, home):
+        raise KeyboardInterrupt
+
+    ee.data.setMaxRetries(7)
+    try:
+        # Opened and closed, not opened, interrupted.
+        assert look(lambda tried: ee.data._get_state().max_retries) == 1
+        assert ee.data._get_state().max_retries == 7
+        with health.tried(Service(landscape="nothing"), tmp_path):
+            assert ee.data._get_state().max_retries == 1
+        assert ee.data._get_state().max_retries == 7
+        monkeypatch.setattr(engines, "open", interrupted)
+        with pytest.raises(KeyboardInterrupt), health.tried(Service(), tmp_path):
+            pass
+        assert ee.data._get_state().max_retries == 7
+    finally:
+        ee.data.setMaxRetries(5)
+
+
 @pytest.mark.parametrize(("state", "how", "said"), [
     ("REGISTERED_NOT_COMMERCIALLY", State.PASS, "registered for noncommercial use"),
     ("REGISTERED_COMMERCIALLY", State.PASS, "registered for commercial use"),
