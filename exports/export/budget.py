@@ -64,8 +64,8 @@ def estimate(records: Sequence[int], eecu_seconds: Sequence[float], left: int) -
     of_rate = float(((residuals / (1 - sizes / sizes.sum())) ** 2).sum()) / float(sizes.sum()) ** 2
     of_others = float((residuals**2).sum()) / (len(sizes) - 1) * left / float(sizes.mean())
     error = math.sqrt(of_rate * left**2 + of_others)
-    reach = float(student.ppf((1 + LEVEL) / 2, len(sizes) - 1)) * error
-    return Estimate(shards=len(sizes), used=used, total=total, low=max(used, total - reach), high=total + reach)
+    margin = float(student.ppf((1 + LEVEL) / 2, len(sizes) - 1)) * error
+    return Estimate(shards=len(sizes), used=used, total=total, low=max(used, total - margin), high=total + margin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,8 @@ class Budget:
         """
         if found.total > self.seconds:
             raise BudgetExceeded(
-                f"this export will take about {hours(found.total)} ({hours(found.low)} to {hours(found.high)},"
-                f" from {found.shards} shards), more than the budget of {hours(self.seconds)}",
+                f"this export will take about {hours(found.total)} ({reach(found)}, from {found.shards} shards), more"
+                f" than the budget of {hours(self.seconds)}",
                 mend="give --budget-eecu-h more, or ask for less: fewer cells, [samples] or steps")
 
     def room(self, done: Sequence[tuple[int, float]], lost: float, under_way: Sequence[tuple[int, float]],
@@ -132,4 +132,16 @@ def hours(seconds: float) -> str:
     """EECU-seconds in words."""
     if not math.isfinite(seconds):
         return "no bound"
-    return f"{seconds / 3600:.3g} EECU-h" if seconds >= 36 else f"{seconds:.3g} EECU-s"
+    unit, name = _unit(seconds)
+    return f"{seconds / unit:.3g} {name}"
+
+
+def reach(found: Estimate) -> str:
+    """The interval of an estimate in words, in the unit that `hours` says its total in."""
+    unit, _ = _unit(found.total)
+    high = f"{found.high / unit:.3g}" if math.isfinite(found.high) else "no bound"
+    return f"{found.low / unit:.3g} to {high}"
+
+
+def _unit(seconds: float) -> tuple[float, str]:
+    return (3600, "EECU-h") if seconds >= 36 else (1, "EECU-s")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from exports.amounts import size
-from exports.export.budget import LEVEL, hours
+from exports.export.budget import LEVEL, hours, reach
 from exports.export.commands import Probed
 from exports.export.status import duration
 from exports.planning import Outline
@@ -36,7 +36,7 @@ def probed(found: Probed, run: Path) -> Iterator[str]:
     """Lines of a probe."""
     cost, limit = found.estimate, found.limit
     yield (f"{cost.shards} shards took {hours(cost.used)}; all will take about {hours(cost.total)}"
-           f" ({hours(cost.low)} to {hours(cost.high)}, {LEVEL:.0%} interval)")
+           f" ({reach(cost)}, {LEVEL:.0%} interval)")
     if limit.limited:
         yield f"That is {cost.total / limit.seconds:.1%} of the budget of {hours(limit.seconds)}"
     yield f"Go on: agrispec-gee export {run} --resume"
