@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agrispec.ahead import ahead
 from agrispec.errors import DataError, SchemaMismatch
 from agrispec.formats import tfrecord
 from agrispec.formats.layout import Kind, Layout, NotAnExample, encode, parse, varint_sizes
@@ -83,13 +84,17 @@ def read(path: str | Path, features: Mapping[str, Feature] | None = None) -> Col
     return {name: column[:held] for name, column in columns.items()}
 
 
-def iterate(path: str | Path, features: Mapping[str, Feature] | None, batch: int) -> Iterator[Columns]:
-    """The same in batches of `batch` records, the last one with what is left. Memory holds a few batches."""
+def iterate(path: str | Path, features: Mapping[str, Feature] | None, batch: int, *,
+            side_by_side: bool = False) -> Iterator[Columns]:
+    """The same in batches of `batch` records, the last one with what is left. Memory holds a few batches.
+
+    Where `side_by_side`, a thread decompresses the next records while these are cut into columns.
+    """
     if batch < 1:
         raise ValueError(f"a batch of {batch} records")
     pieces: list[Columns] = []
     held = 0
-    for piece, _ in _pieces(Path(path), features):
+    for piece, _ in _pieces(Path(path), features, side_by_side):
         pieces.append(piece)
         held += _records(piece)
         if held >= batch:
@@ -165,10 +170,11 @@ def write_batches(path: str | Path, batches: Iterable[Mapping[str, Any] | int], 
                                     for name, (kind, values) in columns.items()}).data)
 
 
-def _pieces(path: Path, features: Mapping[str, Feature] | None) -> Iterator[tuple[Columns, float]]:
+def _pieces(path: Path, features: Mapping[str, Feature] | None,
+            side_by_side: bool = False) -> Iterator[tuple[Columns, float]]:
     """The records of one block at a time, and the share of the file that was read by then."""
     known = _Layouts()
-    for block in tfrecord.blocks(path):
+    for block in ahead(tfrecord.blocks(path, kept=True), 1) if side_by_side else tfrecord.blocks(path):
         if features is None:
             first = _parsed(block, 0, block.rows(np.arange(1))[0])
             features = {name: Feature(kind=values.kind, length=len(values))

@@ -65,8 +65,10 @@ class Block:
         return payloads
 
 
-def blocks(path: str | Path, *, block_bytes: int = _BLOCK_BYTES) -> Iterator[Block]:
+def blocks(path: str | Path, *, block_bytes: int = _BLOCK_BYTES, kept: bool = False) -> Iterator[Block]:
     """The records of a file in order, about `block_bytes` of decompressed frames at a time.
+
+    A block is good until the next one is asked for; where `kept`, it is its own and stays good.
 
     Plain or GZIP is told from the content, not from the name. A record larger than `block_bytes` comes alone.
 
@@ -77,7 +79,7 @@ def blocks(path: str | Path, *, block_bytes: int = _BLOCK_BYTES) -> Iterator[Blo
     path = Path(path)
     try:
         with open(path, "rb", buffering=0) as file:
-            yield from _blocks(path, file, block_bytes)
+            yield from _blocks(path, file, block_bytes, kept)
     except OSError as error:
         raise StorageError(f"{path} could not be read: {error.strerror or error}",
                            mend="check the path, or export the file again") from error
@@ -138,7 +140,7 @@ def writing(path: str | Path, *, gzip: bool = True) -> Iterator[Sink]:
                                 mend="without GZIP an empty file would look like a lost one: write it with GZIP")
 
 
-def _blocks(path: Path, file: BinaryIO, block_bytes: int) -> Iterator[Block]:
+def _blocks(path: Path, file: BinaryIO, block_bytes: int, kept: bool) -> Iterator[Block]:
     source = _source(path, file)
     size = os.fstat(file.fileno()).st_size
     buffer = np.empty(block_bytes, np.uint8)
@@ -164,7 +166,10 @@ def _blocks(path: Path, file: BinaryIO, block_bytes: int) -> Iterator[Block]:
         if whole:
             return
         rest = buffer[used:filled]
-        buffer = buffer if count else np.empty(2 * buffer.size, np.uint8)  # one record is larger than the buffer
+        if not count:  # one record is larger than the buffer
+            buffer = np.empty(2 * buffer.size, np.uint8)
+        elif kept:
+            buffer = np.empty_like(buffer)
         buffer[: rest.size] = rest
         filled, first, offset = rest.size, first + count, offset + used
 
