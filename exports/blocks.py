@@ -80,7 +80,7 @@ class Source(Protocol):
     def about(self) -> Mapping[str, Any]: ...
 
     def blocks(self, done: int) -> Iterator[Block]:
-        """All blocks in their order, but for the first `done` tiles, which end with a block.
+        """All tiles in their order, but for the first `done`.
 
         Raises:
             RecordError, EngineError: the pixels cannot be had.
@@ -127,8 +127,8 @@ class Patches:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Which export they are of."""
-        return {"patches": manifest.digest(self.folder / shards.DESCRIPTION)}
+        """Which export they are of, and what of it is to be mapped."""
+        return {"patches": manifest.digest(self.folder / shards.DESCRIPTION), "aoi": self.aoi and self.aoi.digest}
 
     def blocks(self, done: int) -> Iterator[Block]:
         """As `Source.blocks`. Raises as `shards.patches`."""
@@ -137,13 +137,14 @@ class Patches:
         images = np.empty(0, np.float32)
         for columns in shards.patches(self.folder, self.spec, several):
             count = len(next(iter(columns.values())))
-            if first >= done:
+            known = min(max(done - first, 0), count)
+            if known < count:
                 # Gathered in one place that stays: new memory would cost more than the copy.
-                shape = len(columns), count, self.layout.patch**2
+                shape = len(columns), count - known, self.layout.patch**2
                 images = images if images.shape == shape else np.empty(shape, np.float32)
                 for image, column in zip(images, columns.values(), strict=True):
-                    image[:] = column
-                yield _block(first, images.reshape(len(images), -1), self.spec, self.tiling, self.aoi)
+                    image[:] = column[known:]
+                yield _block(first + known, images.reshape(len(images), -1), self.spec, self.tiling, self.aoi)
             first += count
 
 
@@ -155,7 +156,7 @@ class Stream:
         engine: computes them.
         graph: grid of a tile -> its pixels as `spec.patch_bands()`.
         spec, season, tiling: as in `Source`.
-        about: as in `Source`.
+        mask: the asset that hides what is not to be mapped in `graph`; "" where none does.
         aoi: what is to be mapped; tiles without any of it are not asked for. None maps everything.
     """
 
@@ -164,8 +165,13 @@ class Stream:
     spec: CubeSpec
     season: int
     tiling: Tiling
-    about: Mapping[str, Any]
+    mask: str = ""
     aoi: Polygons | None = None
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Who computes them, and what is to be mapped."""
+        return {"stream": self.engine.project, "mask": self.mask, "aoi": self.aoi and self.aoi.digest}
 
     def blocks(self, done: int) -> Iterator[Block]:
         """As `Source.blocks`: a tile a block. Asked ahead for no more than `_WAITING_BYTES`.

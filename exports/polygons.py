@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,11 @@ class Polygons:
         found = np.array([shape(geometry) for geometry in geometries], dtype=object)
         found = shapely.transform(found, project, interleaved=False) if len(found) else found
         return cls(found, shapely.STRtree(found))
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits of the SHA-256 of the shapes."""
+        return hashlib.sha256(b"".join(shapely.to_wkb(self.shapes))).hexdigest()[:16]
 
     def touch(self, grid: Grid) -> bool:
         """Whether a shape may have pixels of `grid`: its bounds have."""

@@ -52,11 +52,14 @@ class PatchLayout:
         grid: the map's pixels, without padding.
         patch: side of a patch, pixels.
         season: year in which the season ends.
+        mask: image asset that hid what is not to be mapped, whose bands and counts are the cube's fill there; "" where
+            none did.
     """
 
     grid: Grid
     patch: int
     season: int
+    mask: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +91,7 @@ def describe(folder: Path, spec: CubeSpec, *, sampling: Sampling | None = None,
     if layout is not None:
         grid = layout.grid
         table["map"] = {"crs": grid.crs, "transform": list(grid.transform), "width": grid.width,
-                        "height": grid.height, "patch": layout.patch, "season": layout.season,
+                        "height": grid.height, "patch": layout.patch, "season": layout.season, "mask": layout.mask,
                         # Their order is that of their names: two that changed theirs are known by their sizes.
                         "files": {path.name: path.stat().st_size for path in _patch_files(folder)}}
     write_files({folder / DESCRIPTION: tomli_w.dumps(table).encode()})
@@ -134,7 +137,8 @@ def layout_of(folder: Path) -> PatchLayout:
         found = _description(folder)["map"]
         grid = Grid(crs=found["crs"], transform=tuple(found["transform"]), width=found["width"],
                     height=found["height"])
-        return PatchLayout(grid=grid, patch=found["patch"], season=found["season"])
+        return PatchLayout(grid=grid, patch=found["patch"], season=found["season"],
+                           mask=found.get("mask", ""))
     except (KeyError, TypeError) as error:
         raise CorruptRecord(f"{folder / DESCRIPTION} does not describe a map ({error})",
                             mend=_AGAIN) from error
