@@ -30,7 +30,7 @@ def ahead(items: Iterable[_Item], most: int) -> Generator[_Item, None, None]:
                 made.put((next(found),))
         except StopIteration:
             made.put(None)
-        except BaseException as error:  # noqa: BLE001 - it is raised where the items are taken
+        except BaseException as error:
             made.put(error)
         finally:
             if isinstance(found, Generator):

@@ -26,7 +26,7 @@ from agrispec.ahead import ahead
 from agrispec.config import Config
 from agrispec.errors import RecordError
 from agrispec.formats.atomic import whole_folder
-from agrispec_tf import map_checkpoint, model_folder, picture, predict, run_models
+from agrispec_tf import map_checkpoint, model_folder, picture, run_models
 from agrispec_tf.data.samples import Series
 from agrispec_tf.data.thermal_axis import continued
 from agrispec_tf.deployment import runtimes

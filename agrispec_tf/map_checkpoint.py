@@ -1,7 +1,7 @@
 """How far a map is, kept so that a killed one goes on: which tiles are done, and what their parcels sum up to.
 
-Both stand in one file that is replaced as a whole, so that no pixel is added twice or lost. Tiles that were written after
-it was are written again.
+Both stand in one file that is replaced as a whole, so that no pixel is added twice or lost. Tiles that were written
+after it was are written again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pixels of a map, a block of tiles at a time: only those that are to be mapped and were clearly seen have series."""
+"""The pixels of a map, a block of tiles at a time: those that are to be mapped and were clearly seen have series."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from agrispec.cube import CubeSpec
 from agrispec.engine import CONCURRENT_REQUESTS, Engine, Expression
-from agrispec.errors import CorruptRecord, DataError
+from agrispec.errors import DataError
 from agrispec.grid import Grid
 from agrispec.kernels import gathering
 from exports import manifest, products, schema, shards
@@ -134,7 +134,7 @@ class Patches:
         """As `Source.blocks`. Raises as `shards.patches`."""
         several = max(1, _PIXELS // self.layout.patch**2)
         first = 0
-        images = np.empty(0, np.float32)
+        images: NDArray[np.float32] = np.empty((0, 0, 0), np.float32)
         for columns in shards.patches(self.folder, self.spec, several):
             count = len(next(iter(columns.values())))
             known = min(max(done - first, 0), count)
@@ -214,8 +214,8 @@ class Stream:
         else:
             found = answer.result()
             if found.shape != grid.shape or not set(bands) <= set(found.dtype.names or ()):
-                raise DataError(f"the engine answered {found.shape} pixels of {len(found.dtype.names or ())} bands, asked"
-                                f" for {grid.shape} of {len(bands)}", mend="predict again")
+                raise DataError(f"the engine answered {found.shape} pixels of {len(found.dtype.names or ())} bands,"
+                                f" {grid.shape} of {len(bands)} were asked for", mend="predict again")
             for image, band in zip(images, bands, strict=True):
                 image[:grid.height, :grid.width] = found[band]
         return _block(number, images.reshape(len(bands), -1), self.spec, self.tiling, self.aoi)

@@ -82,14 +82,15 @@ def table(fields: Sequence[Mapping[str, Any]], key: str, names: Sequence[str], f
         found: what the map says of them.
 
     Returns:
-        `key`, `class`, `class_name`, `probability`, `second`, `second_name`, `second_probability`, `third`, `third_name`,
-        `third_probability` (as many as there are classes; probabilities of 4 decimals), `entropy`, `agreement`,
-        `set_size`, `confident` and `small` (1 or 0), `area_ha`, `pixels`, `geometry` (WKB, EPSG:4326).
+        `key`, `class`, `class_name`, `probability`, `second`, `second_name`, `second_probability`, `third`,
+        `third_name`, `third_probability` (as many as there are classes; probabilities of 4 decimals), `entropy`,
+        `agreement`, `set_size`, `confident` and `small` (1 or 0), `area_ha`, `pixels`, `geometry` (WKB, EPSG:4326).
     """
     rows = np.flatnonzero(found.pixels)
-    shapes = np.array([shapely.geometry.shape(fields[row]["geometry"]) for row in rows], dtype=object)
+    used = [fields[row] for row in rows.tolist()]
+    shapes: NDArray[Any] = np.array([shapely.geometry.shape(field["geometry"]) for field in used], dtype=object)
     areas = area_ha(shapes)
-    columns: dict[str, Any] = {key: [fields[row]["properties"][key] for row in rows]}
+    columns: dict[str, Any] = {key: [field["properties"][key] for field in used]}
     for place, (number, name, share) in enumerate((("class", "class_name", "probability"),
                                                    ("second", "second_name", "second_probability"),
                                                    ("third", "third_name", "third_probability"))):

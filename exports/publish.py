@@ -78,7 +78,8 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: 
         progress(f"{image.asset_id}: {compared[image.asset_id]} pixels compared, all equal")
     if card["parcels"]:
         found = parcels.read(run.predictions / parcels.FILE)
-        rows = [{**row, "geometry": shapely.geometry.mapping(shapely.from_wkb(row["geometry"]))}
+        rows = [{str(name): value for name, value in row.items()}
+                | {"geometry": shapely.geometry.mapping(shapely.from_wkb(row["geometry"]))}
                 for row in found.to_dict("records")]
         table = asset_id(run, config, card["season"], "parcels")
         assets.publish_table(engine, bucket, rows, table, {"season": card["season"], "model": card["model"]}, season,

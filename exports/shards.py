@@ -221,8 +221,8 @@ def check_patches(folder: Path) -> None:
     layout, found = layout_of(folder), mixer_of(folder)
     padded = layout.grid.padded(layout.patch)
     if (found.patch_width, found.patch_height) != (layout.patch, layout.patch):
-        raise SchemaMismatch(f"the mixer in {folder} is of patches of {found.patch_width} x {found.patch_height} pixels,"
-                             f" {DESCRIPTION} says {layout.patch} x {layout.patch}", mend=_AGAIN)
+        raise SchemaMismatch(f"the mixer in {folder} is of patches of {found.patch_width} x {found.patch_height}"
+                             f" pixels, {DESCRIPTION} says {layout.patch} x {layout.patch}", mend=_AGAIN)
     if (found.width, found.height) != (padded.width, padded.height) or not np.allclose(
             found.transform, padded.transform, rtol=0, atol=1e-6):
         raise SchemaMismatch(f"the mixer in {folder} is of {found.height} x {found.width} pixels from"

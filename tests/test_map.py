@@ -222,7 +222,8 @@ KILLED = """
         laid[0] += 1
         lay(*arguments)
     crop_map._lay = dying
-    crop_map.run_predict(run, run.config, "forest", mapping.patches_of(run, run.config, None), fields, lambda done: None)
+    source = mapping.patches_of(run, run.config, None)
+    crop_map.run_predict(run, run.config, "forest", source, fields, lambda done: None)
 """
 
 
@@ -289,8 +290,9 @@ def test_only_the_area_of_interest_is_mapped(run, tiny, fields, mapped, tmp_path
     assert card["masked"] == (~inside).sum()
     monkeypatch.setattr("exports.blocks._LARGEST", 8)
     engine, asked = engines.open(config.engine, again.path), []
-    monkeypatch.setattr(type(engine), "pixels",
-                        lambda self, graph, grid, of=type(engine).pixels: asked.append(grid) or of(self, graph, grid))
+    pixels = type(engine).pixels
+    monkeypatch.setattr(type(engine), "pixels", lambda self, graph, grid: asked.append(grid) or pixels(
+        self, graph, grid))
     try:
         crop_map.run_predict(again, config, "forest", mapping.stream_of(config, engine, graphs, aoi, 2023), fields,
                              quiet)

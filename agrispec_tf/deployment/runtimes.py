@@ -68,7 +68,8 @@ def check(run: Run, model: str, runtime: str) -> None:
     """
     trees = model_folder.kind(run_models.folder_of(run, model)) == model_folder.TREES
     if trees and runtime != AUTO:
-        raise ConfigError(f"{model} is made of trees, which no runtime of networks computes", mend="leave --runtime out")
+        raise ConfigError(f"{model} is made of trees, which no runtime of networks computes",
+                          mend="leave --runtime out")
     if runtime not in (AUTO, KERAS) and not _installed():
         raise MissingExtra(f"what {runtime} needs", "deploy")
 
@@ -115,13 +116,13 @@ def opened(run: Run, config: Config, model: str, trained: Trained, name: str) ->
     if name in (KERAS, TREES):
         return trained
     # Part of an extra, see above.
-    from agrispec_tf.classifier import Classifier
+    from agrispec_tf import classifier as classifiers
     from agrispec_tf.collected import Collected
     from agrispec_tf.deployment import export, network
-    assert isinstance(trained, Classifier), "what is no network has no other runtime"
+    network_of = classifiers.load(run_models.folder_of(run, model))
     if name == INT8:
-        return network.OnnxClassifier.of(export.eight_bit(Collected(run, config), config, model, trained))
-    return network.OnnxClassifier.of(network.written(trained), _FILES[name])
+        return network.OnnxClassifier.of(export.eight_bit(Collected(run, config), config, model, network_of))
+    return network.OnnxClassifier.of(network.written(network_of), _FILES[name])
 
 
 def _installed() -> bool:
