@@ -18,7 +18,6 @@ from agrispec.cube import CubeSpec
 from agrispec.engine import CONCURRENT_REQUESTS, Engine, Expression
 from agrispec.errors import DataError
 from agrispec.grid import Grid
-from agrispec.kernels import gathering
 from exports import manifest, products, schema, shards
 from exports.export.window import Window
 from exports.polygons import Polygons
@@ -246,7 +245,7 @@ def _block(first: int, images: NDArray[np.float32], spec: CubeSpec, tiling: Tili
     total = np.where(wanted, counts.sum(axis=0), 0)
     looks = np.where(wanted, np.minimum(total, products.MOST_LOOKS), products.MASKED).astype(np.uint8)
     seen = np.flatnonzero(total > 0)
-    found = schema.unpack(gathering.series(images, seen), spec)
+    found = schema.gather(images, spec, seen)
     return Block(first=first, looks=looks.reshape(-1, side, side), seen=seen, values=found.values, counts=found.counts,
                  heat=found.heat)
 

@@ -20,7 +20,7 @@ from exports.tiles import Canvas
 LOGITS = "logits"
 """Of all classes, on the canvas of a map that Bayes is to smooth: log p / (1 - p), NaN where nothing was seen."""
 
-_PICTURE = 1500
+_PICTURE = 800
 """Rows or columns of a map's picture at most."""
 
 Rows = Callable[[int, int], NDArray[Any]]
