@@ -228,11 +228,16 @@ class Map:
         bounds: west, south, east, north, in units of `crs`.
         crs: CRS of the map and of `bounds`.
         patch: side of an exported patch, pixels.
+        mask: image asset whose first band is not 0 where there is something to map; empty maps everything.
+        aoi: GeoJSON file of the polygons to map, in degrees, relative to the configuration file; empty maps all of
+            `bounds`.
     """
 
     bounds: tuple[float, ...]
     crs: str
     patch: int = 64
+    mask: str = ""
+    aoi: str = ""
 
     def __post_init__(self) -> None:
         if len(self.bounds) != 4 or not (self.bounds[2] > self.bounds[0] and self.bounds[3] > self.bounds[1]):

@@ -1,93 +1,261 @@
-"""A run's area mapped by one of its models: images of pixels, and a table of parcels."""
+"""A run's area mapped by one of its models: images of pixels, and a table of parcels.
+
+Readers, model and writers work side by side on blocks of pixels, a few of which are in memory at a time. What is done
+stands in `RUN/predicting/` until all is; then `RUN/predictions/` is replaced as a whole.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
+import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
+from agrispec.ahead import ahead
 from agrispec.config import Config
+from agrispec.errors import RecordError
 from agrispec.formats.atomic import whole_folder
-from agrispec.grid import Grid
-from agrispec.taxonomy import NO_CLASS
-from agrispec_tf import model_folder, picture, predict, run_models
+from agrispec_tf import map_checkpoint, model_folder, picture, run_models
 from agrispec_tf.data.samples import Series
 from agrispec_tf.data.thermal_axis import continued
-from exports import manifest, parcels, shards, tiles
+from agrispec_tf.deployment import runtimes
+from agrispec_tf.deployment.runtimes import Chosen
+from agrispec_tf.map_checkpoint import Checkpoint
+from agrispec_tf.model_folder import Trained
+from agrispec_tf.predict import ParcelSums, Prediction
+from exports import manifest, map_images, mapping, parcels, predictions, products, shards, tiles
+from exports.blocks import Block, Patches, Source
+from exports.map_images import LOGITS
+from exports.polygons import Polygons
+from exports.products import Product
 from exports.runs import PREDICTION_CARD, Run
+from exports.tiles import Canvas
 
-_PIXELS = 16384
-"""Pixels whose cubes and probabilities are held at a time."""
+MAJORITY, BAYESIAN = "majority", "bayesian"
+"""Ways to smooth classes."""
+
+_LEAST = 1e-6
+"""Probabilities nearer to 0 or 1 are as sure as this where logits are smoothed: what is infinite has no mean."""
+
+_WAITING = 2
+"""Predicted blocks that may wait to be written."""
 
 
-def run_predict(run: Run, config: Config, model: str, fields: Sequence[Mapping[str, Any]],
-                progress: Callable[[float], None]) -> dict[str, Any]:
-    """Predict every pixel of a run's patches, and every parcel, into `predictions/`, all of it or nothing.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Parcels:
+    """A map's parcels: GeoJSON features in degrees, and they on its pixels."""
+
+    fields: Sequence[Mapping[str, Any]]
+    shapes: Polygons
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    """What turns probabilities into products: the thresholds of review and of conformal sets."""
+
+    threshold: float
+    least: float
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Model:
+    """A trained model, on a runtime from the first pixel that it sees on."""
+
+    run: Run
+    config: Config
+    name: str
+    trained: Trained
+    runtime: str
+    chosen: Chosen | None = field(default=None)
+
+    def probabilities(self, series: Series, checkpoint: Checkpoint) -> NDArray[np.float32]:
+        if self.chosen is None and checkpoint.runtime is not None:
+            # Gone on with as it was begun: another runtime's last digits differ.
+            name = str(checkpoint.runtime["name"])
+            self.chosen = Chosen(name=name, predictor=runtimes.opened(self.run, self.config, self.name, self.trained,
+                                                                      name))
+        elif self.chosen is None:
+            shown = series.take(np.arange(min(len(series), runtimes.SHOWN)))
+            self.chosen = runtimes.choose(self.run, self.config, self.name, self.trained, self.runtime, shown)
+            checkpoint.runtime = self.chosen.said
+        return self.chosen.predictor.probabilities(series)
+
+
+def run_predict(run: Run, config: Config, model: str, source: Source, fields: Sequence[Mapping[str, Any]],
+                progress: Callable[[float], None], *, runtime: str = runtimes.AUTO,
+                smooth: str | None = None) -> dict[str, Any]:
+    """Predict every pixel of a source, and every parcel, into `predictions/`, all of it or nothing.
+
+    A map that was interrupted goes on where it was, if model, cube, season, grid, masks, parcels and source are what
+    they were, and begins anew if not.
 
     Args:
         model: folder name below `model/`.
+        source: the pixels.
         fields: parcels as GeoJSON features in degrees; none where there are none.
         progress: told of the share that is done.
+        runtime: what computes the model, as in `runtimes.choose`.
+        smooth: `MAJORITY` or `BAYESIAN`, beside the classes as they are; None leaves it.
 
     Returns:
-        what stands in `prediction.json`, too: model, season, digests, pixels by class, share that is confident, and
-        the pixels whose temperatures stop before the model's window does.
+        what stands in `prediction.json`, too.
 
     Raises:
-        RunError: there is no such model, or no patches.
-        SchemaMismatch: the patches are of another cube than the model.
+        RunError: there is no such model.
+        SchemaMismatch: the pixels are of another cube than the model.
+        DataError: parcels cannot be told apart.
     """
     trained = run_models.load(run, config, model)
-    spec, layout = shards.cube_of(run.need(run.patches, "predict")), shards.layout_of(run.patches)
-    trained.cube.check_read(spec)
-    mixer, side = shards.mixer_of(run.patches), layout.patch
-    parcel = tiles.parcel_pixels(fields, layout.grid.padded(side))
-    classes: list[NDArray[np.uint8]] = []
-    probability: list[NDArray[np.float32]] = []
-    sums, done, stopped = predict.ParcelSums.none(len(fields), len(trained.class_names)), 0, 0
-    for values, counts, heat in shards.patches(run.patches, spec, max(1, _PIXELS // side**2)):
-        places = Series(cube=spec, values=values.reshape(-1, *values.shape[3:]),
-                        counts=counts.reshape(-1, counts.shape[-1]),
-                        heat=None if heat is None else heat.reshape(-1, heat.shape[-1]))
-        stopped += 0 if heat is None else continued(places)
-        found = predict.series(trained, places)
-        corners = [mixer.corner(done + number) for number in range(len(values))]
-        within = np.stack([parcel[row:row + side, column:column + side] for row, column in corners]).ravel()
-        sums += predict.parcels(found, within, len(fields))
-        classes.append(found.classes.reshape(-1, side, side))
-        probability.append(found.probability.reshape(-1, side, side))
-        done += len(values)
-        progress(done / mixer.total_patches)
-    of_fields, threshold = sums.prediction(), config.training.confidence
-    rows = parcels.rows(fields, config.labels.parcel_id, trained.class_names, of_fields.classes,
-                        of_fields.probability, of_fields.confident(threshold), sums.pixels)
-    card = {"model": model, "season": layout.season, "cube": spec.digest, "threshold": threshold,
-            "model_digest": model_folder.digest(run.models / model),
-            "patches_digest": manifest.digest(run.patches / shards.DESCRIPTION),
-            "simulated": manifest.simulated(run.path), "warmth_stops": stopped}
-    with whole_folder(run.predictions) as folder:
-        return _write(folder, card, config, layout.grid, tiles.assemble(classes, mixer, layout.grid),
-                      tiles.assemble(probability, mixer, layout.grid), rows)
-
-
-def _write(folder: Path, card: dict[str, Any], config: Config, grid: Grid, classes: NDArray[np.uint8],
-           probability: NDArray[np.float32], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    names, colours = config.taxonomy.names, config.taxonomy.colours
-    unseen = classes == NO_CLASS
-    confident = np.where(unseen, NO_CLASS, probability >= card["threshold"]).astype(np.uint8)
-    tiles.write_class(folder / "class.tif", classes, grid, names, colours)
-    tiles.write_probability(folder / "probability.tif", np.where(unseen, tiles.NO_PROBABILITY, probability), grid)
-    tiles.write_flag(folder / "confident.tif", confident, grid)
-    parcels.write(folder / "parcels.json", rows)
-    title = f"Crop map {card['season']} by {card['model']}"
-    picture.draw_map(folder / "map.png", classes, probability, names, colours,
-                     f"{title} (simulated)" if card["simulated"] else title)
-    card |= {"pixels": {name: int((classes == number).sum()) for number, name in enumerate(names)},
-             "unseen": int(unseen.sum()), "confident": float((confident == 1).mean()), "parcels": len(rows),
-             "class_digest": manifest.digest(folder / "class.tif")}
-    (folder / PREDICTION_CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    runtimes.check(run, model, runtime)
+    trained.cube.check_read(source.spec)
+    parcels.check(fields, config.labels.parcel_id)
+    classes, tiling = len(trained.class_names), source.tiling
+    of_parcels = _Parcels(fields=fields, shapes=Polygons.of((each["geometry"] for each in fields), tiling.grid.crs))
+    said = {"season": source.season, "model": model, "model_digest": model_folder.digest(run.models / model),
+            "cube": source.spec.digest, "source": dict(source.about)}
+    checkpoint = map_checkpoint.opened(run.predicting, {
+        **said, "crs": tiling.grid.crs, "transform": list(tiling.grid.transform), "shape": list(tiling.grid.shape),
+        "side": tiling.side, "runtime": runtime, "logits": smooth == BAYESIAN, "threshold": config.training.confidence,
+        "parcels": _digest(fields)}, len(fields), classes)
+    images = {product.name: (np.dtype(product.dtype), 1) for product in products.RAW}
+    if smooth == BAYESIAN:
+        images[LOGITS] = np.dtype(np.float16), classes
+    judge = _Judge(threshold=config.training.confidence,
+                   least=trained.training.get("calibration", {}).get("least", 0.0))
+    with tiles.canvas(run.predicting, tiling, images) as canvas:
+        _map(source, _Model(run=run, config=config, name=model, trained=trained, runtime=runtime), judge, canvas,
+             of_parcels, checkpoint, progress)
+        rate = round(checkpoint.pixels / checkpoint.seconds) if checkpoint.seconds else None
+        with whole_folder(run.predictions) as folder:
+            card = _write(folder, canvas, config, judge, of_parcels, checkpoint.sums, smooth, {
+                **said, "threshold": judge.threshold, "least": judge.least, "simulated": manifest.simulated(run.path),
+                "warmth_stops": checkpoint.stopped, "smooth": smooth,
+                "runtime": checkpoint.runtime and {**checkpoint.runtime, "pixels_per_s": rate}})
+    shutil.rmtree(run.predicting, ignore_errors=True)
     return card
+
+
+def unfinished(run: Run, config: Config, year: int, aoi: Polygons | None) -> Patches | None:
+    """The patches of a run that an interrupted map is made of, if it is a map of this season and of this mask; None
+    where they must be exported.
+
+    Raises:
+        CorruptRecord: its checkpoint is damaged.
+    """
+    made = map_checkpoint.made_of(run.predicting)
+    if made is None or not run.patches.exists():
+        return None
+    try:
+        found = mapping.patches_of(run, config, aoi)
+    except RecordError:  # of another cube, or not whole
+        return None
+    wanted = shards.PatchLayout(grid=mapping.grid_of(config), patch=config.map.patch, season=year,
+                                mask=config.map.mask)
+    return found if made["source"] == found.about and found.layout == wanted else None
+
+
+def _digest(fields: Sequence[Mapping[str, Any]]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _map(source: Source, model: _Model, judge: _Judge, canvas: Canvas, of_parcels: _Parcels, checkpoint: Checkpoint,
+         progress: Callable[[float], None]) -> None:
+    """Map what is not done yet: a thread reads the next block and one writes the last ones meanwhile."""
+    waiting: deque[Future[None]] = deque()
+    if checkpoint.done == canvas.tiling.count:
+        return
+    with ThreadPoolExecutor(1) as writer, closing(ahead(source.blocks(checkpoint.done), 1)) as blocks:
+        for block in blocks:
+            places = Series(cube=source.spec, values=block.values, counts=block.counts, heat=block.heat)
+            began = time.perf_counter()
+            found = np.empty((0, len(model.trained.class_names)), np.float32)
+            if len(places):
+                found = model.probabilities(places, checkpoint)
+            seconds = time.perf_counter() - began
+            if len(waiting) == _WAITING:
+                waiting.popleft().result()
+            waiting.append(writer.submit(_lay, block, places, Prediction(found), seconds, judge, canvas, of_parcels,
+                                         checkpoint))
+            progress(block.first / canvas.tiling.count)
+        for written in waiting:
+            written.result()
+
+
+def _lay(block: Block, places: Series, found: Prediction, seconds: float, judge: _Judge, canvas: Canvas,
+         of_parcels: _Parcels, checkpoint: Checkpoint) -> None:
+    """Write a block's products, add its pixels to their parcels, and keep that it is done; in this order."""
+    count, side = len(block.looks), canvas.tiling.side
+    images: dict[str, NDArray[Any]] = {products.LOOKS.name: block.looks}
+    for product, values in _products(found, judge).items():
+        image = np.full(block.looks.size, product.missing, product.dtype)
+        image[block.seen] = values
+        images[product.name] = image.reshape(block.looks.shape)
+    if LOGITS in canvas.images:
+        logits = np.full((block.looks.size, found.probabilities.shape[-1]), np.nan, np.float16)
+        logits[block.seen] = logit(np.clip(found.probabilities, _LEAST, 1 - _LEAST))
+        images[LOGITS] = logits.reshape(*block.looks.shape, -1)
+    canvas.write(block.first, images)
+    if of_parcels.fields:
+        numbers = np.stack([of_parcels.shapes.numbers(canvas.tiling.tile(number))
+                            for number in range(block.first, block.first + count)])
+        checkpoint.sums.add(found, numbers.reshape(count * side**2)[block.seen])
+    checkpoint.stopped += 0 if places.heat is None else continued(places)
+    checkpoint.pixels, checkpoint.seconds = checkpoint.pixels + len(places), checkpoint.seconds + seconds
+    checkpoint.done = block.first + count
+    checkpoint.save_now_and_then()
+
+
+def _products(found: Prediction, judge: _Judge) -> dict[Product, NDArray[Any]]:
+    return {products.CLASS: found.classes, products.PROBABILITY: found.probability,
+            products.CONFIDENT: found.confident(judge.threshold), products.SECOND: found.second,
+            products.ENTROPY: found.entropy, products.SET_SIZE: found.set_size(judge.least)}
+
+
+def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parcels: _Parcels, sums: ParcelSums,
+           smooth: str | None, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the images of a whole canvas, its table and its cards; what `prediction.json` says."""
+    taxonomy, grid = config.taxonomy, canvas.tiling.grid
+    rows = {product: map_images.raw(canvas, product) for product in products.RAW}
+    if smooth:
+        rows[products.SMOOTHED] = (map_images.majority if smooth == MAJORITY else map_images.bayesian)(canvas)
+    for product, of_product in rows.items():
+        map_images.write(canvas, product, of_product, taxonomy, folder)
+    counts = map_images.count(canvas, len(taxonomy))
+    classes, probability = map_images.thinned(canvas, [products.CLASS.name, products.PROBABILITY.name])
+    title = f"Crop map {said['season']} by {said['model']}"
+    picture.draw_map(folder / "map.png", classes, probability, taxonomy.names, taxonomy.colours,
+                     f"{title} (simulated)" if said["simulated"] else title)
+    if of_parcels.fields:
+        table = parcels.table(of_parcels.fields, config.labels.parcel_id, taxonomy.names, _findings(sums, judge))
+        parcels.write(folder / parcels.FILE, table)
+    card = {
+        **said, "pixels": dict(zip(taxonomy.names, counts.classes, strict=True)), "unseen": counts.unseen,
+        "masked": counts.masked, "confident": counts.confident / max(sum(counts.classes) + counts.unseen, 1),
+        "parcels": len(table) if of_parcels.fields else 0,
+        "products": {product.name: {"file": product.file, "digest": manifest.digest(folder / product.file),
+                                    "missing": product.missing, "pyramiding": product.pyramiding} for product in rows},
+        "parcels_digest": manifest.digest(folder / parcels.FILE) if of_parcels.fields else None,
+        "class_digest": manifest.digest(folder / products.CLASS.file)}
+    item = predictions.item(card, f"{said['model']}-{said['season']}", grid, config.season_of(said["season"]))
+    for name, content in ((predictions.ITEM, item), (PREDICTION_CARD, card)):
+        (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return card
+
+
+def _findings(sums: ParcelSums, judge: _Judge) -> parcels.Findings:
+    found = sums.prediction()
+    ranked, probabilities = found.ranked(3)
+    return parcels.Findings(ranked=ranked, probabilities=probabilities, entropy=found.entropy,
+                            agreement=sums.agreement(), set_size=found.set_size(judge.least),
+                            confident=found.confident(judge.threshold), pixels=sums.pixels)

@@ -1,32 +1,39 @@
-"""The pixels of a map: where they are, and their cubes as patches."""
+"""The pixels of a map: where they are, which of them are mapped, and their cubes as patches or as a stream."""
 
 from __future__ import annotations
 
+import json
 import uuid
 from pathlib import Path
 from typing import Any, Protocol
 
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+from shapely.errors import GEOSException
 
 from agrispec.config import Config
 from agrispec.cube import CubeSpec
-from agrispec.engine import Engine, PatchExport
-from agrispec.errors import ConfigError, DataError
+from agrispec.engine import Engine, Expression, PatchExport
+from agrispec.errors import AssetMissing, ConfigError, DataError
 from agrispec.formats.atomic import whole_folder
 from agrispec.grid import Grid
 from agrispec.season import Season
-from exports import planning, shards, storage, tasks
+from exports import blocks, planning, shards, storage, tasks
+from exports.blocks import Patches, Stream
 from exports.export.places import Progress
+from exports.polygons import Polygons
 from exports.runs import Run
 from exports.storage.receiving import Receiver
+from exports.tiles import Tiling
 
 
 class Graphs(Protocol):
     """What `gee_scripts.export` offers; see there."""
 
     def patches(self, spec: CubeSpec, season: Season, grid: Grid, patch: int, *, bucket: str, prefix: str,
-                description: str, request_id: str) -> PatchExport: ...
+                description: str, request_id: str, mask: str) -> PatchExport: ...
+
+    def window(self, spec: CubeSpec, season: Season, grid: Grid, mask: str = "") -> Expression: ...
 
 
 def grid_of(config: Config) -> Grid:
@@ -44,6 +51,77 @@ def grid_of(config: Config) -> Grid:
         raise ConfigError(f"[map] crs {config.map.crs!r} does not count in metres, as pixels do",
                           mend="give the UTM zone of the area, or a national grid, and bounds in metres")
     return Grid.covering(config.map.crs, config.map.corners, config.spec.scale_m)
+
+
+def aoi_of(run: Run, config: Config) -> Polygons | None:
+    """The polygons of `[map] aoi`, on the map's pixels; None where all are mapped.
+
+    Raises:
+        ConfigError: the file is not there, holds no polygon, or none that touches the map.
+    """
+    if not config.map.aoi:
+        return None
+    path, mend = run.path / config.map.aoi, "give [map] aoi a GeoJSON file of polygons, longitude first, in degrees"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        parts = found["features"] if found["type"] == "FeatureCollection" else [found]
+        geometries = [part["geometry"] if part["type"] == "Feature" else part for part in parts]
+        kinds = {geometry["type"] for geometry in geometries}
+        if not kinds or not kinds <= {"Polygon", "MultiPolygon"}:
+            raise ConfigError(f"[map] aoi {path} holds {', '.join(sorted(kinds)) or 'nothing'} instead of polygons",
+                              mend=mend)
+        grid = grid_of(config)
+        polygons = Polygons.of(geometries, grid.crs)
+    except OSError as error:
+        raise ConfigError(f"[map] aoi {path} cannot be read: {error.strerror or error}", mend=mend) from error
+    except (ValueError, KeyError, TypeError, AttributeError, GEOSException) as error:
+        raise ConfigError(f"[map] aoi {path} is no GeoJSON of polygons ({error})", mend=mend) from error
+    if not polygons.touch(grid):
+        raise ConfigError(f"no polygon of [map] aoi {path} touches the map", mend="check [map] bounds and crs; GeoJSON"
+                          " gives longitude first, in degrees")
+    return polygons
+
+
+def check_mask(config: Config, engine: Engine) -> None:
+    """Whether `[map] mask`, if there is one, is an image asset.
+
+    Raises:
+        AssetMissing: the engine has no such asset.
+        ConfigError: it is something else than an image.
+    """
+    if not config.map.mask:
+        return
+    found = engine.asset(config.map.mask)
+    if found is None:
+        raise AssetMissing(f"[map] mask {config.map.mask} is not there, or not readable",
+                           mend="give the id of an image asset that is not 0 where there is something to map")
+    if found.get("type") != "IMAGE":
+        raise ConfigError(f"[map] mask {config.map.mask} is of type {found.get('type')}",
+                          mend="give the id of an image; of a collection, that of one of its images")
+
+
+def patches_of(run: Run, config: Config, aoi: Polygons | None) -> Patches:
+    """The pixels of a run's patches.
+
+    Raises:
+        RunError: there are none.
+        RecordError: they are of another cube, or not whole.
+    """
+    return Patches.of(run.need(run.patches, "predict"), config.spec.view(), aoi)
+
+
+def stream_of(config: Config, engine: Engine, graphs: Graphs, aoi: Polygons | None, season: int) -> Stream:
+    """The pixels of a map as an engine computes them, a window at a time.
+
+    Args:
+        season: year in which the season to map ends.
+
+    Raises:
+        ConfigError: see `grid_of`.
+    """
+    spec, when, mask = config.spec.view(), config.season_of(season), config.map.mask
+    return Stream(engine=engine, graph=lambda grid: graphs.window(spec, when, grid, mask), spec=spec, season=season,
+                  tiling=Tiling(grid=grid_of(config), side=blocks.window_side(spec)), mask=mask, aoi=aoi)
 
 
 def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: Progress,
@@ -70,7 +148,7 @@ def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, pro
     prefix = f"{below}map"
     request = graphs.patches(spec, config.season_of(year), grid, side, bucket=config.engine.bucket,
                              prefix=prefix, description=f"patches {year}",
-                             request_id=planning.request_id(token, "map"))
+                             request_id=planning.request_id(token, "map"), mask=config.map.mask)
     [done] = tasks.export(engine, [request], lambda operation: progress(operation.description))
     names = objects.list(prefix)
     if not names:
@@ -80,7 +158,8 @@ def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, pro
         with Receiver(objects) as receiver:
             for coming in [receiver.fetch(name, folder / Path(name).name) for name in names]:
                 coming.result()
-        shards.describe(folder, spec, layout=shards.PatchLayout(grid=grid, patch=side, season=year))
+        shards.describe(folder, spec, layout=shards.PatchLayout(grid=grid, patch=side, season=year,
+                                                                      mask=config.map.mask))
         total = shards.mixer_of(folder).total_patches
     objects.delete(below)
     return {"season": year, "patches": total, "eecu_seconds": done.eecu_seconds}

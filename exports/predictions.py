@@ -1,36 +1,86 @@
-"""What a folder of predictions says of itself: `prediction.json`, which is true only of the image beside it."""
+"""What a folder of predictions says of itself: `prediction.json`, true only of the files beside it, and a STAC item."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from agrispec.errors import CorruptRecord
-from exports import manifest
+from agrispec.formats import stac
+from agrispec.grid import Grid
+from agrispec.season import Season
+from exports import manifest, parcels, products
 from exports.runs import PREDICTION_CARD
 
-CLASSES = "class.tif"
+CLASSES = products.CLASS.file
 """The image of classes among the predictions."""
 
-_KEYS = ("season", "model", "model_digest", "cube", "simulated", "threshold", "confident", "parcels", "class_digest")
+ITEM = "item.json"
+"""The STAC item among them."""
+
+_KEYS = ("season", "model", "model_digest", "cube", "simulated", "threshold", "confident", "parcels", "class_digest",
+         "products", "parcels_digest")
+
+_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+_PARQUET = "application/vnd.apache.parquet"
 
 
 def card(folder: Path) -> dict[str, Any]:
     """The card of a folder of predictions.
 
     Raises:
-        CorruptRecord: it is no card, or the image of classes is not the one that it describes.
+        CorruptRecord: it is no card, or a file is not the one that it describes.
     """
-    path, image = folder / PREDICTION_CARD, folder / CLASSES
+    path = folder / PREDICTION_CARD
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         lost = [key for key in _KEYS if key not in found]
         if lost:
             raise ValueError(f"it lacks {', '.join(lost)}")
-        whole = found["class_digest"] == manifest.digest(image)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        described = {product["file"]: product["digest"] for product in found["products"].values()}
+        if found["parcels_digest"]:
+            described[parcels.FILE] = found["parcels_digest"]
+        other = [name for name, digest in described.items() if manifest.digest(folder / name) != digest]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptRecord(f"{path} does not say what the predictions are ({error})", mend="predict again") from error
-    if not whole:
-        raise CorruptRecord(f"{image} is not the image that {path.name} describes", mend="predict again")
+    if other:
+        raise CorruptRecord(f"{folder / other[0]} is not the file that {path.name} describes", mend="predict again")
     return found
+
+
+def item(card: Mapping[str, Any], name: str, grid: Grid, season: Season) -> dict[str, Any]:
+    """The STAC item of a map.
+
+    Args:
+        card: what `prediction.json` says.
+        name: of the map.
+        grid: its pixels.
+        season: the one that it shows.
+
+    Source: https://github.com/radiantearth/stac-spec/blob/v1.1.0/item-spec/item-spec.md and
+        https://github.com/stac-extensions/projection v2.0.0
+    """
+    outline = stac.footprint(grid)
+    xs, ys = zip(*outline, strict=True)
+    said = ("model", "model_digest", "cube", "simulated", "threshold")
+    assets: dict[str, Any] = {
+        key: {"href": product["file"], "type": _COG, "roles": ["data"],
+              "bands": [{"name": key, "nodata": product["missing"]}]} for key, product in card["products"].items()}
+    if card["parcels_digest"]:
+        assets["parcels"] = {"href": parcels.FILE, "type": _PARQUET, "roles": ["data"]}
+    return {
+        "type": "Feature", "stac_version": stac.STAC_VERSION, "id": name,
+        "stac_extensions": ["https://stac-extensions.github.io/projection/v2.0.0/schema.json"],
+        "geometry": {"type": "Polygon", "coordinates": [[list(corner) for corner in outline]]},
+        "bbox": [min(xs), min(ys), max(xs), max(ys)],
+        "properties": {"datetime": _midnight(season.start), "start_datetime": _midnight(season.start),
+                       "end_datetime": _midnight(season.end), "proj:code": grid.crs, "proj:shape": list(grid.shape),
+                       "proj:transform": list(grid.transform), **{f"agrispec:{key}": card[key] for key in said}},
+        "links": [], "assets": assets}
+
+
+def _midnight(day: date) -> str:
+    return datetime.combine(day, time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import shapely
+
 from agrispec.config import Config
 from agrispec.engine import Engine, Expression
 from agrispec.taxonomy import NO_CLASS
-from exports import assets, parcels, predictions, storage, tiles
+from exports import assets, parcels, predictions, products, storage
 from exports.assets import ImageAsset
 from exports.runs import Run
 
@@ -51,7 +53,7 @@ def images(run: Run, config: Config, card: Mapping[str, Any]) -> list[ImageAsset
                           properties={**said(card), **more})
 
     return [image("class", "MODE", NO_CLASS, **said_of_classes(config)),
-            image("probability", "MEAN", tiles.NO_PROBABILITY),
+            image("probability", "MEAN", products.NO_QUANTITY),
             image("confident", "MODE", NO_CLASS, threshold=card["threshold"])]
 
 
@@ -74,8 +76,11 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: 
         assets.publish_image(engine, bucket, image, season, lambda operation: progress(operation.description))
         compared[image.asset_id] = assets.compare_image(engine, graphs.image(image.asset_id, image.missing), image)
         progress(f"{image.asset_id}: {compared[image.asset_id]} pixels compared, all equal")
-    rows = parcels.read(run.predictions / "parcels.json")
-    if rows:
+    if card["parcels"]:
+        found = parcels.read(run.predictions / parcels.FILE)
+        rows = [{str(name): value for name, value in row.items()}
+                | {"geometry": shapely.geometry.mapping(shapely.from_wkb(row["geometry"]))}
+                for row in found.to_dict("records")]
         table = asset_id(run, config, card["season"], "parcels")
         assets.publish_table(engine, bucket, rows, table, {"season": card["season"], "model": card["model"]}, season,
                              lambda operation: progress(operation.description))

@@ -66,8 +66,13 @@ class Run:
         return self.path / "patches"
 
     @property
+    def predicting(self) -> Path:
+        """`predicting/`: a map that is not finished, see `agrispec_tf.crop_map`."""
+        return self.path / "predicting"
+
+    @property
     def predictions(self) -> Path:
-        """`predictions/`: class and probability images, parcels."""
+        """`predictions/`: the images of the map, and its parcels."""
         return self.path / "predictions"
 
     @property

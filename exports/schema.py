@@ -17,6 +17,7 @@ import numpy as np
 
 from agrispec.cube import GDD, CubeSpec
 from agrispec.formats.example import Feature
+from agrispec.kernels import gathering
 
 ROW = "row"
 CUBE = "cube"
@@ -51,12 +52,30 @@ def patch_features(spec: CubeSpec, patch: int) -> dict[str, Feature]:
 def unpack(flat: np.ndarray, spec: CubeSpec) -> Unpacked:
     """Flat cubes (..., T × columns) as their columns."""
     cubes = flat.reshape(*flat.shape[:-1], *spec.shape)
-    heat = None
-    if GDD in spec.columns:
-        degree_days = cubes[..., spec.columns.index(GDD)]
-        heat = np.where(degree_days == np.float32(spec.fill), np.float32(np.nan), degree_days)
+    heat = _known(cubes[..., spec.columns.index(GDD)], spec) if GDD in spec.columns else None
     return Unpacked(values=np.ascontiguousarray(cubes[..., :len(spec.features)]),
                     counts=np.ascontiguousarray(cubes[..., -1]), heat=heat)
+
+
+def gather(images: np.ndarray, spec: CubeSpec, pixels: np.ndarray) -> Unpacked:
+    """The cubes of some pixels of images.
+
+    Args:
+        images: (T × columns, P), in the order of `spec.patch_bands()`.
+        spec: their cube.
+        pixels: (N,) numbers of the pixels.
+    """
+    numbers = np.arange(len(images)).reshape(spec.shape)
+    values = gathering.series(images, np.ascontiguousarray(numbers[:, :len(spec.features)]).ravel(), pixels)
+    heat = None
+    if GDD in spec.columns:
+        heat = _known(gathering.series(images, np.ascontiguousarray(numbers[:, spec.columns.index(GDD)]), pixels), spec)
+    return Unpacked(values=values.reshape(len(pixels), *numbers.shape[:1], -1), heat=heat,
+                    counts=gathering.series(images, np.ascontiguousarray(numbers[:, -1]), pixels))
+
+
+def _known(degree_days: np.ndarray, spec: CubeSpec) -> np.ndarray:
+    return np.where(degree_days == np.float32(spec.fill), np.float32(np.nan), degree_days)
 
 
 def unpack_patches(columns: Mapping[str, np.ndarray], spec: CubeSpec, patch: int) -> Unpacked:

@@ -22,6 +22,8 @@ from exports import schema
 
 DESCRIPTION = "cube.toml"
 
+_AGAIN = "export the patches again"
+
 _BATCH = 1024
 
 
@@ -50,11 +52,14 @@ class PatchLayout:
         grid: the map's pixels, without padding.
         patch: side of a patch, pixels.
         season: year in which the season ends.
+        mask: image asset that hid what is not to be mapped, whose bands and counts are the cube's fill there; "" where
+            none did.
     """
 
     grid: Grid
     patch: int
     season: int
+    mask: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +82,8 @@ class Sampling:
 
 def describe(folder: Path, spec: CubeSpec, *, sampling: Sampling | None = None,
              layout: PatchLayout | None = None) -> None:
-    """Write the `cube.toml` of a folder of records; `sampling` for cubes of samples, `layout` for patches."""
+    """Write the `cube.toml` of a folder of records; `sampling` for cubes of samples, `layout` for patches, whose files
+    are there already."""
     table: dict[str, Any] = {"digest": spec.digest, "cube": spec.to_table()}
     if sampling is not None:
         table["sampling"] = {"samples": sampling.samples,
@@ -85,7 +91,9 @@ def describe(folder: Path, spec: CubeSpec, *, sampling: Sampling | None = None,
     if layout is not None:
         grid = layout.grid
         table["map"] = {"crs": grid.crs, "transform": list(grid.transform), "width": grid.width,
-                        "height": grid.height, "patch": layout.patch, "season": layout.season}
+                        "height": grid.height, "patch": layout.patch, "season": layout.season, "mask": layout.mask,
+                        # Their order is that of their names: two that changed theirs are known by their sizes.
+                        "files": {path.name: path.stat().st_size for path in _patch_files(folder)}}
     write_files({folder / DESCRIPTION: tomli_w.dumps(table).encode()})
 
 
@@ -129,10 +137,11 @@ def layout_of(folder: Path) -> PatchLayout:
         found = _description(folder)["map"]
         grid = Grid(crs=found["crs"], transform=tuple(found["transform"]), width=found["width"],
                     height=found["height"])
-        return PatchLayout(grid=grid, patch=found["patch"], season=found["season"])
+        return PatchLayout(grid=grid, patch=found["patch"], season=found["season"],
+                           mask=found.get("mask", ""))
     except (KeyError, TypeError) as error:
         raise CorruptRecord(f"{folder / DESCRIPTION} does not describe a map ({error})",
-                            mend="export the patches again") from error
+                            mend=_AGAIN) from error
 
 
 def require(folder: Path, wanted: CubeSpec) -> None:
@@ -182,25 +191,58 @@ def rows_of(path: Path, spec: CubeSpec) -> NDArray[np.int64]:
     return np.concatenate([np.empty(0, np.int64), *(batch[schema.ROW][:, 0].astype(np.int64) for batch in batches)])
 
 
-def patches(folder: Path, spec: CubeSpec, batch: int) -> Iterator[schema.Unpacked]:
-    """The patches of a map in the mixer's order, `batch` at a time.
+def patches(folder: Path, spec: CubeSpec, batch: int) -> Iterator[example.Columns]:
+    """The patches of a map in the mixer's order, `batch` at a time; a batch is of one file.
 
     Yields:
-        features (n, row, column, T, F), clear-look counts and growing degree days (n, row, column, T).
+        a column a band of `spec.patch_bands()`, (n, pixels) float32; `schema.unpack_patches` makes cubes of them.
 
     Raises:
-        SchemaMismatch: the folder, or a file in it, is of another cube.
+        SchemaMismatch: the folder, or a file in it, is of another cube, or of patches of another size.
         CorruptRecord: a file is damaged, or patches are missing or too many.
     """
     require(folder, spec)
     side, total, seen = layout_of(folder).patch, mixer_of(folder).total_patches, 0
-    for path in sorted(folder.glob("*.tfrecord.gz")):
-        for columns in example.iterate(path, schema.patch_features(spec, side), batch):
-            found = schema.unpack_patches(columns, spec, side)
-            seen += len(found.values)
-            yield found
+    for path in _patch_files(folder):
+        for columns in example.iterate(path, schema.patch_features(spec, side), batch, side_by_side=True):
+            seen += len(next(iter(columns.values())))
+            yield columns
     if seen != total:
-        raise CorruptRecord(f"{folder} holds {seen} patches, its mixer says {total}", mend="export the patches again")
+        raise CorruptRecord(f"{folder} holds {seen} patches, its mixer says {total}", mend=_AGAIN)
+
+
+def check_patches(folder: Path) -> None:
+    """Whether the patches of a folder are those of its mixer and of its `cube.toml`: cheap, no record is read.
+
+    Raises:
+        SchemaMismatch: the mixer is of another map, or of patches of another size.
+        CorruptRecord: a file is missing, or has another size than the one that was exported under its name.
+    """
+    layout, found = layout_of(folder), mixer_of(folder)
+    padded = layout.grid.padded(layout.patch)
+    if (found.patch_width, found.patch_height) != (layout.patch, layout.patch):
+        raise SchemaMismatch(f"the mixer in {folder} is of patches of {found.patch_width} x {found.patch_height}"
+                             f" pixels, {DESCRIPTION} says {layout.patch} x {layout.patch}", mend=_AGAIN)
+    if (found.width, found.height) != (padded.width, padded.height) or not np.allclose(
+            found.transform, padded.transform, rtol=0, atol=1e-6):
+        raise SchemaMismatch(f"the mixer in {folder} is of {found.height} x {found.width} pixels from"
+                             f" {found.transform[2]:g}, {found.transform[5]:g}, the map is {padded.height} x"
+                             f" {padded.width} from {padded.transform[2]:g}, {padded.transform[5]:g}",
+                             mend=f"put the mixer of this export there, or: {_AGAIN}")
+    exported = _description(folder)["map"].get("files", {})
+    present = {path.name: path.stat().st_size for path in _patch_files(folder)}
+    for name, size in exported.items():
+        if name not in present:
+            raise CorruptRecord(f"{folder} lacks {name}, one of {len(exported)} files of patches", mend=_AGAIN)
+        if present[name] != size:
+            raise CorruptRecord(f"{name} in {folder} has {present[name]} bytes, {size} were exported: it is not whole,"
+                                " or another file bears its name", mend=_AGAIN)
+    if more := sorted(set(present) - set(exported)):
+        raise CorruptRecord(f"{folder} holds {more[0]}, which is not of its export", mend=f"take it away, or: {_AGAIN}")
+
+
+def _patch_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.tfrecord.gz"))
 
 
 def mixer_of(folder: Path) -> mixer.Mixer:
@@ -211,7 +253,7 @@ def mixer_of(folder: Path) -> mixer.Mixer:
     """
     found = sorted(folder.glob("*mixer.json"))
     if len(found) != 1:
-        raise CorruptRecord(f"{folder} holds {len(found)} mixer files instead of one", mend="export the patches again")
+        raise CorruptRecord(f"{folder} holds {len(found)} mixer files instead of one", mend=_AGAIN)
     return mixer.read(found[0])
 
 

@@ -1,83 +1,127 @@
-"""Predicted patches to one georeferenced image, and parcels onto its pixels."""
+"""A map while it grows: its pixels in files, tile by tile as they come, and rows of them read again.
+
+A tile's pixels lie together, so that each is written at once wherever it is; rows are put together when they are read.
+Neither needs memory for more than what is asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import shapely
-from pyproj import Transformer
-from rasterio import Affine, features
-from shapely.geometry import shape
+from numpy.typing import NDArray
 
-from agrispec.errors import CorruptRecord
-from agrispec.formats import geotiff
-from agrispec.formats.mixer import Mixer
+from agrispec.formats.atomic import storage_error
 from agrispec.grid import Grid
-from agrispec.taxonomy import NO_CLASS
-
-NO_PROBABILITY = -1.0
-"""Probability of a pixel without a clear look in the model's window; its class is `NO_CLASS`."""
 
 
-def assemble(patches: Iterable[np.ndarray], mixer: Mixer, grid: Grid) -> np.ndarray:
-    """One image of patches in the mixer's order, cropped to `grid`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiling:
+    """A grid cut into square tiles, row by row from the upper left; the last ones of a row and of a column may reach
+    over the edge.
 
-    Args:
-        patches: blocks of patches (n, row, column, …), together as many as the mixer says.
-        mixer: where they lie.
-        grid: the map without the padding that made its patches whole; its corner is the mixer's.
+    Attributes:
+        grid: the map.
+        side: of a tile, pixels.
+    """
 
-    Returns:
-        (row, column, …) of `grid`'s rows and columns.
+    grid: Grid
+    side: int
+
+    @property
+    def across(self) -> int:
+        """Tiles in a row."""
+        return -(-self.grid.width // self.side)
+
+    @property
+    def count(self) -> int:
+        """All tiles."""
+        return self.across * -(-self.grid.height // self.side)
+
+    def tile(self, number: int) -> Grid:
+        """The pixels of a tile, with those over the edge."""
+        row, column = divmod(number, self.across)
+        return self.grid.window(row * self.side, column * self.side, self.side, self.side)
+
+    def inside(self, number: int) -> Grid:
+        """The pixels of a tile that are the map's; the upper left ones of `tile`."""
+        row, column = (place * self.side for place in divmod(number, self.across))
+        return self.grid.window(row, column, min(self.side, self.grid.height - row),
+                                min(self.side, self.grid.width - column))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """Images of one map that are being written.
+
+    Attributes:
+        folder: a file an image.
+        tiling: of all of them.
+        images: name -> type and numbers a pixel.
+        files: name -> descriptor of its open file.
+    """
+
+    folder: Path
+    tiling: Tiling
+    images: Mapping[str, tuple[np.dtype[Any], int]]
+    files: Mapping[str, int]
+
+    def write(self, first: int, tiles: Mapping[str, NDArray[Any]]) -> None:
+        """Write tiles (n, row, column, …) that follow each other from number `first` on, of some images.
+
+        Raises:
+            StorageError: the disk is full.
+        """
+        for name, pixels in tiles.items():
+            content = np.ascontiguousarray(pixels, self.images[name][0])
+            bytes_left = content.reshape(-1).view(np.uint8).data
+            place = first * content[0].nbytes
+            while bytes_left:
+                try:
+                    written = os.pwrite(self.files[name], bytes_left, place)
+                except OSError as error:
+                    raise storage_error(self.folder / name, error) from error
+                bytes_left, place = bytes_left[written:], place + written
+
+    def rows(self, name: str, row: int, count: int) -> NDArray[Any]:
+        """(count, width, …) rows of an image from `row` on; there must be as many."""
+        (dtype, depth), side, across = self.images[name], self.tiling.side, self.tiling.across
+        first, last = row // side, (row + count - 1) // side
+        pixels = across * side * side * depth
+        content = os.pread(self.files[name], (last - first + 1) * pixels * dtype.itemsize,
+                           first * pixels * dtype.itemsize)
+        laid = np.frombuffer(content, dtype).reshape(last - first + 1, across, side, side, depth).swapaxes(1, 2)
+        found = laid.reshape(-1, across * side, depth)[row - first * side:, :self.tiling.grid.width][:count]
+        return found[..., 0] if depth == 1 else found
+
+    def strips(self) -> Iterator[tuple[int, int]]:
+        """(first row, rows) of the rows of tiles."""
+        height = self.tiling.grid.height
+        for row in range(0, height, self.tiling.side):
+            yield row, min(self.tiling.side, height - row)
+
+
+@contextmanager
+def canvas(folder: Path, tiling: Tiling, images: Mapping[str, tuple[np.dtype[Any], int]]) -> Iterator[Canvas]:
+    """The canvas of a folder, which keeps what was written to it before.
 
     Raises:
-        CorruptRecord: patches do not cover the grid.
+        StorageError: its files cannot be opened.
     """
-    blocks = np.concatenate(list(patches))
-    across = mixer.patches_per_row
-    down, whole = len(blocks) // across, (mixer.total_patches == len(blocks))
-    rows, columns = down * mixer.patch_height, across * mixer.patch_width
-    if not whole or rows < grid.height or columns < grid.width:
-        raise CorruptRecord(f"{len(blocks)} patches of {mixer.total_patches} do not cover a map of"
-                            f" {grid.height} rows and {grid.width} columns", mend="export the patches again")
-    laid = blocks.reshape(down, across, *blocks.shape[1:]).swapaxes(1, 2)
-    return laid.reshape(rows, columns, *blocks.shape[3:])[:grid.height, :grid.width]
-
-
-def write_class(path: Path, classes: np.ndarray, grid: Grid, names: Sequence[str], colours: Sequence[str]) -> None:
-    """Class numbers (row, column) as a GeoTIFF of uint8 with a colour table; `NO_CLASS` is no data."""
-    palette = {number: (int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16))
-               for number, colour in enumerate(colours)}
-    geotiff.write(path, classes[None].astype(np.uint8), grid, names=["class"], nodata=NO_CLASS, colours=palette,
-                  tags={f"class_{number}": name for number, name in enumerate(names)})
-
-
-def write_probability(path: Path, probability: np.ndarray, grid: Grid) -> None:
-    """Probabilities of the predicted class (row, column) as a GeoTIFF of float32; `NO_PROBABILITY` is no data."""
-    geotiff.write(path, probability[None].astype(np.float32), grid, names=["probability"], nodata=NO_PROBABILITY)
-
-
-def write_flag(path: Path, confident: np.ndarray, grid: Grid) -> None:
-    """Confidence flags (row, column), 1 or 0, as a GeoTIFF of uint8; `NO_CLASS` is no data."""
-    geotiff.write(path, confident[None].astype(np.uint8), grid, names=["confident"], nodata=NO_CLASS)
-
-
-def parcel_pixels(parcels: Sequence[Mapping[str, Any]], grid: Grid) -> np.ndarray:
-    """The number of the parcel that each pixel's centre lies in, (row, column) int32, -1 where in none.
-
-    Args:
-        parcels: GeoJSON features in degrees; where parcels overlap, the later one has the pixel.
-        grid: the pixels.
-    """
-    if not parcels:
-        return np.full(grid.shape, -1, np.int32)
-    project = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True).transform
-    shapes = [(shapely.transform(shape(parcel["geometry"]), project, interleaved=False), number)
-              for number, parcel in enumerate(parcels)]
-    a, b, c, d, e, f = grid.transform
-    numbers: np.ndarray = features.rasterize(shapes, out_shape=grid.shape, fill=-1, dtype=np.int32,
-                                             transform=Affine(a, b, c, d, e, f))
-    return numbers
+    files: dict[str, int] = {}
+    try:
+        try:
+            for name, (dtype, depth) in images.items():
+                files[name] = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o666)
+                os.truncate(files[name], tiling.count * tiling.side**2 * depth * dtype.itemsize)
+        except OSError as error:
+            raise storage_error(folder, error) from error
+        yield Canvas(folder=folder, tiling=tiling, images=images, files=files)
+    finally:
+        for file in files.values():
+            os.close(file)

@@ -32,16 +32,24 @@ def cubes(spec: CubeSpec, season: Season, cell: Cell, at: Iterable[tuple[int, fl
 
 
 def patches(spec: CubeSpec, season: Season, grid: Grid, patch: int, *, bucket: str, prefix: str, description: str,
-            request_id: str) -> PatchExport:
-    """Every pixel of a grid, padded to whole patches, as `spec.patch_bands()`."""
+            request_id: str, mask: str = "") -> PatchExport:
+    """Every pixel of a grid, padded to whole patches, as `spec.patch_bands()`; `mask` as in `window`."""
     padded = grid.padded(patch)
-    return PatchExport(description=description, expression=window(spec, season, padded), bucket=bucket,
+    return PatchExport(description=description, expression=window(spec, season, padded, mask), bucket=bucket,
                        prefix=prefix, grid=padded, patch=patch, fill=spec.fill, request_id=request_id)
 
 
-def window(spec: CubeSpec, season: Season, grid: Grid) -> Expression:
-    """The pixels of a grid as `spec.patch_bands()`, to be asked for a window at a time."""
-    return expression(cube.patches(spec, season, _region(grid)))
+def window(spec: CubeSpec, season: Season, grid: Grid, mask: str = "") -> Expression:
+    """The pixels of a grid as `spec.patch_bands()`, to be asked for a window at a time.
+
+    Args:
+        mask: id of an image whose first band is 0, or masked, where nothing is wanted: all bands hold the fill there,
+            counts, too. Empty hides nothing.
+    """
+    pixels = cube.patches(spec, season, _region(grid))
+    if mask:
+        pixels = pixels.updateMask(ee.Image(mask).select([0]).neq(0).unmask(0, False)).unmask(spec.fill, False)
+    return expression(pixels)
 
 
 def forest_rows(texts: Sequence[str]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from pyproj import Transformer
 
 from agrispec.errors import SchemaMismatch
 from agrispec.season import Season
-from exports import mapping, runs, shards
+from exports import mapping, runs, schema, shards
 from exports.export import cubes, places
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
@@ -119,7 +119,7 @@ def test_networks_see_the_window_filled_by_numpy(tiny, exported):
 def test_patches_hold_the_same_window_of_the_target_season(tiny, exported):
     run, config, _, _ = exported
     spec = config.spec.view()
-    blocks = list(shards.patches(run.patches, spec, 4))
+    blocks = [schema.unpack_patches(columns, spec, 8) for columns in shards.patches(run.patches, spec, 4)]
     assert sum(len(block.values) for block in blocks) == 9
     assert all((block.counts == 0).all() and (block.values == -9999).all() for block in blocks)
 
@@ -132,7 +132,7 @@ def test_patches_are_not_read_as_training_cubes(exported):
 
 def test_patches_of_a_seen_season_equal_the_oracle_pixel_by_pixel(tiny, exported, tmp_path):
     from agrispec.formats import example
-    from exports import schema, storage, tasks, tiles
+    from exports import storage, tasks
     run, config, _, _ = exported
     spec, side = config.spec.view(), 7  # 24 x 20 pixels are no multiple of 7: the padding is cropped again
     engine = engines.open(config.engine, run.path)
@@ -150,7 +150,14 @@ def test_patches_of_a_seen_season_equal_the_oracle_pixel_by_pixel(tiny, exported
     values, counts, _ = schema.unpack_patches(example.read(file, schema.patch_features(spec, side)), spec, side)
     mixer = shards.mixer_of(tmp_path)
     medians, expected_counts = composites(tiny)
-    np.testing.assert_array_equal(tiles.assemble([counts], mixer, tiny.grid).transpose(2, 0, 1),
-                                  expected_counts[24:67])
+
+    def laid(patches):
+        image = np.empty((mixer.height, mixer.width, *patches.shape[3:]), np.float32)
+        for number, patch in enumerate(patches):
+            row, column = mixer.corner(number)
+            image[row:row + side, column:column + side] = patch
+        return image[:tiny.grid.height, :tiny.grid.width]
+
+    np.testing.assert_array_equal(laid(counts).transpose(2, 0, 1), expected_counts[24:67])
     expected = np.where(np.isnan(medians), -9999, medians)[24:67]
-    np.testing.assert_allclose(tiles.assemble([values], mixer, tiny.grid).transpose(2, 3, 0, 1), expected, rtol=2e-7)
+    np.testing.assert_allclose(laid(values).transpose(2, 3, 0, 1), expected, rtol=2e-7)

@@ -20,7 +20,7 @@ from agrispec_tf.baselines import training as forests
 from agrispec_tf.collected import Collected
 from agrispec_tf.data.thermal_axis import ThermalAxis
 from agrispec_tf.recipes import Recipe
-from exports import mapping, runs, shards
+from exports import mapping, runs, schema, shards
 from exports.export import cubes, places
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
@@ -85,7 +85,8 @@ def test_exported_growing_degree_days_are_numpys_of_the_simulated_temperatures(r
 def test_patches_carry_those_of_their_pixels(run):
     spec, layout, mixer = run.config.spec.view(), shards.layout_of(run.patches), shards.mixer_of(run.patches)
     x0, y0 = layout.grid.transform[2], layout.grid.transform[5]
-    for number, block in enumerate(shards.patches(run.patches, spec, 1)):
+    for number, columns in enumerate(shards.patches(run.patches, spec, 1)):
+        block = schema.unpack_patches(columns, spec, 16)
         top, left = mixer.corner(number)
         place = np.arange(16) + 0.5
         x, y = np.meshgrid(x0 + 10 * (left + place), y0 - 10 * (top + place))
@@ -121,7 +122,7 @@ def test_a_model_on_thermal_time_is_trained_kept_and_maps_the_area(run, model):
     kept = trained.features.thermal if model == "forest" else trained.preparation.thermal
     assert kept == axis
     assert "by growing degree days above 0 °C" in (run.models / model / "card.md").read_text("utf-8")
-    said = crop_map.run_predict(run, run.config, model, (), quiet)
+    said = crop_map.run_predict(run, run.config, model, mapping.patches_of(run, run.config, None), (), quiet)
     classes = geotiff.read(run.predictions / "class.tif")[0]
     assert classes.shape == (32, 32)
     assert sum(said["pixels"].values()) + said["unseen"] == 1024

@@ -23,6 +23,7 @@ _DTYPES: dict[Kind, Any] = {"float": np.float32, "int64": np.int64, "bytes": obj
 _LAYOUTS_PER_LENGTH = 16  # beyond, records are parsed one by one: comparing would cost more than it saves
 _LAYOUTS_KEPT = 512
 _CHUNK_BYTES, _LARGE_CHUNK_BYTES = 4 << 20, 64 << 20
+_AHEAD_BYTES = 32 << 20  # of what is read ahead: four patches, whose checksums are made side by side
 # How many records a file holds is a guess from the blocks before: a little more room stays untouched memory, but
 # blocks of fill values compress so well that the guess may be far too high.
 _HEADROOM, _GROWTH = 1.1, 8
@@ -72,8 +73,9 @@ def read(path: str | Path, features: Mapping[str, Feature] | None = None) -> Col
     held = room = 0
     for piece, share in _pieces(Path(path), features):
         count = _records(piece)
-        if held == 0 and share == 1.0:
-            return piece
+        if held == 0:  # mostly that is all, and needs no copy
+            columns, held, room = piece, count, count
+            continue
         if held + count > room:
             room = int((held + count) * min(_HEADROOM / share, _GROWTH)) + 1
             columns = {name: _moved(columns.get(name, column)[:held], room) for name, column in piece.items()}
@@ -83,13 +85,17 @@ def read(path: str | Path, features: Mapping[str, Feature] | None = None) -> Col
     return {name: column[:held] for name, column in columns.items()}
 
 
-def iterate(path: str | Path, features: Mapping[str, Feature] | None, batch: int) -> Iterator[Columns]:
-    """The same in batches of `batch` records, the last one with what is left. Memory holds a few batches."""
+def iterate(path: str | Path, features: Mapping[str, Feature] | None, batch: int, *,
+            side_by_side: bool = False) -> Iterator[Columns]:
+    """The same in batches of `batch` records, the last one with what is left. Memory holds a few batches.
+
+    Where `side_by_side`, a thread decompresses the next records while these are cut into columns.
+    """
     if batch < 1:
         raise ValueError(f"a batch of {batch} records")
     pieces: list[Columns] = []
     held = 0
-    for piece, _ in _pieces(Path(path), features):
+    for piece, _ in _pieces(Path(path), features, side_by_side):
         pieces.append(piece)
         held += _records(piece)
         if held >= batch:
@@ -165,10 +171,13 @@ def write_batches(path: str | Path, batches: Iterable[Mapping[str, Any] | int], 
                                     for name, (kind, values) in columns.items()}).data)
 
 
-def _pieces(path: Path, features: Mapping[str, Feature] | None) -> Iterator[tuple[Columns, float]]:
+def _pieces(path: Path, features: Mapping[str, Feature] | None,
+            side_by_side: bool = False) -> Iterator[tuple[Columns, float]]:
     """The records of one block at a time, and the share of the file that was read by then."""
     known = _Layouts()
-    for block in tfrecord.blocks(path):
+    blocks = tfrecord.blocks(path, block_bytes=_AHEAD_BYTES, side_by_side=True) if side_by_side else \
+        tfrecord.blocks(path)
+    for block in blocks:
         if features is None:
             first = _parsed(block, 0, block.rows(np.arange(1))[0])
             features = {name: Feature(kind=values.kind, length=len(values))

@@ -44,10 +44,21 @@ def encode_table(properties: Sequence[Mapping[str, Any]] | pa.Table,
     if table.num_rows != len(geometries):
         raise DataError(f"a table of {table.num_rows} rows was given {len(geometries)} geometries",
                         mend="give one geometry, or None, for each row")
-    if GEOMETRY in table.column_names:
-        raise DataError(f"a property is named {GEOMETRY!r}", mend="rename it: that column holds the geometries")
     if INDEX not in table.column_names:
         table = table.append_column(INDEX, pa.array([f"{i:020x}" for i in range(table.num_rows)], pa.string()))
+    content, bounds = encode(table, geometries)
+    return content, table.num_rows, bounds
+
+
+def encode(table: pa.Table, geometries: Sequence[bytes | None]) -> tuple[memoryview, Bounds | None]:
+    """A GeoParquet file's bytes: the columns of `table` as they are and then the geometries, one for each row; and the
+    bounds of these in degrees.
+
+    Raises:
+        DataError: a geometry is not WKB, or a column has the name of theirs.
+    """
+    if GEOMETRY in table.column_names:
+        raise DataError(f"a property is named {GEOMETRY!r}", mend="rename it: that column holds the geometries")
     try:
         shapes = shapely.from_wkb(np.array(list(geometries), dtype=object))
     except shapely.GEOSException as error:
@@ -64,7 +75,7 @@ def encode_table(properties: Sequence[Mapping[str, Any]] | pa.Table,
     table = table.replace_schema_metadata({"geo": json.dumps(meta)})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
-    return memoryview(sink.getvalue()), table.num_rows, bounds
+    return memoryview(sink.getvalue()), bounds
 
 
 def _columns(properties: Sequence[Mapping[str, Any]]) -> pa.Table:

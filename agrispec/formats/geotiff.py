@@ -151,8 +151,10 @@ WriteWindow = Callable[[int, int, np.ndarray], None]
 
 @contextmanager
 def writing(path: Path, grid: Grid, dtype: np.dtype[Any], names: Sequence[str], *, nodata: float | None = None,
+            colours: Mapping[int, Colour] | None = None, tags: Mapping[str, str] | None = None,
             compress: bool = True) -> Iterator[WriteWindow]:
-    """A tiled GeoTIFF to be written window by window; what is never written is no-data, else 0.
+    """A tiled GeoTIFF to be written window by window; what is never written is no-data, else 0. Arguments as in
+    `encode`.
 
     It has its name from the start: give one that nobody looks at. Windows of whole tiles (256 pixels) are the
     fastest. Memory is bounded by GDAL's block cache, whatever the size of the grid.
@@ -166,7 +168,7 @@ def writing(path: Path, grid: Grid, dtype: np.dtype[Any], names: Sequence[str], 
         with rasterio.Env(**GDAL):
             created = rasterio.open(path, "w", **options)
         with created as target:
-            _annotate(target, names, None, None)
+            _annotate(target, names, colours, tags)
 
             def write_window(row: int, column: int, values: np.ndarray) -> None:
                 with _stored(path):
@@ -198,6 +200,28 @@ def cloud_optimise(base: Path, levels: Sequence[Path], target: Path, nodata: flo
         rasterio.shutil.copy(virtual, target, driver="COG", compress="deflate", blocksize=_COG_TILE,
                              overviews="FORCE_USE_EXISTING" if levels else "NONE", bigtiff="if_safer",
                              sparse_ok=True)
+        _check_whole(target)
+
+
+# GDAL's words for what these policies do with 2 x 2 pixels; no-data pixels do not count.
+# https://gdal.org/en/stable/drivers/raster/cog.html#general-creation-options
+_RESAMPLING = {"MEAN": "AVERAGE", "MODE": "MODE"}
+
+
+def pyramided(base: Path, target: Path, pyramiding: str) -> None:
+    """Write a COG of a GeoTIFF, with overviews of 1/2, 1/4, … of its size down to a tile.
+
+    Args:
+        base: of full size; its names, no-data value, colours and tags become the COG's.
+        target: the COG; it has its name from the start.
+        pyramiding: "MEAN" or "MODE", how coarser pixels are made.
+
+    Raises:
+        StorageError: the disk is full or the folder not writable.
+    """
+    with _stored(target):
+        rasterio.shutil.copy(base, target, driver="COG", compress="deflate", blocksize=_COG_TILE,
+                             overview_resampling=_RESAMPLING[pyramiding], bigtiff="if_safer")
         _check_whole(target)
 
 

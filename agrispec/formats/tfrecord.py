@@ -18,6 +18,7 @@ import numpy as np
 from isal import igzip_lib, isal_zlib
 from numpy.typing import NDArray
 
+from agrispec.ahead import ahead
 from agrispec.errors import CorruptRecord, DataError, StorageError
 from agrispec.formats.atomic import replacing
 from agrispec.kernels import compiled
@@ -65,8 +66,11 @@ class Block:
         return payloads
 
 
-def blocks(path: str | Path, *, block_bytes: int = _BLOCK_BYTES) -> Iterator[Block]:
+def blocks(path: str | Path, *, block_bytes: int = _BLOCK_BYTES, side_by_side: bool = False) -> Iterator[Block]:
     """The records of a file in order, about `block_bytes` of decompressed frames at a time.
+
+    A block is good until the next one is asked for. Where `side_by_side`, a thread decompresses the next one while
+    checksums are compared, and what this one is used for is done.
 
     Plain or GZIP is told from the content, not from the name. A record larger than `block_bytes` comes alone.
 
@@ -77,7 +81,13 @@ def blocks(path: str | Path, *, block_bytes: int = _BLOCK_BYTES) -> Iterator[Blo
     path = Path(path)
     try:
         with open(path, "rb", buffering=0) as file:
-            yield from _blocks(path, file, block_bytes)
+            read = _read(path, file, block_bytes, kept=side_by_side)
+            for block, filled, whole in ahead(read, 1) if side_by_side else read:
+                _check(path, block.buffer[:filled], block.starts, block.lengths, block.first, block.offset)
+                if whole:
+                    _check_end(block, filled)
+                if len(block):
+                    yield block
     except OSError as error:
         raise StorageError(f"{path} could not be read: {error.strerror or error}",
                            mend="check the path, or export the file again") from error
@@ -138,7 +148,12 @@ def writing(path: str | Path, *, gzip: bool = True) -> Iterator[Sink]:
                                 mend="without GZIP an empty file would look like a lost one: write it with GZIP")
 
 
-def _blocks(path: Path, file: BinaryIO, block_bytes: int) -> Iterator[Block]:
+def _read(path: Path, file: BinaryIO, block_bytes: int, *, kept: bool) -> Iterator[tuple[Block, int, bool]]:
+    """Blocks whose checksums are not compared yet, the bytes of their buffers that are filled, and whether they end it.
+
+    Args:
+        kept: give each block a buffer of its own.
+    """
     source = _source(path, file)
     size = os.fstat(file.fileno()).st_size
     buffer = np.empty(block_bytes, np.uint8)
@@ -155,16 +170,16 @@ def _blocks(path: Path, file: BinaryIO, block_bytes: int) -> Iterator[Block]:
         count = _walk(buffer[:filled], starts, lengths)
         starts, lengths = starts[:count], lengths[:count]
         used = int(starts[-1] + lengths[-1] + FOOTER) if count else 0
-        _check(path, buffer[:filled], starts, lengths, first, offset)
-        if whole and used < filled:
-            raise _corrupt(path, first + count, offset + used, "the file ends within this record")
-        if count:
+        if count or whole:
             yield Block(path=path, buffer=buffer, starts=starts, lengths=lengths, first=first, offset=offset,
-                        share=1.0 if whole else file.tell() / size)
+                        share=1.0 if whole else file.tell() / size), filled, whole
         if whole:
             return
         rest = buffer[used:filled]
-        buffer = buffer if count else np.empty(2 * buffer.size, np.uint8)  # one record is larger than the buffer
+        if not count:  # one record is larger than the buffer
+            buffer = np.empty(2 * buffer.size, np.uint8)
+        elif kept:
+            buffer = np.empty_like(buffer)
         buffer[: rest.size] = rest
         filled, first, offset = rest.size, first + count, offset + used
 
@@ -198,6 +213,13 @@ def _walk(buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray
         count += 1
         position += length + 16
     return count
+
+
+def _check_end(block: Block, filled: int) -> None:
+    """Whether the last block of a file holds whole records only."""
+    used = int(block.starts[-1] + block.lengths[-1] + FOOTER) if len(block) else 0
+    if used < filled:
+        raise _corrupt(block.path, block.first + len(block), block.offset + used, "the file ends within this record")
 
 
 def _check(path: Path, buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +23,51 @@ def _of_run(default: str = "cropnet") -> Callable[[Any], Any]:
 @RUN
 @_of_run()
 @_SEASON
+@click.option("--stream", is_flag=True, help="Ask for pixels window by window, without a bucket.")
+@click.option("--runtime", type=click.Choice(["auto", "keras", "onnx", "openvino", "int8"]), default="auto",
+              show_default=True, help="What computes the model; auto takes the fastest whose answers agree.")
+@click.option("--smooth", type=click.Choice(["majority", "bayesian"]),
+              help="Add smoothed.tif, classes by what is around them.")
 @click.pass_obj
-def predict(opening: Opening, run: Path, model: str, season: int | None) -> None:
-    """Map RUN's area: a class, a probability and a flag for every pixel and parcel."""
+def predict(opening: Opening, run: Path, model: str, season: int | None, stream: bool, runtime: str,
+            smooth: str | None) -> None:
+    """Map RUN's area: class, probability, doubts and looks of every pixel, and a table of its parcels.
+
+    Interrupted, the same command goes on where it was.
+    """
     from agrispec_tf import crop_map, run_models
+    from agrispec_tf.deployment import runtimes
     from exports import manifest, mapping
     with opening(run) as opened, progress("predicting") as tell:
-        run_models.load(opened.run, opened.config, model)  # refused before an export is paid for
-        did = mapping.export_patches(opened.run, opened.config, opened.engine, opened.graphs, tell, season)
-        asset = opened.config.labels.parcels.format(season=did["season"])
-        fields = opened.engine.features(opened.graphs.parcels(asset, mapping.grid_of(opened.config))) if asset else []
-        did |= crop_map.run_predict(opened.run, opened.config, model, fields,
-                                    lambda share: tell(f"{share:.0%} of the map"))
+        config, engine, graphs = opened.config, opened.engine, opened.graphs
+        run_models.load(opened.run, config, model)  # refused, as all of these, before an export is paid for
+        runtimes.check(opened.run, model, runtime)
+        mapping.check_mask(config, engine)
+        aoi, year = mapping.aoi_of(opened.run, config), config.season.target if season is None else season
+        asset, exported = config.labels.parcels.format(season=year), {}
+        fields = engine.features(graphs.parcels(asset, mapping.grid_of(config))) if asset else []
+        if stream:
+            source = mapping.stream_of(config, engine, graphs, aoi, year)
+        elif (source := crop_map.unfinished(opened.run, config, year, aoi)) is None:
+            exported = mapping.export_patches(opened.run, config, engine, graphs, tell, year)
+            source = mapping.patches_of(opened.run, config, aoi)
+        did = exported | crop_map.run_predict(opened.run, config, model, source, fields,
+                                              lambda share: tell(f"{share:.0%} of the map"), runtime=runtime,
+                                              smooth=smooth)
         manifest.record(run, "predict", did)
+    _tell_doubts(did)
+    click.echo(f"Map in {opened.run.predictions / 'map.png'}; next: agrispec-gee publish {run}")
+
+
+def _tell_doubts(did: Mapping[str, Any]) -> None:
+    """What should be known of a map, as `prediction.json` says it, and stops nothing."""
     if did["warmth_stops"]:
         warn(f"the temperatures of {did['warmth_stops']} pixels stop before the model's window does; thermal time goes"
-              " on as in the training season")
-    click.echo(f"Map in {opened.run.predictions / 'map.png'}; next: agrispec-gee publish {run}")
+             " on as in the training season")
+    runtime = did["runtime"]
+    if runtime and runtime["agreement"] < 1:
+        warn(f"{runtime['name']} gives {runtime['agreement']:.2%} of {runtime['compared']} pixels the class that Keras"
+             " gives them")
 
 
 @click.command("map-on-engine")

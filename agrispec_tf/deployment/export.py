@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 
 from agrispec.config import Config
 from agrispec_tf import classifier as classifiers
 from agrispec_tf import run_models
+from agrispec_tf.classifier import Classifier
 from agrispec_tf.collected import Collected
 from agrispec_tf.deployment import cost, int8, network
 from agrispec_tf.deployment.cost import Cost
@@ -40,15 +42,19 @@ def run_export(run: Run, config: Config, model: str, path: Path, *, eight_bits: 
     run_models.need_network(run, model)
     trained = classifiers.load(run_models.folder_of(run, model))
     run_models.check(run, config, model, trained)
-    written = network.written(trained)
     if not eight_bits:
-        network.save(written, path)
+        network.save(network.written(trained), path)
         return None
     collected = Collected(run, config)
-    collected.check_taught(model, trained)
-    shown = collected.labelled("train").thinned(_CALIBRATION, np.random.default_rng(config.training.seed))
-    small = int8.quantised(written, trained.preparation.apply(shown.series))
+    small = eight_bit(collected, config, model, trained)
     held_out = collected.labelled("test")
     found = cost.cost(trained, OnnxClassifier.of(small), held_out) if len(held_out) else None
     network.save(small, path)
     return found
+
+
+def eight_bit(collected: Collected, config: Config, model: str, trained: Classifier) -> onnx.ModelProto:
+    """One of a run's networks in integers of 8 bits, scaled by its training samples. Raises as `run_export`."""
+    collected.check_taught(model, trained)
+    shown = collected.labelled("train").thinned(_CALIBRATION, np.random.default_rng(config.training.seed))
+    return int8.quantised(network.written(trained), trained.preparation.apply(shown.series))

@@ -17,7 +17,7 @@ from agrispec.errors import CorruptRecord
 from agrispec.formats import geotiff
 from agrispec.formats.geotiff import Layout, Windows
 from agrispec.grid import Grid
-from exports import predictions
+from exports import parcels, predictions
 from exports.amounts import counted
 from exports.inspection.text import entry, number, share, table
 
@@ -99,7 +99,8 @@ def of_predictions(folder: Path) -> Iterator[str]:
                         hectares=abs(a * e - b * d) / 1e4)
     yield from entry("confident", f"{card['confident']:.1%} of the pixels, with a probability of"
                                   f" {card['threshold']:g} or more")
-    yield from entry("parcels", f"{card['parcels']:,} in parcels.json")
+    yield from entry("images", ", ".join(product["file"] for product in card["products"].values()))
+    yield from entry("parcels", f"{card['parcels']:,} in {parcels.FILE}" if card["parcels"] else "none")
 
 
 def place(grid: Grid) -> Iterator[str]:

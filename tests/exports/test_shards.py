@@ -9,7 +9,7 @@ from agrispec.cube import ClearLook, preset
 from agrispec.errors import CorruptRecord, SchemaMismatch
 from agrispec.formats import example, mixer
 from agrispec.grid import Grid
-from exports import shards
+from exports import schema, shards
 
 SPEC = preset("cropnet-5d")
 GRID = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 600000.0, 0.0, -10.0, 5400000.0), width=7, height=6)
@@ -88,7 +88,8 @@ def write_patches(folder, present, side=4):
 @pytest.mark.parametrize("batch", [1, 3, 100])
 def test_patches_come_in_the_mixers_order_whatever_the_batch(tmp_path, batch):
     expected = write_patches(tmp_path, 4)
-    blocks = list(shards.patches(tmp_path, SPEC.view(), batch))
+    blocks = [schema.unpack_patches(columns, SPEC.view(), 4)
+              for columns in shards.patches(tmp_path, SPEC.view(), batch)]
     np.testing.assert_array_equal(np.concatenate([block.values for block in blocks]), expected[..., :-1])
     np.testing.assert_array_equal(np.concatenate([block.counts for block in blocks]), expected[..., -1])
     assert shards.layout_of(tmp_path) == shards.PatchLayout(grid=GRID, patch=4, season=2024)

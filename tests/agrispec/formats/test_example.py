@@ -331,3 +331,26 @@ def test_a_real_export_that_was_cut_is_refused(real_data, tmp_path):
     for name in ("packed", "plain"):
         with pytest.raises(CorruptRecord):
             example.read(tmp_path / name)
+
+
+def test_a_file_that_compresses_to_nothing_is_read_to_its_end(tmp_path):
+    # All of its bytes are read before the first block is decompressed.
+    column = np.full((5000, 1000), -9999, np.float32)
+    example.write(tmp_path / "fill", {"x": column})
+    assert len(example.read(tmp_path / "fill")["x"]) == 5000
+
+
+@pytest.mark.parametrize("bytes_ahead", [200, 10**6])
+def test_batches_read_side_by_side_are_the_same_and_stay_as_they_are(tmp_path, monkeypatch, bytes_ahead):
+    monkeypatch.setattr(example, "_AHEAD_BYTES", bytes_ahead)
+    columns = {"x": np.random.default_rng(0).random((50, 7)).astype(np.float32), "n": np.arange(50)[:, None]}
+    path = tmp_path / "records"
+    example.write(path, columns)
+    found = list(example.iterate(path, None, 3, side_by_side=True))
+    assert [len(batch["n"]) for batch in found] == [3] * 16 + [2]
+    same({name: np.concatenate([batch[name] for batch in found]) for name in columns}, columns)
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(CorruptRecord):
+        list(example.iterate(path, None, 3, side_by_side=True))

@@ -8,16 +8,23 @@ import pytest
 from agrispec.errors import CorruptRecord
 from agrispec.formats import geotiff
 from agrispec.grid import Grid
-from exports import manifest, tiles
+from exports import manifest
 
 GRID = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 0.0, 0.0, -10.0, 0.0), width=5, height=4)
 
 
 def test_predictions_say_their_classes_in_pixels_and_hectares(told, row, tmp_path):
     classes = np.array([0, 1, 1, 255, 1] * 4, np.uint8).reshape(4, 5)
-    tiles.write_class(tmp_path / "class.tif", classes, GRID, ("wheat", "maize"), ("#000000", "#ffffff"))
+
+    def write(classes):
+        geotiff.write(tmp_path / "class.tif", classes[None], GRID, nodata=255,
+                      tags={"class_0": "wheat", "class_1": "maize"})
+
+    write(classes)
     card = {"season": 2024, "model": "mlp", "model_digest": "a", "cube": "b", "simulated": True, "confident": 0.5,
-            "threshold": 0.65, "parcels": 3, "class_digest": manifest.digest(tmp_path / "class.tif")}
+            "threshold": 0.65, "parcels": 3, "class_digest": manifest.digest(tmp_path / "class.tif"),
+            "parcels_digest": None,
+            "products": {"class": {"file": "class.tif", "digest": manifest.digest(tmp_path / "class.tif")}}}
     (tmp_path / "prediction.json").write_text(json.dumps(card))
     found = told(tmp_path)
     assert found["predictions"] == [f"{tmp_path}, season 2024 by mlp, of simulated scenes"]
@@ -25,8 +32,8 @@ def test_predictions_say_their_classes_in_pixels_and_hectares(told, row, tmp_pat
     assert row(found["classes"], "maize") == ["maize", "12", "60.0%", "0.12"]
     assert row(found["classes"], "no data") == ["no data", "4", "20.0%", "0.04"]
     assert row(told(tmp_path / "class.tif")["classes"], "maize") == ["maize", "12", "60.0%"]
-    tiles.write_class(tmp_path / "class.tif", classes * 0, GRID, ("wheat", "maize"), ("#000000", "#ffffff"))
-    with pytest.raises(CorruptRecord, match="is not the image"):
+    write(classes * 0)
+    with pytest.raises(CorruptRecord, match="is not the file"):
         told(tmp_path)
     del card["season"]
     (tmp_path / "prediction.json").write_text(json.dumps(card))

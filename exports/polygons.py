@@ -1,0 +1,64 @@
+"""Polygons onto pixels, a part of a map at a time: what a part does not touch costs it nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import Transformer
+from rasterio import Affine, features
+from shapely.geometry import shape
+
+from agrispec.grid import Grid
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Polygons:
+    """Shapes in the CRS of a map, and where they are.
+
+    Attributes:
+        shapes: P of them, in their order.
+        tree: index of their bounds.
+    """
+
+    shapes: NDArray[Any]
+    tree: shapely.STRtree
+
+    @classmethod
+    def of(cls, geometries: Iterable[Mapping[str, Any]], crs: str) -> Polygons:
+        """GeoJSON geometries in degrees, in the CRS of a map."""
+        project = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform
+        found = np.array([shape(geometry) for geometry in geometries], dtype=object)
+        found = shapely.transform(found, project, interleaved=False) if len(found) else found
+        return cls(found, shapely.STRtree(found))
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits of the SHA-256 of the shapes."""
+        return hashlib.sha256(b"".join(shapely.to_wkb(self.shapes))).hexdigest()[:16]
+
+    def touch(self, grid: Grid) -> bool:
+        """Whether a shape may have pixels of `grid`: its bounds have."""
+        return bool(len(self._near(grid)))
+
+    def numbers(self, grid: Grid) -> NDArray[np.int32]:
+        """(row, column) number of the shape that each pixel's centre lies in, -1 where in none.
+
+        Where shapes overlap, the later one has the pixel.
+        """
+        near = self._near(grid)
+        if not len(near):
+            return np.full(grid.shape, -1, np.int32)
+        a, b, c, d, e, f = grid.transform
+        numbers: NDArray[np.int32] = features.rasterize(
+            [(self.shapes[number], number) for number in near.tolist()], out_shape=grid.shape, fill=-1, dtype=np.int32,
+            transform=Affine(a, b, c, d, e, f))
+        return numbers
+
+    def _near(self, grid: Grid) -> NDArray[np.int64]:
+        return np.sort(self.tree.query(shapely.box(*grid.bounds)))
