@@ -34,6 +34,7 @@ class Publication:
         place: of the bucket, in words.
         card: what `prediction.json` says.
         products: the images, then the parcels.
+        readers: who will be let in; nobody else's rights change.
         version: their ids.
     """
 
@@ -41,6 +42,7 @@ class Publication:
     place: str
     card: Mapping[str, Any]
     products: Sequence[Product]
+    readers: Sequence[str]
     version: Version
 
     @property
@@ -66,7 +68,9 @@ def prepare(run: Run, config: Config, engine: Engine, route: str) -> Publication
         raise AssetExists(f"{plan.folder(config)} is {above['type'].lower().replace('_', ' ')}, not a folder",
                           mend="set [engine] folder to another name")
     version = versions.choose(products, lambda name: plan.asset_id(run, config, card["season"], name), engine.asset)
-    found = Publication(route=route, place=routes.places(engine, bucket), card=card, products=products, version=version)
+    found = Publication(route=route, place=routes.place(engine, bucket), card=card, products=products,
+                        readers=[*config.publish.readers, *(["allUsers"] if config.publish.public else [])],
+                        version=version)
     routes.check(route, run, engine, bucket, [product for product in found.missing if product.pixels])
     _check_room(config, engine, route, found.missing)
     return found
@@ -113,11 +117,13 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, route: str
         if product in found.missing:
             progress(f"writing {asset_id}")
             _send(route, way, run, product, asset_id)
+        # A call that was killed may have left them, too.
+        way.objects.delete(routes.uploads(asset_id, product))
         legend = _describe(engine, asset_id, product) and legend
         compared[asset_id] = _compare(engine, graphs, config, product, asset_id)
         progress(f"{asset_id}: {compared[asset_id]:,} compared, all equal")
-        if members := [*config.publish.readers, *(["allUsers"] if config.publish.public else [])]:
-            engine.set_readers(asset_id, members)
+        if found.readers:
+            engine.set_readers(asset_id, found.readers)
     return {"route": route, "version": version.number, "assets": dict(version.ids), "compared": compared,
             "new": [product.name for product in found.missing], "strangers": list(version.strangers),
             "legend": legend, "class_digest": found.card["class_digest"]}
@@ -130,7 +136,6 @@ def _send(route: str, way: Way, run: Run, product: Product, asset_id: str) -> No
     rows, below = tables.read(product.file), routes.uploads(asset_id, product)
     uri = tables.upload(way.objects, rows, f"{below}table.csv")
     routes.ingest(way, tables.manifest(uri, rows, asset_id, product.properties, way.season), product)
-    way.objects.delete(below)
 
 
 def _describe(engine: Engine, asset_id: str, product: Product) -> bool:

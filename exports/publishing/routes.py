@@ -62,9 +62,12 @@ class Way:
         return storage.open(self.engine, self.bucket)
 
 
-def places(engine: Engine, bucket: str) -> str:
-    """Where the bucket is, in words."""
-    return " with ".join(storage.open(engine, bucket).places()) or "a folder on this machine"
+def place(engine: Engine, bucket: str) -> str:
+    """Where the bucket is, in words; an account that may write into it need not be told."""
+    try:
+        return " with ".join(storage.open(engine, bucket).places()) or "a folder on this machine"
+    except StorageError:
+        return "at a place that this account is not told"
 
 
 def check(route: str, run: Run, engine: Engine, bucket: str, images: Sequence[Product]) -> None:
@@ -116,7 +119,7 @@ def _check_cog(file: Path) -> None:
 
 
 def send(route: str, way: Way, run: Run, image: Product, asset_id: str) -> None:
-    """Make an asset of an image, and wait until it is there.
+    """Make an asset of an image, and wait until it is there; what it was made of stands in `uploads` then.
 
     Raises:
         StorageError: a file could not be uploaded.
@@ -137,7 +140,6 @@ def send(route: str, way: Way, run: Run, image: Product, asset_id: str) -> None:
     else:
         uris, data_type = _upload_patches(way, _mixer(run), image, pixels.missing, below)
     ingest(way, _manifest(way, image, pixels, asset_id, uris, data_type), image)
-    way.objects.delete(below)
 
 
 def uploads(asset_id: str, product: Product) -> str:

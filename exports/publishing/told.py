@@ -19,6 +19,8 @@ def planned(found: Publication, bucket: str) -> Iterator[str]:
         state = "there already" if product.name in found.version.there else "new"
         yield f"  {found.version.ids[product.name]:<{wide}}  {product.size:>9,} bytes  {kind:<5}  {state}"
     yield from _strangers(found.version.strangers)
+    if found.readers:
+        yield f"They may be read by {', '.join(found.readers)}"
     size = sum(product.size for product in found.missing)
     yield f"{len(found.missing)} assets would be written, {size:,} bytes; nothing was"
 

@@ -209,15 +209,15 @@ def test_predictions_that_are_not_whole_are_refused_before_anything_is_written(p
         return str(error.value)
 
     assert "probability.tif is not the file that" in spoilt("probability.tif", lambda path: path.write_bytes(b"II*"))
-    assert "lack" in spoilt("looks.tif", lambda path: path.unlink())
+    assert "looks.tif" in spoilt("looks.tif", lambda path: path.unlink())
     assert "parcels.parquet" in spoilt("parcels.parquet", lambda path: path.unlink())
-    assert "is not the image" in spoilt("class.tif", lambda path: path.write_bytes(b"II*"))
+    assert "class.tif is not the" in spoilt("class.tif", lambda path: path.write_bytes(b"II*"))
 
     def edit(**changes):
         return lambda path: path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
-    assert "do not list their products" in spoilt("prediction.json", edit(products=None))
-    assert "do not say what 'class' is" in spoilt("prediction.json", edit(products={"class": {}}))
+    assert "predict again" in spoilt("prediction.json", edit(products=None))
+    assert "predict again" in spoilt("prediction.json", edit(products={"class": {}}))
     shutil.rmtree(predictions)
     with pytest.raises(RunError, match="agrispec-gee predict"):
         published.publish()
