@@ -9,11 +9,13 @@ from typing import Any, Protocol
 from agrispec.config import Config
 from agrispec.engine import Engine, Expression
 from agrispec.errors import AssetExists, EngineError, EngineUnreachable
+from exports import storage
 from exports.publishing import plan, routes, tables, verification, versions
 from exports.publishing.plan import Product
 from exports.publishing.routes import Way
 from exports.publishing.versions import Version
 from exports.runs import Run
+from exports.storage import Storage
 
 Progress = Callable[[str], None]
 """Told of each thing done, in words."""
@@ -31,9 +33,10 @@ class Publication:
 
     Attributes:
         route: of the images, one of `routes.ROUTES`; the parcels go as a CSV.
-        place: of the bucket, in words.
+        place: where the bucket is, in words.
         card: what `prediction.json` says.
         products: the images, then the parcels.
+        objects: the bucket that it goes through.
         readers: who will be let in; nobody else's rights change.
         version: their ids.
     """
@@ -42,6 +45,7 @@ class Publication:
     place: str
     card: Mapping[str, Any]
     products: Sequence[Product]
+    objects: Storage
     readers: Sequence[str]
     version: Version
 
@@ -61,17 +65,17 @@ def prepare(run: Run, config: Config, engine: Engine, route: str) -> Publication
         StorageError, RunError, SchemaMismatch, CorruptRecord, DataError: as `routes.check`.
     """
     card, products = plan.products(run, config)
-    bucket = config.engine.bucket
+    objects = storage.open(engine, config.engine.bucket)
     # The maps' folder need not be there yet.
     above = engine.asset(plan.folder(config))
     if above is not None and above["type"] not in ("FOLDER", "IMAGE_COLLECTION"):
         raise AssetExists(f"{plan.folder(config)} is {above['type'].lower().replace('_', ' ')}, not a folder",
                           mend="set [engine] folder to another name")
     version = versions.choose(products, lambda name: plan.asset_id(run, config, card["season"], name), engine.asset)
-    found = Publication(route=route, place=routes.place(engine, bucket), card=card, products=products,
+    found = Publication(route=route, place=routes.place(objects), card=card, products=products, objects=objects,
                         readers=[*config.publish.readers, *(["allUsers"] if config.publish.public else [])],
                         version=version)
-    routes.check(route, run, engine, bucket, [product for product in found.missing if product.pixels])
+    routes.check(route, run, objects, [product for product in found.missing if product.pixels])
     _check_room(config, engine, route, found.missing)
     return found
 
@@ -97,8 +101,8 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, route: str
     again. No asset is ever replaced.
 
     Returns:
-        for the manifest: route, version, ids by product, which were new, what was compared by id, ids that were in the
-        way, whether the engine took the legend, and what was published.
+        for the manifest: route, version, ids by product, which were new; by id how many pixels or rows were compared,
+        and how many there are; ids that were in the way, whether the engine took the legend, and what was published.
 
     Raises:
         AgrispecError: as `prepare` and `routes.send`.
@@ -106,11 +110,12 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, route: str
     """
     found = prepare(run, config, engine, route)
     season, version = config.season_of(found.card["season"]), found.version
-    way = Way(engine=engine, bucket=config.engine.bucket, season=season,
+    way = Way(engine=engine, objects=found.objects, season=season,
               progress=lambda operation: progress(operation.description))
     with routes.writing(plan.folder(config)):
         engine.create_folder(plan.folder(config))
     compared: dict[str, int] = {}
+    counted: dict[str, int] = {}
     legend = True
     for product in found.products:
         asset_id = version.ids[product.name]
@@ -120,13 +125,13 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, route: str
         # A call that was killed may have left them, too.
         way.objects.delete(routes.uploads(asset_id, product))
         legend = _describe(engine, asset_id, product) and legend
-        compared[asset_id] = _compare(engine, graphs, config, product, asset_id)
+        compared[asset_id], counted[asset_id] = _compare(engine, graphs, config, product, asset_id)
         progress(f"{asset_id}: {compared[asset_id]:,} compared, all equal")
         if found.readers:
             engine.set_readers(asset_id, found.readers)
     return {"route": route, "version": version.number, "assets": dict(version.ids), "compared": compared,
-            "new": [product.name for product in found.missing], "strangers": list(version.strangers),
-            "legend": legend, "class_digest": found.card["class_digest"]}
+            "counted": counted, "new": [product.name for product in found.missing],
+            "strangers": list(version.strangers), "legend": legend, "class_digest": found.card["class_digest"]}
 
 
 def _send(route: str, way: Way, run: Run, product: Product, asset_id: str) -> None:
@@ -159,7 +164,10 @@ def _describe(engine: Engine, asset_id: str, product: Product) -> bool:
     return True
 
 
-def _compare(engine: Engine, graphs: Graphs, config: Config, product: Product, asset_id: str) -> int:
+def _compare(engine: Engine, graphs: Graphs, config: Config, product: Product, asset_id: str) -> tuple[int, int]:
+    """How many pixels or rows were compared, and how many there are."""
     if product.pixels:
-        return verification.compare(engine, graphs, product, asset_id).pixels
-    return tables.compare(engine, graphs.table(asset_id), tables.read(product.file), config.labels.parcel_id)
+        found = verification.compare(engine, graphs, product, asset_id)
+        return found.pixels, found.total
+    rows = tables.compare(engine, graphs.table(asset_id), tables.read(product.file), config.labels.parcel_id)
+    return rows, rows

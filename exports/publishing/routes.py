@@ -46,31 +46,26 @@ class Way:
 
     Attributes:
         engine: where to.
-        bucket: through which.
+        objects: the bucket that it goes through.
         season: that the map is of.
         progress: told of each ingestion that has ended.
     """
 
     engine: Engine
-    bucket: str
+    objects: Storage
     season: Season
     progress: Callable[[Operation], None]
 
-    @property
-    def objects(self) -> Storage:
-        """The bucket."""
-        return storage.open(self.engine, self.bucket)
 
-
-def place(engine: Engine, bucket: str) -> str:
+def place(objects: Storage) -> str:
     """Where the bucket is, in words; an account that may write into it need not be told."""
     try:
-        return " with ".join(storage.open(engine, bucket).places()) or "a folder on this machine"
+        return " with ".join(objects.places()) or "a folder on this machine"
     except StorageError:
         return "at a place that this account is not told"
 
 
-def check(route: str, run: Run, engine: Engine, bucket: str, images: Sequence[Product]) -> None:
+def check(route: str, run: Run, objects: Storage, images: Sequence[Product]) -> None:
     """Nothing, if images may go this way; asked before anything is written.
 
     Raises:
@@ -79,14 +74,13 @@ def check(route: str, run: Run, engine: Engine, bucket: str, images: Sequence[Pr
         CorruptRecord: an image is not a Cloud Optimized GeoTIFF.
         DataError: one is too large to stay in its bucket.
     """
-    objects = storage.open(engine, bucket)
     objects.check()
     if route == COG:
         found = objects.places()
         if not storage.serves_cogs(found):
-            raise StorageError(f"gs://{bucket} is in {' with '.join(found)}, where Earth Engine does not read GeoTIFFs"
-                               " in place", mend="set [engine] bucket to one in US, NAM4 or US-CENTRAL1, or publish by"
-                                                 " --route geotiff")
+            raise StorageError(f"the bucket is in {' with '.join(found)}, where Earth Engine does not read GeoTIFFs in"
+                               " place", mend="set [engine] bucket to one in US, NAM4 or US-CENTRAL1, or publish by"
+                                              " --route geotiff")
         for image in images:
             _check_cog(image.file)
     elif route == TFRECORD:

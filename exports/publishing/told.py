@@ -29,7 +29,9 @@ def published(did: Mapping[str, Any]) -> Iterator[str]:
     """What was written, and found equal."""
     names = {asset_id: name for name, asset_id in did["assets"].items()}
     for asset_id, count in did["compared"].items():
-        yield f"{asset_id}: {count:,} compared, all equal{'' if names[asset_id] in did['new'] else ' (it was there)'}"
+        total, new = did["counted"][asset_id], names[asset_id] in did["new"]
+        counted = f" of {total:,} compared, all counted" if total > count else " compared"
+        yield f"{asset_id}: {count:,}{counted}, all equal{'' if new else ' (it was there)'}"
 
 
 def doubts(did: Mapping[str, Any]) -> Iterator[str]:

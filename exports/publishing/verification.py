@@ -18,8 +18,6 @@ from exports.publishing.plan import FILE_DIGEST, Product
 
 # https://developers.google.com/earth-engine/reference/rest/v1/projects.image/computePixels: 48 MB a request.
 _TILE = 2048
-# An engine that answers within minutes counts so many pixels at once: 8192 squared are 67 million.
-_BLOCK = 8192
 # Of an image of more pixels than a tile only so many windows of this side are read back.
 _WINDOW, _WINDOWS = 256, 32
 
@@ -52,9 +50,9 @@ class Compared:
 def compare(engine: Engine, graphs: Graphs, image: Product, asset_id: str) -> Compared:
     """Compare an asset with the file of a product.
 
-    The engine counts every value of integers, and the pixels, least and greatest of floats, over all of it. Of
-    at most 2048 by 2048 pixels all are read back, of more those of 32 windows of 256 by 256, drawn by the file's
-    digest.
+    The engine counts every value of integers, and the pixels, least and greatest of floats, in each tile of 2048 by
+    2048 pixels. Of an image of one tile's pixels all are read back, of a larger one those of 32 windows of 256 by 256,
+    drawn by the file's digest.
 
     Raises:
         TaskFailed: they differ.
@@ -65,13 +63,13 @@ def compare(engine: Engine, graphs: Graphs, image: Product, asset_id: str) -> Co
     integers = np.dtype(layout.dtypes[0]).kind in "iu"
     compared, expression = 0, graphs.image(asset_id, missing)
     with geotiff.reading(image.file) as windows:
-        for row, column, grid in layout.grid.tiles(_BLOCK):
-            expected = _values(windows, row, column, grid, missing, integers)
+        for row, column, grid in layout.grid.tiles(_TILE):
+            expected = _values(windows.pixels((row, column, grid.height, grid.width))[0], missing)
             asked = graphs.histogram(asset_id, missing, grid) if integers else graphs.spread(asset_id, grid)
             found = _told(engine.compute(asked), integers)
             if found != expected:
-                raise TaskFailed(f"{asset_id} has other values than {image.file}: {_differing(found, expected)}",
-                                 mend=_MEND)
+                raise TaskFailed(f"{asset_id} has other values than {image.file}: {_differing(found, expected)}, from"
+                                 f" row {row}, column {column} on", mend=_MEND)
         for row, column, grid in _sample(layout.grid, str(image.properties[FILE_DIGEST])):
             arrived = np.load(io.BytesIO(engine.pixels(expression, grid)))[image.name]
             sent = windows.pixels((row, column, grid.height, grid.width))[0]
@@ -92,28 +90,23 @@ def _sample(grid: Grid, seed: str) -> Iterator[tuple[int, int, Grid]]:
     yield from random.Random(seed).sample(windows, min(_WINDOWS, len(windows)))
 
 
-def _values(windows: geotiff.Windows, top: int, left: int, grid: Grid, missing: float,
-            integers: bool) -> dict[str, float]:
-    """Pixels by value, or the spread of floats, of a block of a file, which is read tile by tile."""
-    found: dict[str, float] = {}
-    for row, column, tile in grid.tiles(_TILE):
-        pixels = windows.pixels((top + row, left + column, tile.height, tile.width))[0]
-        if integers:
-            for value, count in zip(*np.unique(pixels, return_counts=True), strict=True):
-                found[str(value)] = found.get(str(value), 0) + int(count)
-        elif (seen := pixels[pixels != missing]).size:
-            found = {"count": found.get("count", 0) + seen.size, "min": min(found.get("min", np.inf), seen.min()),
-                     "max": max(found.get("max", -np.inf), seen.max())}
-    return {key: float(value) for key, value in found.items()}
+def _values(pixels: np.ndarray, missing: float) -> dict[str, float]:
+    """Pixels by value of integers; count, min and max of floats that are not missing, none where all are."""
+    if pixels.dtype.kind in "iu":
+        values, counts = np.unique(pixels, return_counts=True)
+        return {str(value): float(count) for value, count in zip(values.tolist(), counts, strict=True)}
+    seen = pixels[pixels != missing]
+    return {"count": float(seen.size), "min": float(seen.min()), "max": float(seen.max())} if seen.size else {}
 
 
 def _told(answer: Mapping[str, Any], integers: bool) -> dict[str, float]:
     """The engine's answer in the form of `_values`."""
-    [histogram] = answer.values() if integers else [{key.rpartition("_")[2]: value for key, value in answer.items()}]
     if integers:
         # Keys are numbers as text, "3" or "3.0".
-        return {str(int(float(value))): float(count) for value, count in (histogram or {}).items()}
-    return {key: float(value) for key, value in histogram.items() if value is not None and histogram["count"]}
+        return {str(int(float(value))): float(count) for value, count in (answer["value"] or {}).items()}
+    if not answer["value_count"]:
+        return {}
+    return {name.removeprefix("value_"): float(found) for name, found in answer.items()}
 
 
 def _differing(found: Mapping[str, float], expected: Mapping[str, float]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import ee
 import numpy as np
 import pytest
+from google.auth.credentials import AnonymousCredentials
 
 from agrispec.errors import (
     AssetExists,
@@ -225,7 +226,7 @@ def test_predictions_that_are_not_whole_are_refused_before_anything_is_written(p
 
 def test_a_bucket_where_cogs_are_not_read_is_refused_for_them_alone(published, monkeypatch):
     monkeypatch.setattr(Folder, "places", lambda self: ("EUROPE-WEST1",))
-    with pytest.raises(StorageError, match="gs://agrispec-local is in EUROPE-WEST1.*in US, NAM4 or US-CENTRAL1"):
+    with pytest.raises(StorageError, match="bucket is in EUROPE-WEST1.*in US, NAM4 or US-CENTRAL1"):
         published.publish("cog")
     assert published.engine.written == []
     assert published.publish("geotiff")["version"] == 1
@@ -239,7 +240,7 @@ def test_a_geotiff_that_is_no_cog_does_not_stay_in_a_bucket(published):
     found = geotiff.describe(file)
     geotiff.write(file, geotiff.read(file), found.grid, nodata=255)
     with pytest.raises(CorruptRecord, match="not a Cloud Optimized GeoTIFF"):
-        routes.check("cog", published.run, published.engine, "agrispec-local",
+        routes.check("cog", published.run, Folder(published.engine.buckets, "agrispec-local"),
                      [product for product in published_products(published) if product.name == "class"])
 
 
@@ -324,3 +325,17 @@ def test_a_run_of_any_name_has_ids_that_the_service_takes(published):
     published.run.path.rename(moved)
     renamed = replace(published, run=replace(published.run, path=moved))
     assert renamed.prepare().version.ids["class"] == f"{FOLDER}/my-map-2-_2024_class_v1"
+
+
+@pytest.mark.parametrize("route", routes.ROUTES)
+def test_objects_of_cloud_storage_take_the_same_ways(published, monkeypatch, route):
+    # The embedded engine answers Cloud Storage's requests, too.
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", ee.data._get_state().api_base_url.removesuffix("/api"))
+    bucket = published.engine.buckets / "agrispec-local"
+    bucket.mkdir(parents=True, exist_ok=True)
+    cloud = replace(published.engine._engine, buckets=None, credentials=AnonymousCredentials())
+    through = replace(published, engine=type(published.engine)(cloud))
+    assert through.prepare(route).place == "US"
+    assert list(through.publish(route)["compared"].values()) == [83 * 70] * 4 + [3]
+    assert len(published.objects()) == (4 if route == "cog" else 0)
+    assert through.publish(route)["new"] == []

@@ -10,6 +10,7 @@ from agrispec.errors import TaskFailed
 from agrispec.formats import geotiff
 from agrispec.grid import Grid
 from agrispec.season import Season
+from exports import storage
 from exports.publishing import routes, verification
 from exports.publishing.routes import Way
 from gee_scripts import export as graphs
@@ -21,7 +22,8 @@ LARGE = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 613000.0, 0.0, -10.0, 54020
 @pytest.fixture
 def way(published):
     published.engine.create_folder(FOLDER)
-    return Way(engine=published.engine, bucket="agrispec-local", season=Season.of(2024), progress=lambda done: None)
+    return Way(engine=published.engine, objects=storage.open(published.engine, "agrispec-local"),
+               season=Season.of(2024), progress=lambda done: None)
 
 
 @pytest.fixture(params=["class", "probability"])
@@ -60,7 +62,6 @@ def test_of_a_large_image_windows_are_compared_and_all_is_counted(published, way
     product, asset_id = image
     routes.send("geotiff", way, published.run, product, asset_id)
     monkeypatch.setattr(verification, "_TILE", 512)
-    monkeypatch.setattr(verification, "_BLOCK", 700)
     monkeypatch.setattr(verification, "_WINDOWS", 4)
     read = []
     published.engine.before["pixels"] = lambda expression, grid: read.append(grid)
