@@ -75,8 +75,9 @@ def prepare(run: Run, config: Config, engine: Engine, route: str) -> Publication
     found = Publication(route=route, place=routes.place(objects), card=card, products=products, objects=objects,
                         readers=[*config.publish.readers, *(["allUsers"] if config.publish.public else [])],
                         version=version)
-    routes.check(route, run, objects, [product for product in found.missing if product.pixels])
-    _check_room(config, engine, route, found.missing)
+    if found.missing:
+        routes.check(route, run, objects, [product for product in found.missing if product.pixels])
+        _check_room(config, engine, route, found.missing)
     return found
 
 
@@ -88,7 +89,7 @@ def _check_room(config: Config, engine: Engine, route: str, products: Sequence[P
     for more, used, limit, unit in ((len(products), "assetCount", "maxAssets", "assets"),
                                     (size, "sizeBytes", "maxSizeBytes", "bytes")):
         has, most = int(quota.get(used, 0)), int(quota.get(limit, 0))
-        if more and most and has + more > most:
+        if most and has + more > most:
             raise EngineError(f"{root} has {has:,} of at most {most:,} {unit}, and {more:,} more would be published",
                               mend="delete assets that nobody needs, or ask for a higher quota at"
                                    " https://developers.google.com/earth-engine/guides/usage")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -165,20 +166,15 @@ def ingest(way: Way, manifest: Mapping[str, Any], product: Product) -> None:
             raise
 
 
-class writing:
+@contextmanager
+def writing(asset_id: str) -> Iterator[None]:
     """Tells of an asset that may not be written, which the service says in the words of one that is not there."""
-
-    def __init__(self, asset_id: str) -> None:
-        self._asset_id = asset_id
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, AssetMissing):
-            raise EngineError(f"{self._asset_id} may not be written: {error.message}",
-                              mend="grant the account the role Earth Engine Resource Writer (roles/earthengine.writer)"
-                                   " on the project, or set [engine] project to one of its own") from error
+    try:
+        yield
+    except AssetMissing as error:
+        raise EngineError(f"{asset_id} may not be written: {error.message}",
+                          mend="grant the account the role Earth Engine Resource Writer (roles/earthengine.writer) on"
+                               " the project, or set [engine] project to one of its own") from error
 
 
 def _manifest(way: Way, image: Product, pixels: Pixels, asset_id: str, uris: Sequence[str],
