@@ -80,7 +80,8 @@ def write_predictions(run, products, grid=GRID, parcels=3):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     card = {"season": 2024, "model": "forest", "model_digest": "0123456789abcdef", "cube": "fedcba9876543210",
-            "simulated": True, "threshold": 0.65, "confident": 0.5, "parcels": parcels, "products": {}}
+            "simulated": True, "threshold": 0.65, "confident": 0.5, "parcels": parcels, "parcels_digest": "",
+            "products": {}}
     for name, values in products.items():
         missing, file = (-1.0 if values.dtype == np.float32 else 255), folder / f"{name}.tif"
         write_cog(file, values, grid, missing, POLICIES[name])
