@@ -21,9 +21,9 @@ from gee_scripts.engine.cli import DATA, engine
 if TYPE_CHECKING:
     from agrispec_tf.baselines import on_engine
     from exports import mapping
-    from exports import publish as publishing
     from exports.export import cubes, places
     from exports.inspection import asset
+    from exports.publishing import commands as publishing
 
     class _Graphs(places.Graphs, cubes.Graphs, mapping.Graphs, publishing.Graphs, on_engine.Graphs, asset.Graphs,
                   Protocol):

@@ -254,6 +254,29 @@ class Map:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Publishing:
+    """[publish]: what assets say of themselves, and who may read them.
+
+    Attributes:
+        licence: what others may do with the map, e.g. "CC-BY-4.0"; a property of every asset, left out where empty.
+        readers: who may read the assets beside the project, e.g. ["user:a@example.org", "group:b@example.org"].
+        public: whether everybody may. Where nobody is named, who may read an asset stays as it is.
+    """
+
+    licence: str = ""
+    readers: tuple[str, ...] = ()
+    public: bool = False
+
+    def __post_init__(self) -> None:
+        for reader in self.readers:
+            # https://cloud.google.com/iam/docs/principal-identifiers#allow
+            if not re.fullmatch(r"(user|group|serviceAccount|domain):\S+", reader):
+                raise ConfigError(f"{reader!r} is nobody whom assets can be shared with",
+                                  mend='write [publish] readers = ["user:a@example.org"], or group:, domain: or'
+                                       " serviceAccount: in place of user:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
     """[[regions]]: a part of the area that `evaluate --protocol leave-one-region-out` holds out as a whole.
 
@@ -284,7 +307,7 @@ class Config:
     """A whole `agrispec.toml`.
 
     Attributes:
-        engine, area, season, cube, labels, samples, split, training, map: its tables.
+        engine, area, season, cube, labels, samples, split, training, map, publish: its tables.
         clear: its table [clear], see `agrispec.cube.ClearLook`.
         classes: its tables [[classes]].
         regions: its tables [[regions]].
@@ -301,6 +324,7 @@ class Config:
     samples: Samples = Samples()
     split: Split = Split()
     training: Training = Training()
+    publish: Publishing = Publishing()
     regions: tuple[Region, ...] = ()
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ nothing here knows the `ee` client.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -178,10 +178,13 @@ class Engine(Protocol):
         """Submit an export."""
 
     def ingest_image(self, manifest: Mapping[str, Any]) -> Operation:
-        """Submit an image manifest, replacing the asset it names."""
+        """Submit an image manifest; refused where the asset that it names is there."""
 
-    def ingest_table(self, manifest: Mapping[str, Any]) -> Operation:
-        """Submit a table manifest, replacing the asset it names."""
+    def ingest_table(self, manifest: Mapping[str, Any], *, overwrite: bool = False) -> Operation:
+        """Submit a table manifest; refused where the asset that it names is there, unless it may be replaced."""
+
+    def import_external(self, manifest: Mapping[str, Any]) -> None:
+        """Make an image asset whose pixels stay in their bucket; refused where the asset is there."""
 
     def operation(self, name: str) -> Operation:
         """How a task stands."""
@@ -194,6 +197,12 @@ class Engine(Protocol):
 
     def asset(self, asset_id: str) -> dict[str, Any] | None:
         """An asset's description, None where it is not there."""
+
+    def set_properties(self, asset_id: str, properties: Mapping[str, str | float | list[str] | list[int]]) -> None:
+        """Give an asset properties, or others; those that are not named stay."""
+
+    def set_readers(self, asset_id: str, members: Sequence[str]) -> None:
+        """Let exactly these read an asset, e.g. "user:…", "group:…" or "allUsers"; owners and writers stay."""
 
     def create_folder(self, asset_id: str) -> None:
         """Make a folder and the folders above it, where they are not there yet."""

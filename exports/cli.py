@@ -145,16 +145,28 @@ def audit(opening: Opening, run: Path, labels: bool) -> None:
 
 @click.command()
 @RUN
+@click.option("--route", type=click.Choice(["geotiff", "tfrecord", "cog"]), default="geotiff", show_default=True,
+              help="Images are ingested as GeoTIFFs or as TFRecord patches, or stay in the bucket as COGs.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be written, and stop.")
 @click.pass_obj
-def publish(opening: Opening, run: Path) -> None:
-    """Write RUN's map and parcels back as Earth Engine assets, and verify them."""
+def publish(opening: Opening, run: Path, route: str, dry_run: bool) -> None:
+    """Write RUN's map and parcels as Earth Engine assets, and compare them with what was predicted.
+
+    Nothing is ever replaced: what is there already is compared again, other predictions get the next number.
+    """
     from exports import manifest
-    from exports import publish as stage
-    with opening(run) as opened, progress("publishing") as tell:
-        did = stage.publish(opened.run, opened.config, opened.engine, opened.graphs, tell)
-        manifest.record(run, "publish", did)
-    for asset, count in did["compared"].items():
-        click.echo(f"{asset}: {count} compared, all equal")
+    from exports.publishing import commands, told
+    with opening(run) as opened:
+        if dry_run:
+            found = commands.prepare(opened.run, opened.config, opened.engine, route)
+            click.echo("\n".join(told.planned(found, opened.config.engine.bucket)))
+            return
+        with progress("publishing") as tell:
+            did = commands.publish(opened.run, opened.config, opened.engine, opened.graphs, route, tell)
+            manifest.record(run, "publish", did)
+    for doubt in told.doubts(did):
+        warn(doubt)
+    click.echo("\n".join(told.published(did)))
 
 
 def _picture(context: click.Context, parameter: click.Parameter, file: Path | None) -> Path | None:

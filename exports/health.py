@@ -10,10 +10,6 @@ from agrispec.errors import AgrispecError, StorageError
 from agrispec.health import Finding, doubtful, failed, passed, unseen
 from exports import storage
 
-# Where a bucket must be for assets that stay in it as Cloud Optimized GeoTIFFs; NAM4 is us-central1 with us-east1.
-# https://developers.google.com/earth-engine/guides/cog_registration#bucket_location
-_COG_PLACES = {"US", "NAM4", "US-CENTRAL1"}
-
 _REST = 10**9
 """Bytes that models, predictions and a report may take, however few the samples."""
 
@@ -40,7 +36,7 @@ def location(engine: Engine | None, name: str) -> Finding:
     if not places:
         return passed("location", "a folder on this machine")
     told = " with ".join(places)
-    if _COG_PLACES.isdisjoint(places):
+    if not storage.serves_cogs(places):
         return doubtful("location", StorageError(
             f"gs://{name} is in {told}, where Earth Engine does not read GeoTIFFs in place",
             mend="export, training and publishing work; for assets that stay GeoTIFFs take a bucket in US, NAM4 or"

@@ -121,6 +121,23 @@ def image(asset_id: str, missing: float) -> Expression:
     return expression(ee.Image(asset_id).unmask(missing, False))
 
 
+def histogram(asset_id: str, missing: float, grid: Grid) -> Expression:
+    """{"value": {value: pixels}} of the only band of an image asset on a grid; masked pixels count as `missing`."""
+    values = ee.Image(asset_id).select([0], ["value"]).unmask(missing, False)
+    return _reduced(values, ee.Reducer.frequencyHistogram().unweighted(), grid)
+
+
+def spread(asset_id: str, grid: Grid) -> Expression:
+    """{"value_count", "value_min", "value_max"} of the pixels that are not masked, as of `histogram`."""
+    reducer = ee.Reducer.count().combine(ee.Reducer.minMax(), "", True)
+    return _reduced(ee.Image(asset_id).select([0], ["value"]), reducer, grid)
+
+
+def _reduced(image: ee.Image, reducer: ee.Reducer, grid: Grid) -> Expression:
+    return expression(image.reduceRegion(reducer=reducer, geometry=_region(grid), crs=grid.crs,
+                                         crsTransform=list(grid.transform), maxPixels=grid.width * grid.height + 1))
+
+
 def table(asset_id: str) -> Expression:
     """A table asset."""
     return expression(ee.FeatureCollection(asset_id))

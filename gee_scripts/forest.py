@@ -49,7 +49,8 @@ def inline(texts: Sequence[str]) -> ee.Classifier:
 
 
 def rows(texts: Sequence[str]) -> list[dict[str, Any]]:
-    """The trees as rows of a table asset, for `exports.assets.publish_table`; they lie at longitude and latitude 0.
+    """The trees as rows of a table asset, for `exports.publishing.tables.replace`; they lie at longitude 0,
+    latitude 0.
 
     Raises:
         DataError: a tree is longer than a table's strings may be.

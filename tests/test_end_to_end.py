@@ -44,7 +44,7 @@ def test_gradient_reversal_saw_series_of_the_second_season(stages):
 def test_the_published_classes_read_through_ee_equal_the_predicted_ones(demo, stages):
     with rasterio.open(demo.path / "predictions" / "class.tif") as found:
         predicted, transform, crs = found.read(1), found.transform, found.crs
-    [asset] = [name for name in stages["publish"]["compared"] if name.endswith("_class")]
+    [asset] = [name for name in stages["publish"]["compared"] if name.endswith("_class_v1")]
     with LocalServer(demo.path / "landscape", "agrispec-local") as server:
         ee.Initialize(credentials=AnonymousCredentials(), url=server.url, project="agrispec-local")
         pixels = ee.data.computePixels({

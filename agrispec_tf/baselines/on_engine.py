@@ -28,7 +28,8 @@ from agrispec_tf.baselines.baseline import Baseline
 from agrispec_tf.baselines.features import Coefficients
 from agrispec_tf.baselines.forest import Forest
 from agrispec_tf.data.samples import Series
-from exports import assets, manifest, mapping, planning, publish, storage, tasks
+from exports import manifest, mapping, planning, storage, tasks
+from exports.publishing import plan, tables
 from exports.runs import Run
 
 Progress = Callable[[str], None]
@@ -81,17 +82,17 @@ def run_map(run: Run, config: Config, model: str, engine: Engine, graphs: Graphs
     year = config.season.target if season is None else season
     said = {"season": year, "model": model, "model_digest": model_folder.digest(run.models / model),
             "cube": spec.digest, "simulated": manifest.simulated(run.path)}
-    properties = {**publish.said(said), **publish.said_of_classes(config)}
+    properties = {**plan.said(said), **plan.said_of_classes(config)}
     texts = tree_text.write(trained.estimator.trees, made.names(spec))
-    asset = publish.asset_id(run, config, year, f"{model}_class")
-    engine.create_folder(publish.folder(config))
+    asset = plan.asset_id(run, config, year, f"{model}_class")
+    engine.create_folder(plan.folder(config))
     trees: Sequence[str] | str = texts
     rows = graphs.forest_rows(texts)
     if rows:
-        trees = publish.asset_id(run, config, year, f"{model}_trees")
+        trees = plan.asset_id(run, config, year, f"{model}_trees")
         storage.open(engine, config.engine.bucket).check()
-        assets.publish_table(engine, config.engine.bucket, rows, trees, publish.said(said), config.season_of(year),
-                             lambda operation: progress(operation.description))
+        tables.replace(engine, config.engine.bucket, rows, trees, plan.said(said), config.season_of(year),
+                       lambda operation: progress(operation.description))
     request = graphs.forest_map(spec, made, config.season_of(year), grid, trees, asset_id=asset,
                                 properties=properties, description=f"{model} {year}",
                                 request_id=planning.request_id(token, "map"))

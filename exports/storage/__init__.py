@@ -7,6 +7,10 @@ from typing import Protocol
 
 from agrispec.engine import Engine
 
+COG_PLACES = frozenset({"US", "NAM4", "US-CENTRAL1"})
+"""Where a bucket must be for assets that stay in it as Cloud Optimized GeoTIFFs; NAM4 is us-central1 with us-east1.
+https://developers.google.com/earth-engine/guides/cog_registration#bucket_location"""
+
 
 class Storage(Protocol):
     """One bucket."""
@@ -48,3 +52,8 @@ def open(engine: Engine, bucket: str) -> Storage:
         return Folder(engine.buckets, bucket)
     from exports.storage.cloud import CloudStorage
     return CloudStorage(engine.project, bucket, engine.credentials)
+
+
+def serves_cogs(places: tuple[str, ...]) -> bool:
+    """Whether Earth Engine reads GeoTIFFs in place in a bucket of these `Storage.places`; a folder is as good."""
+    return not places or not COG_PLACES.isdisjoint(places)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +27,9 @@ from gee_scripts.engine import usage
 
 # https://developers.google.com/earth-engine/reference/rest/v1/projects.table/computeFeatures
 _PAGE = 1000
+
+# https://developers.google.com/earth-engine/guides/access_control#asset_permissions
+_READER = "roles/viewer"
 
 # Tasks that are asked after one by one.
 _LISTED = 8
@@ -117,13 +120,17 @@ class Client:
 
     def ingest_image(self, manifest: Mapping[str, Any]) -> Operation:
         with refusals():
-            started = ee.data.startIngestion(ee.data.newTaskId()[0], dict(manifest), allow_overwrite=True)
+            started = ee.data.startIngestion(ee.data.newTaskId()[0], dict(manifest))
             return self.operation(started["name"])
 
-    def ingest_table(self, manifest: Mapping[str, Any]) -> Operation:
+    def ingest_table(self, manifest: Mapping[str, Any], *, overwrite: bool = False) -> Operation:
         with refusals():
-            started = ee.data.startTableIngestion(ee.data.newTaskId()[0], dict(manifest), allow_overwrite=True)
+            started = ee.data.startTableIngestion(ee.data.newTaskId()[0], dict(manifest), allow_overwrite=overwrite)
             return self.operation(started["name"])
+
+    def import_external(self, manifest: Mapping[str, Any]) -> None:
+        with refusals():
+            ee.data.startExternalImageIngestion(dict(manifest))
 
     def operation(self, name: str) -> Operation:
         with refusals():
@@ -158,6 +165,19 @@ class Client:
             if _status(error.__cause__) == 404:
                 return None
             raise
+
+    def set_properties(self, asset_id: str, properties: Mapping[str, str | float | list[str] | list[int]]) -> None:
+        with refusals():
+            ee.data.updateAsset(asset_id, {"properties": dict(properties)},
+                                [f"properties.{name}" for name in properties])
+
+    def set_readers(self, asset_id: str, members: Sequence[str]) -> None:
+        with refusals():
+            policy = ee.data.getIamPolicy(asset_id)
+            others = [binding for binding in policy.get("bindings", []) if binding["role"] != _READER]
+            # With the policy's etag: what somebody else changes meanwhile is not undone.
+            readers = {"role": _READER, "members": list(members)}
+            ee.data.setIamPolicy(asset_id, {**policy, "bindings": [*others, readers]})
 
     def create_folder(self, asset_id: str) -> None:
         parts = asset_id.split("/")
@@ -222,6 +242,10 @@ def refusals() -> Iterator[None]:
                              mend="run the command again later, or ask for less at once") from error
         if status is not None and status >= 500:
             raise EngineUnreachable(f"Earth Engine answered: {text}", mend="run the command again later") from error
+        if status == 403:
+            raise EngineError(f"Earth Engine answered: {text}",
+                              mend="grant the account what it names, e.g. the role Earth Engine Resource Writer"
+                                   " (roles/earthengine.writer) on the project") from error
         raise EngineError(f"Earth Engine answered: {text}",
                           mend="mend what it names in the configuration or the graph, then run the command again") \
             from error

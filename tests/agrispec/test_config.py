@@ -89,6 +89,14 @@ def test_what_is_wrong_is_named_with_its_mend(change, named):
     assert refused.value.exit_code == 2
 
 
+def test_readers_are_principals():
+    shared = '[publish]\nreaders = ["user:a@example.org", "domain:example.org"]\npublic = true\nlicence = "CC0-1.0"\n'
+    found = config.parse(TEXT + shared).publish
+    assert (found.readers, found.public) == (("user:a@example.org", "domain:example.org"), True)
+    with pytest.raises(ConfigError, match="'a@example.org' is nobody.*user:a@example.org"):
+        config.parse(TEXT + '[publish]\nreaders = ["a@example.org"]')
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match="there is no configuration"):
         config.read(tmp_path / "agrispec.toml")

@@ -15,7 +15,7 @@ from agrispec.formats.asset_tree import AssetTree
 from agrispec.grid import Grid
 from agrispec.season import Season
 from agrispec_tf.baselines import forest as baselines
-from exports import assets
+from exports.publishing import tables
 from gee_scripts import embeddings, export, forest
 from gee_scripts import engine as engines
 
@@ -106,8 +106,8 @@ def test_every_pixel_has_scikit_learns_probabilities(engine, model, texts, pixel
 
 def test_a_forest_in_a_table_asset_classifies_as_one_in_the_graph(engine, texts):
     asset = "projects/agrispec-local/assets/published/forest"
-    assets.publish_table(engine, "agrispec-local", forest.rows(texts), asset, {"model": "a"}, Season.of(2023),
-                         lambda operation: None)
+    tables.replace(engine, "agrispec-local", forest.rows(texts), asset, {"model": "a"}, Season.of(2023),
+                   lambda operation: None)
     scene = features()
     np.testing.assert_array_equal(drawn(engine, forest.classes(scene, forest.stored(asset), NAMES)),
                                   drawn(engine, forest.classes(scene, forest.inline(texts), NAMES)))

@@ -50,6 +50,34 @@ def test_folders_are_made_with_those_above_them(engine):
     assert engine.asset("projects/agrispec-local/assets/one/two")["type"] == "FOLDER"
 
 
+def test_properties_that_are_not_named_stay_and_lists_are_kept(engine):
+    folder = "projects/agrispec-local/assets/described"
+    engine.create_folder(folder)
+    engine.set_properties(folder, {"a": 1, "b": "x"})
+    engine.set_properties(folder, {"b": "y", "c_class_values": [0, 1]})
+    assert engine.asset(folder)["properties"] == {"a": 1, "b": "y", "c_class_values": [0, 1]}
+
+
+def test_readers_take_the_place_of_readers_only(engine):
+    folder = "projects/agrispec-local/assets/shared"
+    engine.create_folder(folder)
+    writers = {"role": "roles/editor", "members": ["user:a@example.org"]}
+    ee.data.setIamPolicy(folder, {"bindings": [writers, {"role": "roles/viewer", "members": ["user:b@example.org"]}]})
+    engine.set_readers(folder, ["allUsers"])
+    assert ee.data.getIamPolicy(folder)["bindings"] == [writers, {"role": "roles/viewer", "members": ["allUsers"]}]
+
+
+def test_no_ingestion_replaces_an_asset_unasked(engine):
+    folder = "projects/agrispec-local/assets/taken"
+    engine.create_folder(folder)
+    image = {"name": folder, "tilesets": [{"sources": [{"uris": ["gs://agrispec-local/a.tif"]}]}]}
+    table = {"name": folder, "sources": [{"uris": ["gs://agrispec-local/a.csv"]}]}
+    for refused in (lambda: engine.ingest_image(image), lambda: engine.import_external(image),
+                    lambda: engine.ingest_table(table)):
+        with pytest.raises(EngineError, match="Cannot overwrite asset"):
+            refused()
+
+
 def test_a_task_can_be_followed_to_its_end(engine):
     table = export.expression(ee.FeatureCollection([ee.Feature(None, {"row": 1.0})]))
     from agrispec.engine import TableExport

@@ -126,6 +126,12 @@ def test_an_asset_that_may_not_be_asked_for_is_a_refusal(engine, relay):
         engine.asset(f"{HOME}/new")
 
 
+def test_a_permission_that_lacks_is_told_with_a_role_that_has_it(engine, relay):
+    relay.answers["POST .*image:import"] = (403, "Caller does not have required permission to use project p.")
+    with pytest.raises(EngineError, match="required permission.*Earth Engine Resource Writer"):
+        engine.ingest_image({"name": f"{HOME}/new"})
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_an_engine_that_is_overloaded_is_unreachable(engine, relay, status):
     relay.answers["GET .*/operations/"] = (status, "The service is currently unavailable.")

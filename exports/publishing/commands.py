@@ -1,0 +1,174 @@
+"""The publish stage: what is not there yet is brought there, all of it is compared, and said to whom it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agrispec.config import Config
+from agrispec.engine import Engine, Expression
+from agrispec.errors import AssetExists, EngineError, EngineUnreachable
+from exports import storage
+from exports.publishing import plan, routes, tables, verification, versions
+from exports.publishing.plan import Product
+from exports.publishing.routes import Way
+from exports.publishing.versions import Version
+from exports.runs import Run
+from exports.storage import Storage
+
+Progress = Callable[[str], None]
+"""Told of each thing done, in words."""
+
+
+class Graphs(verification.Graphs, Protocol):
+    """What `gee_scripts.export` offers; see there."""
+
+    def table(self, asset_id: str) -> Expression: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What is to be written, and where.
+
+    Attributes:
+        route: of the images, one of `routes.ROUTES`; the parcels go as a CSV.
+        place: where the bucket is, in words.
+        card: what `prediction.json` says.
+        products: the images, then the parcels.
+        objects: the bucket that it goes through.
+        readers: who will be let in; nobody else's rights change.
+        version: their ids.
+    """
+
+    route: str
+    place: str
+    card: Mapping[str, Any]
+    products: Sequence[Product]
+    objects: Storage
+    readers: Sequence[str]
+    version: Version
+
+    @property
+    def missing(self) -> list[Product]:
+        """Products without an asset yet."""
+        return [product for product in self.products if product.name not in self.version.there]
+
+
+def prepare(run: Run, config: Config, engine: Engine, route: str) -> Publication:
+    """What publishing would write; nothing is written, and all is checked that can be before.
+
+    Raises:
+        RunError, CorruptRecord: as `plan.products`.
+        EngineError: the assets would not fit into the project.
+        AssetExists: the folder is an asset of another kind.
+        StorageError, RunError, SchemaMismatch, CorruptRecord, DataError: as `routes.check`.
+    """
+    card, products = plan.products(run, config)
+    objects = storage.open(engine, config.engine.bucket)
+    # The maps' folder need not be there yet.
+    above = engine.asset(plan.folder(config))
+    if above is not None and above["type"] not in ("FOLDER", "IMAGE_COLLECTION"):
+        raise AssetExists(f"{plan.folder(config)} is {above['type'].lower().replace('_', ' ')}, not a folder",
+                          mend="set [engine] folder to another name")
+    version = versions.choose(products, lambda name: plan.asset_id(run, config, card["season"], name), engine.asset)
+    found = Publication(route=route, place=routes.place(objects), card=card, products=products, objects=objects,
+                        readers=[*config.publish.readers, *(["allUsers"] if config.publish.public else [])],
+                        version=version)
+    if found.missing:
+        routes.check(route, run, objects, [product for product in found.missing if product.pixels])
+        _check_room(config, engine, route, found.missing)
+    return found
+
+
+def _check_room(config: Config, engine: Engine, route: str, products: Sequence[Product]) -> None:
+    """Whether the project may have so many more assets, and bytes, where the service tells."""
+    root = f"projects/{config.engine.project}/assets"
+    quota = (engine.asset(root) or {}).get("quota", {})
+    size = sum(product.size for product in products if route != routes.COG or product.pixels is None)
+    for more, used, limit, unit in ((len(products), "assetCount", "maxAssets", "assets"),
+                                    (size, "sizeBytes", "maxSizeBytes", "bytes")):
+        has, most = int(quota.get(used, 0)), int(quota.get(limit, 0))
+        if most and has + more > most:
+            raise EngineError(f"{root} has {has:,} of at most {most:,} {unit}, and {more:,} more would be published",
+                              mend="delete assets that nobody needs, or ask for a higher quota at"
+                                   " https://developers.google.com/earth-engine/guides/usage")
+
+
+def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, route: str, progress: Progress) -> dict[str, Any]:
+    """Write what is not there yet, compare all of it, and let readers in.
+
+    Assets of the same predictions that stand already, after a kill or an earlier call, are compared and not written
+    again. No asset is ever replaced.
+
+    Returns:
+        for the manifest: route, version, ids by product, which were new; by id how many pixels or rows were compared,
+        and how many there are; ids that were in the way, whether the engine took the legend, and what was published.
+
+    Raises:
+        AgrispecError: as `prepare` and `routes.send`.
+        TaskFailed: what arrived differs.
+    """
+    found = prepare(run, config, engine, route)
+    season, version = config.season_of(found.card["season"]), found.version
+    way = Way(engine=engine, objects=found.objects, season=season,
+              progress=lambda operation: progress(operation.description))
+    with routes.writing(plan.folder(config)):
+        engine.create_folder(plan.folder(config))
+    compared: dict[str, int] = {}
+    counted: dict[str, int] = {}
+    legend = True
+    for product in found.products:
+        asset_id = version.ids[product.name]
+        if product in found.missing:
+            progress(f"writing {asset_id}")
+            _send(route, way, run, product, asset_id)
+        # A call that was killed may have left them, too.
+        way.objects.delete(routes.uploads(asset_id, product))
+        legend = _describe(engine, asset_id, product) and legend
+        compared[asset_id], counted[asset_id] = _compare(engine, graphs, config, product, asset_id)
+        progress(f"{asset_id}: {compared[asset_id]:,} compared, all equal")
+        if found.readers:
+            engine.set_readers(asset_id, found.readers)
+    return {"route": route, "version": version.number, "assets": dict(version.ids), "compared": compared,
+            "counted": counted, "new": [product.name for product in found.missing],
+            "strangers": list(version.strangers), "legend": legend, "class_digest": found.card["class_digest"]}
+
+
+def _send(route: str, way: Way, run: Run, product: Product, asset_id: str) -> None:
+    if product.pixels:
+        routes.send(route, way, run, product, asset_id)
+        return
+    rows, below = tables.read(product.file), routes.uploads(asset_id, product)
+    uri = tables.upload(way.objects, rows, f"{below}table.csv")
+    routes.ingest(way, tables.manifest(uri, rows, asset_id, product.properties, way.season), product)
+
+
+def _describe(engine: Engine, asset_id: str, product: Product) -> bool:
+    """Bring an asset's properties up to date; whether it takes those that are lists.
+
+    Lists go alone, for "List values are not yet supported for user-uploaded assets"; the same stands as texts, too.
+    https://developers.google.com/earth-engine/guides/image_manifest#properties
+    """
+    has = (engine.asset(asset_id) or {}).get("properties", {})
+    changed = {name: value for name, value in product.properties.items() if has.get(name) != value}
+    lists = {name: value for name, value in product.lists.items() if has.get(name) != value}
+    if changed:
+        engine.set_properties(asset_id, changed)
+    if lists:
+        try:
+            engine.set_properties(asset_id, lists)
+        except EngineUnreachable:
+            raise
+        except EngineError:
+            return False
+    return True
+
+
+def _compare(engine: Engine, graphs: Graphs, config: Config, product: Product, asset_id: str) -> tuple[int, int]:
+    """How many pixels or rows were compared, and how many there are."""
+    if product.pixels:
+        found = verification.compare(engine, graphs, product, asset_id)
+        return found.pixels, found.total
+    rows = tables.compare(engine, graphs.table(asset_id), tables.read(product.file), config.labels.parcel_id)
+    return rows, rows

@@ -1,0 +1,46 @@
+"""What is printed of a publication, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from exports.publishing.commands import Publication
+
+
+def planned(found: Publication, bucket: str) -> Iterator[str]:
+    """What would be written."""
+    simulated = ", of simulated scenes" if found.card["simulated"] else ""
+    yield f"Map of {found.card['season']} by {found.card['model']}{simulated}; version {found.version.number}," \
+          f" route {found.route} through gs://{bucket} ({found.place})"
+    wide = max(len(asset_id) for asset_id in found.version.ids.values())
+    for product in found.products:
+        kind = product.pixels.pyramiding if product.pixels else "table"
+        state = "there already" if product.name in found.version.there else "new"
+        yield f"  {found.version.ids[product.name]:<{wide}}  {product.size:>9,} bytes  {kind:<5}  {state}"
+    yield from _strangers(found.version.strangers)
+    if found.readers:
+        yield f"They may be read by {', '.join(found.readers)}"
+    size = sum(product.size for product in found.missing)
+    yield f"{len(found.missing)} assets would be written, {size:,} bytes; nothing was"
+
+
+def published(did: Mapping[str, Any]) -> Iterator[str]:
+    """What was written, and found equal."""
+    names = {asset_id: name for name, asset_id in did["assets"].items()}
+    for asset_id, count in did["compared"].items():
+        total, new = did["counted"][asset_id], names[asset_id] in did["new"]
+        counted = f" of {total:,} compared, all counted" if total > count else " compared"
+        yield f"{asset_id}: {count:,}{counted}, all equal{'' if new else ' (it was there)'}"
+
+
+def doubts(did: Mapping[str, Any]) -> Iterator[str]:
+    """What should be known of a publication."""
+    yield from _strangers(did["strangers"])
+    if not did["legend"]:
+        yield "the engine takes no lists as properties: names and colours of classes stand as texts only"
+
+
+def _strangers(ids: Sequence[str]) -> Iterator[str]:
+    for asset_id in ids:
+        yield f"{asset_id} was not made by agrispec-gee: it is left alone, and its number is not taken"
