@@ -55,7 +55,9 @@ class Estimates:
     def coefficient_of_variation(self) -> NDArray[np.float64]:
         """Standard error by value; NaN where the value is 0 or all units agree."""
         known = ~self.agree & (self.value > 0)
-        return np.divide(self.standard_error, self.value, out=np.full(self.value.shape, np.nan), where=known)
+        unknown = np.full(self.value.shape, np.nan)
+        found: NDArray[np.float64] = np.divide(self.standard_error, self.value, out=unknown, where=known)
+        return found
 
     def times(self, size: float) -> Estimates:
         """The same as shares of `size`, such as an area of shares of the area."""

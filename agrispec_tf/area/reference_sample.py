@@ -73,27 +73,22 @@ class ReferenceSample:
                                  f" the {REFERENCE}")
         if table.empty:
             raise DataError("the sample is empty", mend="draw units from each stratum and look up their classes")
-        for name in {STRATUM, MAPPED, REFERENCE, INCLUSION} & set(table.columns):
-            missing = int(table[name].isna().sum())
-            if missing:
-                raise DataError(f"{missing} of {len(table)} sampled units have no {name}",
-                                mend="look all of them up: leaving out those that were hard makes the others no random"
-                                     " sample")
-        index = pd.Index(strata.names).get_indexer(pd.Index(table[STRATUM]))
-        outside = index < 0
-        if outside.any():
-            names = ", ".join(repr(name) for name in table[STRATUM][outside].drop_duplicates().head(5).tolist())
-            raise DataError(f"{outside.sum()} sampled units are in none of the strata: theirs are {names}",
+        stratum, stratum_names = _numbered(table, STRATUM)
+        mapped, map_classes = _numbered(table, MAPPED)
+        reference, reference_classes = _numbered(table, REFERENCE)
+        at_strata = pd.Index(strata.names).get_indexer(pd.Index(stratum_names))
+        index = at_strata[stratum]
+        if (at_strata < 0).any():
+            names = [repr(name) for name, at in zip(stratum_names, at_strata, strict=True) if at < 0]
+            raise DataError(f"{(index < 0).sum()} sampled units are in none of the strata: theirs are"
+                            f" {', '.join(names[:5])}",
                             mend=f"the strata are {', '.join(map(repr, strata.names))}: give those that the units were"
                                  " drawn from")
         if INCLUSION in table.columns:
             _compare(index, table[INCLUSION].to_numpy(np.float64), strata)
-        mapped, map_classes = pd.factorize(table[MAPPED])
-        reference, reference_classes = pd.factorize(table[REFERENCE])
-        classes = _in_order(map_classes.tolist(), reference_classes.tolist())
+        classes = _in_order(map_classes, reference_classes)
         place = {name: number for number, name in enumerate(classes)}
-        at_map, at_reference = (np.array([place[name] for name in names.tolist()])
-                                for names in (map_classes, reference_classes))
+        at_map, at_reference = (np.array([place[name] for name in names]) for names in (map_classes, reference_classes))
         cell = (index * len(classes) + at_map[mapped]) * len(classes) + at_reference[reference]
         shape = (len(strata.names), len(classes), len(classes))
         return cls(strata=strata, classes=classes,
@@ -102,7 +97,8 @@ class ReferenceSample:
     @property
     def sampled(self) -> NDArray[np.int64]:
         """(H,) sampled units of each stratum, n_h."""
-        return self.counts.sum(axis=(1, 2))
+        sampled: NDArray[np.int64] = self.counts.sum(axis=(1, 2))
+        return sampled
 
     @property
     def complete(self) -> NDArray[np.bool_]:
@@ -133,6 +129,16 @@ def strata_of(table: pd.DataFrame, unit_area: float) -> Strata:
     return Strata.implied(table[STRATUM], table[INCLUSION], unit_area)
 
 
+def _numbered(table: pd.DataFrame, column: str) -> tuple[NDArray[np.integer], list[int | str]]:
+    """A column as numbers (N,) of the names that it holds, and these names."""
+    numbers, names = pd.factorize(table[column])
+    missing = int((numbers < 0).sum())
+    if missing:
+        raise DataError(f"{missing} of {len(table)} sampled units have no {column}",
+                        mend="look all of them up: leaving out those that were hard makes the others no random sample")
+    return numbers, names.tolist()
+
+
 def _compare(index: NDArray[np.integer], inclusion: NDArray[np.float64], strata: Strata) -> None:
     """Raise where inclusion probabilities contradict the sizes of strata."""
     shared = shared_probabilities(index, inclusion, strata.names)
@@ -150,7 +156,7 @@ def _compare(index: NDArray[np.integer], inclusion: NDArray[np.float64], strata:
 
 def _in_order(mapped: list[int | str], reference: list[int | str]) -> tuple[int | str, ...]:
     try:
-        return tuple(sorted({*mapped, *reference}))  # type: ignore[type-var]
+        return tuple(sorted({*mapped, *reference}))
     except TypeError as error:
         raise DataError(f"some classes are numbers and others texts: {mapped[0]!r} in the map and {reference[0]!r} in"
                         " the reference", mend="name the classes of both in the same way") from error

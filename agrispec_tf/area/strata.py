@@ -82,7 +82,8 @@ class Strata:
     @property
     def weights(self) -> NDArray[np.float64]:
         """(H,) share of the whole area, W_h; they sum to 1."""
-        return self.areas / self.areas.sum()
+        weights: NDArray[np.float64] = self.areas / self.areas.sum()
+        return weights
 
 
 def shared_probabilities(index: NDArray[np.integer], inclusion: NDArray[np.float64],
@@ -104,7 +105,7 @@ def shared_probabilities(index: NDArray[np.integer], inclusion: NDArray[np.float
                         mend="give the chance that each unit had to be drawn, n_h / N_h of its stratum")
     sampled = np.bincount(index, minlength=len(names))
     sums = np.bincount(index, inclusion, minlength=len(names))
-    shared = np.divide(sums, sampled, out=np.full(len(names), np.nan), where=sampled > 0)
+    shared: NDArray[np.float64] = np.divide(sums, sampled, out=np.full(len(names), np.nan), where=sampled > 0)
     differs = np.abs(inclusion - shared[index]) > AGREE * shared[index]
     if differs.any():
         where = names[index[np.argmax(differs)]]
