@@ -9,7 +9,8 @@ from agrispec.errors import DataError
 from agrispec_tf.area import design
 from agrispec_tf.area.strata import Strata
 
-# Olofsson et al. 2014, section 5.1.1 and table 5: deforestation, forest gain, stable forest, stable non-forest.
+# Olofsson et al. 2014, section 5.1.1 and table 5: deforestation, forest gain, stable forest, stable non-forest. What is
+# printed there is from the transcription that test_estimation.py names.
 PIXELS = np.array([200_000.0, 150_000, 3_200_000, 6_450_000])
 USERS = (0.70, 0.60, 0.90, 0.95)
 OLOFSSON = Strata(names=("deforestation", "gain", "forest", "non-forest"), areas=PIXELS * 0.09, units=PIXELS)
@@ -105,6 +106,7 @@ def test_a_floor_gives_rare_strata_their_units_and_the_others_the_rest_by_area()
     assert design.with_floor(strata, 350, 50).tolist() == [50, 100, 200]
     tiny = Strata(names=("a", "b", "c"), areas=np.array([1.0, 33, 66]), units=np.array([20.0, 660, 1320]))
     assert design.with_floor(tiny, 320, 50).tolist() == [20, 100, 200]
+    assert design.with_floor(tiny, 125, 50).tolist() == [20, 50, 55]
 
 
 @pytest.mark.parametrize(("asked", "found"), [

@@ -91,6 +91,13 @@ def test_probabilities_are_compared_with_areas_where_units_are_unknown():
         ReferenceSample.of(sample(), swapped)
 
 
+def test_probabilities_of_four_digits_are_those_of_the_draw():
+    rounded = sample()
+    rounded["inclusion_probability"] = rounded["inclusion_probability"].round(6)
+    assert 3 / rounded["inclusion_probability"][0] != 700
+    assert ReferenceSample.of(rounded, STRATA).sampled.tolist() == [3, 3]
+
+
 def test_more_sampled_units_than_there_are_are_refused():
     small = Strata(names=STRATA.names, areas=np.ones(2), units=np.array([2.0, 700]))
     with pytest.raises(DataError, match="stratum crop has 3 sampled units and only 2 in all"):
