@@ -118,7 +118,7 @@ def expected_standard_error(strata: Strata, allocation: NDArray[np.integer], exp
         allocation: (H,) units to sample of each.
         expected: (H,) share expected in each, 0 to 1.
 
-    Source: Cochran 1977, Sampling Techniques, eq. 5.24 before it is solved for n.
+    Source: Cochran 1977, Sampling Techniques, theorem 5.3.
     """
     left = 1.0 if strata.units is None else 1 - allocation / strata.units
     return float(np.sqrt(np.sum((strata.weights * _deviations(strata, expected)) ** 2 * left / allocation)))

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from agrispec_tf.area.reference_sample import ReferenceSample
 
 Z_95 = 1.96
-"""Standard errors on each side of an estimate in its 95 % interval, rounded as in both papers."""
+"""Standard errors on each side of an estimate in its 95 % interval, rounded as Olofsson et al. 2014 have it."""
 UNSEEN = -np.log(0.025)
 """Sampled units that may stand for what a sample does not show, 97.5 % confidence; above."""
 
