@@ -9,9 +9,7 @@ from agrispec_tf.protocols.names import DATE, REGION, SEASON, SPATIAL
 from agrispec_tf.protocols.results import Results
 from agrispec_tf.protocols.scores import Row
 from agrispec_tf.protocols.temperatures import Calibration
-
-Table = list[list[str]]
-"""Cells by row; the first row are the headings."""
+from exports.report.tables import Table, aligned, piped
 
 _ASKED = {
     SPATIAL: "Five folds of whole 0.1 degree cells: each is judged by what the other four taught.",
@@ -26,12 +24,12 @@ def lines(found: Results) -> Iterator[str]:
     """The lines for the terminal, the worst first."""
     yield f"{found.protocol}{_marked(found)}: {_extent(found)}"
     yield ""
-    yield from _aligned(_groups(found))
+    yield from aligned(_groups(found), ["model"])
     yield ""
-    yield from _aligned(_overall(found))
+    yield from aligned(_overall(found), ["model"])
     yield ""
     if found.calibration:
-        yield from _aligned(_confidence(found, found.calibration))
+        yield from aligned(_confidence(found, found.calibration), ["model"])
         yield ""
     for model in found.models:
         pairs = [row for row in found.confused if row["model"] == model][:_MOST_SHOWN]
@@ -56,9 +54,9 @@ def markdown(found: Results, pictures: Sequence[tuple[str, str]]) -> str:
              " samples that would have to be of another class for their mix to be that of the samples that taught"
              " (total variation distance; the mean of a group's trainings, where there are several).", ""]
     for title, table in _tables(found):
-        parts += [f"## {title}", "", *_piped(table), ""]
+        parts += [f"## {title}", "", *piped(table), ""]
     if found.calibration:
-        parts += ["## What confidences are worth, the worst first", "", *_piped(_confidence(found, found.calibration)),
+        parts += ["## What confidences are worth, the worst first", "", *piped(_confidence(found, found.calibration)),
                   "", *_temperatures(found, found.calibration), ""]
     if found.in_no_parcel is not None:
         parts += [f"{found.in_no_parcel} of {_samples(found)} samples lie in no parcel.", ""]
@@ -171,20 +169,3 @@ def _extent(found: Results) -> str:
 
 def _marked(found: Results) -> str:
     return " (simulated)" if found.simulated else ""
-
-
-def _aligned(table: Table) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    for row in table:
-        # Names to the left, numbers to the right.
-        cells = [cell.ljust(width) if not column or table[0][column] == "model" else cell.rjust(width)
-                 for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
-        yield "  ".join(cells).rstrip()
-
-
-def _piped(table: Table) -> Iterator[str]:
-    head, *rows = table
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"

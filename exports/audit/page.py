@@ -12,6 +12,7 @@ from exports.audit import days
 from exports.audit.agreement import Agreement
 from exports.audit.comparison import NOT_RECEIVED, Audit
 from exports.audit.contents import REFLECTANCE
+from exports.report.tables import Table, piped
 
 _MOST_LINES, _MOST_ROWS = 5, 50
 """Cells or samples named one by one, in the terminal and in a table of the page; files hold the rest."""
@@ -72,26 +73,22 @@ def markdown(found: Audit, agreement: Sequence[Agreement], pictures: Sequence[tu
               " all numbers, `missing.csv` each sample without a cube.", ""]
     for title, table in _tables(found):
         if len(table) > 1:
-            parts += [f"## {title}", "", *_piped(table), ""]
+            parts += [f"## {title}", "", *piped(table), ""]
     parts += ["## Missing values", "",
               "A feature is missing where its step had no clear look. Days count from the season's first, day 1;"
               f" models see days {days.spans(contents.spec.window, contents.spec)}, the window. Shares are of the cubes"
-              " that samples asked for, each as often as it came.", "", *_piped(_by_season(found)), ""]
+              " that samples asked for, each as often as it came.", "", *piped(_by_season(found)), ""]
     for number, season in enumerate(found.seasons):
         if contents.blind[number].any():
             steps = np.flatnonzero(contents.blind[number]) + contents.spec.exported.start
             parts += [f"In season {season} no cube has a clear look on days {days.spans(steps, contents.spec)}.", ""]
-    parts += [*_piped(_by_column(found)), "", f"{_said_of_doubts(found)}.", ""]
+    parts += [*piped(_by_column(found)), "", f"{_said_of_doubts(found)}.", ""]
     if agreement:
         parts += ["## Labels", "", "What the label map says at the samples of the source seasons, read again. The"
-                  " target season's labels stay closed.", "", *_piped(_labels(agreement)), ""]
+                  " target season's labels stay closed.", "", *piped(_labels(agreement)), ""]
     for file, described in pictures:
         parts += [f"![{described}]({file})", "", described + ".", ""]
     return "\n".join(parts)
-
-
-Table = list[list[str]]
-"""Cells by row; the first row are the headings."""
 
 
 def _tables(found: Audit) -> Iterator[tuple[str, Table]]:
@@ -209,11 +206,3 @@ def _first(count: int) -> str:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _piped(table: Table) -> Iterator[str]:
-    head, *rows = table
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"

@@ -25,7 +25,7 @@ def strata_of_map(crops):
 def test_a_draw_takes_what_was_allotted_of_each_stratum_and_no_unit_twice():
     crops = crop_map()
     strata = strata_of_map(crops)
-    drawn = draw(crops, strata, np.array([20, 30, 100]), seed=3)
+    drawn = draw([crops], strata, np.array([20, 30, 100]), seed=3)
     assert drawn["unit"].is_unique
     assert drawn["unit"].is_monotonic_increasing
     np.testing.assert_array_equal(crops.reshape(-1)[drawn["unit"]], drawn["stratum"])
@@ -38,9 +38,18 @@ def test_the_seed_repeats_a_draw_and_another_makes_another():
     crops = crop_map()
     strata = strata_of_map(crops)
     allotted = design.with_floor(strata, 150, 30)
-    one, again, other = (draw(crops, strata, allotted, seed) for seed in (5, 5, 6))
+    one, again, other = (draw([crops], strata, allotted, seed) for seed in (5, 5, 6))
     pd.testing.assert_frame_equal(one, again)
     assert not one["unit"].equals(other["unit"])
+
+
+def test_how_a_map_is_cut_into_pieces_changes_nothing():
+    crops = crop_map()
+    strata = strata_of_map(crops)
+    allotted = design.with_floor(strata, 150, 30)
+    whole = draw([crops], strata, allotted, 5)
+    for pieces in (crops, np.split(crops, [7, 8, 40]), np.array_split(crops.reshape(-1), 13)):
+        pd.testing.assert_frame_equal(draw(pieces, strata, allotted, 5), whole)
 
 
 def test_each_unit_is_drawn_as_often_as_its_probability_says():
@@ -49,7 +58,7 @@ def test_each_unit_is_drawn_as_often_as_its_probability_says():
     repeats = 2000
     taken = np.zeros(len(crops))
     for seed in range(repeats):
-        taken[draw(crops, strata, np.array([5, 6]), seed)["unit"]] += 1
+        taken[draw([crops], strata, np.array([5, 6]), seed)["unit"]] += 1
     expected = np.repeat([0.25, 0.1], [20, 60])
     spread = np.sqrt(expected * (1 - expected) / repeats)
     assert (np.abs(taken / repeats - expected) < 4.5 * spread).all()
@@ -60,7 +69,7 @@ def test_what_was_drawn_estimates_what_is_there():
     wrong = np.random.default_rng(2).random(truth.shape) < 0.2
     crops = np.where(wrong, np.random.default_rng(3).choice([1, 2, 3], truth.shape), truth)
     strata = Strata.of_units(crops, 0.01)
-    drawn = draw(crops, strata, design.with_floor(strata, 3000, 500), seed=4)
+    drawn = draw([crops], strata, design.with_floor(strata, 3000, 500), seed=4)
     table = drawn.assign(map=crops.reshape(-1)[drawn["unit"]], reference=truth.reshape(-1)[drawn["unit"]])
     found = assess(ReferenceSample.of(table, strata))
     areas = np.bincount(truth.ravel())[1:] * 0.01
@@ -78,5 +87,5 @@ def test_what_was_drawn_estimates_what_is_there():
     (np.array([20.0, 60]), (5, 0), "0 units cannot be drawn of the 60 of stratum 2")])
 def test_draws_that_cannot_be_are_refused(units, allotted, found):
     with pytest.raises(DataError) as refused:
-        draw(np.repeat([1, 2], [20, 60]), Strata(names=(1, 2), areas=np.ones(2), units=units), np.array(allotted), 0)
+        draw([np.repeat([1, 2], [20, 60])], Strata(names=(1, 2), areas=np.ones(2), units=units), np.array(allotted), 0)
     assert found in str(refused.value)
