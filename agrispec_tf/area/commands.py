@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ from agrispec_tf.area.drawing import draw
 from agrispec_tf.area.estimation import Assessment, assess
 from agrispec_tf.area.mapped import Mapped
 from agrispec_tf.area.reference_sample import INCLUSION, MAPPED, REFERENCE, STRATUM, ReferenceSample, strata_of
-from agrispec_tf.area.strata import Strata
 from agrispec_tf.area.sample_file import LAT, LON
+from agrispec_tf.area.strata import Strata
 from exports import manifest, predictions
 from exports.report.tables import Table, aligned
 from exports.runs import Run
@@ -134,6 +134,7 @@ def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
     pixels: dict[str, int] = card["pixels"]
     counted = {name: round(count * mapped.pixel_ha, 4) for name, count in pixels.items()}
     rows: list[dict[str, Any]] = found.table.astype(object).where(found.table.notna(), None).to_dict("records")
+    rows.sort(key=lambda row: _place(row["class"], mapped))
     said = {"season": card["season"], "model": card["model"], "class_digest": card["class_digest"],
             "simulated": card["simulated"], "unit": "ha", "counted_ha": counted,
             "unseen_ha": round(card["unseen"] * mapped.pixel_ha, 4), "strata_ha": float(strata.areas.sum()),
@@ -144,7 +145,8 @@ def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
     manifest.record(run.path, "area estimate", {
         "sample": said["sample"], "class_digest": card["class_digest"],
         "overall_accuracy": round(float(found.overall.value), 4)})
-    yield from lines(found, counted, simulated=card["simulated"])
+    yield from lines(found, sorted(range(len(found.classes)), key=lambda number: _place(found.classes[number], mapped)),
+                     counted, simulated=card["simulated"])
     strange = sorted({str(name) for name in found.classes} - set(mapped.class_names))
     if strange:
         yield f"The map has no class {', '.join(strange)}: these are classes that it cannot show, or slips of the pen."
@@ -155,11 +157,19 @@ def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
     yield f"Areas: {run.report / AREAS}"
 
 
-def lines(found: Assessment, counted: dict[str, float], *, simulated: bool) -> Iterator[str]:
-    """The estimates as a table of a terminal; `counted` is what the map's pixels add up to, hectares by class."""
+def lines(found: Assessment, order: Sequence[int], counted: Mapping[str, float], *, simulated: bool) -> Iterator[str]:
+    """The estimates as a table of a terminal.
+
+    Args:
+        found: the estimates.
+        order: of its classes.
+        counted: what the map's pixels add up to, hectares by class.
+        simulated: whether the map's scenes are.
+    """
     rows: Table = [["class", "map, ha", "area, ha", "95 % interval", "CV", "user's accuracy", "producer's accuracy"]]
     agree = False
-    for number, name in enumerate(found.classes):
+    for number in order:
+        name = found.classes[number]
         area, cv = found.area, found.area.coefficient_of_variation[number]
         agree |= bool(area.agree[number] | found.users.agree[number] | found.producers.agree[number])
         rows.append([
@@ -175,6 +185,12 @@ def lines(found: Assessment, counted: dict[str, float], *, simulated: bool) -> I
     if agree:
         yield ("Where all sampled units agree there is no standard error, and the interval is that of the rule of"
                " three: what so many units may fail to show.")
+
+
+def _place(name: object, mapped: Mapped) -> tuple[int, str]:
+    """Classes in the map's order, those that it does not know behind."""
+    known = mapped.class_names
+    return (known.index(str(name)) if name in known else len(known), str(name))
 
 
 def _map(run: Run) -> tuple[dict[str, Any], Mapped]:

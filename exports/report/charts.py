@@ -49,8 +49,8 @@ def phenology(curves: Curves, season: Season) -> str:
         parts.append(svg.text(frame.left + width, frame.top - 10, f"{count:,} places", anchor="end", soft=True))
         for other in names:
             if other != name and (other, seasons[-1]) in quantiles:
-                parts += [svg.path(points, colour="currentColor", width=1, opacity=0.28)
-                          for points in _runs(frame, days, quantiles[other, seasons[-1]][1])]
+                parts.append(svg.path(_seen(frame, days, quantiles[other, seasons[-1]][1]), colour="currentColor",
+                                      width=1, opacity=0.25))
         for place, year in enumerate(seasons):
             if (name, year) in quantiles:
                 parts += _spread(frame, days, quantiles[name, year], place)
@@ -66,7 +66,7 @@ def gaps(shares: Mapping[int, NDArray[np.float64]], spec: CubeSpec, season: Seas
         spec: the cube, whose window is shaded.
         season: whose months mark the days.
     """
-    height, parts = 56.0, []
+    height, parts = 56.0, list[str]()
     for number, (year, found) in enumerate(shares.items()):
         frame = Frame(left=64, top=24 + number * (height + 46), width=_WIDTH - 64, height=height,
                       across=(0, YEAR_DAYS), up=(0, 1))
@@ -100,9 +100,11 @@ class Reliable:
 def reliability(models: Sequence[Reliable]) -> str:
     """A panel a model: the share that is right by the probability, beside the line where both are the same."""
     side, gap, across = 190.0, 40.0, 4
-    parts = [svg.dot((50, 14), colour=svg.BLUE), svg.text(60, 18.5, "as kept"),
-             svg.dot((132, 14), colour=svg.VERMILLION, hollow=True), svg.text(142, 18.5, "as trained"),
-             svg.text(232, 18.5, "the larger a dot, the more samples", soft=True)]
+    parts = [svg.dot((50, 14), colour=svg.BLUE), svg.text(60, 18.5, "as kept")]
+    trained = any(model.trained for model in models)
+    if trained:
+        parts += [svg.dot((132, 14), colour=svg.VERMILLION, hollow=True), svg.text(142, 18.5, "as trained")]
+    parts.append(svg.text(232 if trained else 132, 18.5, "the larger a dot, the more samples", soft=True))
     for number, model in enumerate(models):
         row, column = divmod(number, across)
         frame = Frame(left=44 + column * (side + gap - 8), top=62 + row * (side + 84), width=side, height=side,
@@ -195,8 +197,14 @@ def _spread(frame: Frame, days: NDArray[np.float64], found: NDArray[np.float64],
     colour = svg.SERIES[place % len(svg.SERIES)]
     low, high = (_runs(frame, days, found[quantile]) for quantile in (0, 2))
     yield from (svg.band(lower, upper, colour=colour) for lower, upper in zip(low, high, strict=True))
+    # A thin line carries the eye over steps that were hardly seen; it is no observation.
+    yield svg.path(_seen(frame, days, found[1]), colour=colour, width=1, opacity=0.55)
     for points in _runs(frame, days, found[1]):
-        yield svg.path(points, colour=colour, dash=svg.DASHES[place % len(svg.DASHES)])
+        yield svg.path(points, colour=colour, width=2.4, dash=svg.DASHES[place % len(svg.DASHES)])
+
+
+def _seen(frame: Frame, days: NDArray[np.float64], values: NDArray[np.float64]) -> list[svg.Point]:
+    return [frame.at(float(day), float(value)) for day, value in zip(days, values, strict=True) if np.isfinite(value)]
 
 
 def _runs(frame: Frame, days: NDArray[np.float64], values: NDArray[np.float64]) -> list[list[svg.Point]]:

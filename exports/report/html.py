@@ -78,10 +78,11 @@ def _table(table: Table) -> str:
     rows = "".join(f"<tr>{''.join(_cells(table, number))}</tr>" for number in range(len(table.rows)))
     head = "".join(f'<th scope="col"{_number(numeric)}>{escape(name)}</th>'
                    for name, numeric in zip(table.head, table.numeric, strict=True))
-    # A region that scrolls can be scrolled by keyboard, too, and has a name.
-    return (f'<div class="table" role="region" tabindex="0" aria-label="{escape(table.caption)}"><table>'
-            f"<caption>{escape(table.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-            "</table></div>")
+    caption = escape(table.caption)
+    # What scrolls can be scrolled by keyboard, too, and has a name.
+    return (f'<figure class="table"><figcaption>{caption}</figcaption>'
+            f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}">'
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></figure>")
 
 
 def _cells(table: Table, number: int) -> Iterator[str]:
