@@ -115,6 +115,12 @@ class Material:
     areas: Mapping[str, Any] | None
 
     @property
+    def name(self) -> str:
+        """The run's folder, as commands name it. A report is shown to others: where it lies on a machine is not theirs
+        to know."""
+        return self.run.path.resolve().name
+
+    @property
     def areas_stale(self) -> bool:
         """Whether the areas are of another map than the run has by now."""
         return bool(self.areas and self.card and self.areas["class_digest"] != self.card["class_digest"])
@@ -171,15 +177,15 @@ def _damaged(path: Path, error: Exception) -> CorruptRecord:
 
 def _scores(folder: Path) -> Scores:
     path = folder / "confusion.csv"
+    cells: dict[str, tuple[int, int]] = {}
     try:
         with path.open(newline="", encoding="utf-8") as file:
             (_, *names), *rows = csv.reader(file)
-        cells: dict[str, tuple[int, int]] = {}
+        counts = tuple(tuple(int(count) for count in row[1:]) for row in rows)
         if (folder / "cells.csv").exists():
             path = folder / "cells.csv"
             with path.open(newline="", encoding="utf-8") as file:
                 cells = {row["cell"]: (int(row["samples"]), int(row["right"])) for row in csv.DictReader(file)}
-        counts = tuple(tuple(int(count) for count in row[1:]) for row in rows)
     except (OSError, ValueError, KeyError) as error:
         raise _damaged(path, error) from error
     return Scores(totals=_json(folder / "metrics.json") or {}, names=tuple(names), counts=counts, cells=cells,

@@ -14,7 +14,7 @@ _PAIRS, _CELLS = 8, 8
 
 def section(material: Material) -> Section:
     """Scores of every model; of the one that matters most, confusions and cells."""
-    title, path = "Accuracy", material.run.path
+    title, path = "Accuracy", material.name
     if not material.held_out and not material.target:
         return Section("accuracy", title, (
             Missing("No model has been judged yet.", f"agrispec-gee train {path}"),))

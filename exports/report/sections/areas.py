@@ -15,7 +15,7 @@ _AREA, _USERS, _PRODUCERS, _OVERALL = "area", "user's accuracy", "producer's acc
 
 def section(material: Material) -> Section:
     """Estimates by class with their intervals, beside what the map's pixels add up to."""
-    title, found, path = "Areas", material.areas, material.run.path
+    title, found, path = "Areas", material.areas, material.name
     why = Paragraph(("The pixels of a class, counted, are no estimate of its area. Where a class is called too often"
                      " its area is too large, by as much as the errors do not cancel out; nothing in the map says by"
                      " how much. A random sample whose true classes somebody looks up does.",))

@@ -15,7 +15,7 @@ def section(material: Material) -> Section:
             for name, did in material.stages.items() if did.get("eecu_seconds") is not None]
     if not rows:
         return Section("costs", title, (
-            Missing("Nothing has been computed by Earth Engine yet.", f"agrispec-gee export {material.run.path}"),))
+            Missing("Nothing has been computed by Earth Engine yet.", f"agrispec-gee export {material.name}"),))
     total = sum(float(did["eecu_seconds"]) for did in material.stages.values() if did.get("eecu_seconds") is not None)
     engine = "the embedded engine, where they cost nothing and are an estimate" \
         if material.config.engine.name == "local" else f"Earth Engine, project {material.config.engine.project}"

@@ -25,7 +25,7 @@ def section(material: Material) -> Section:
     title, card, picture = "The map", material.card, material.picture
     if card is None or picture is None:
         return Section("map", title, (
-            Missing("Nothing has been mapped yet.", f"agrispec-gee predict {material.run.path}"),))
+            Missing("Nothing has been mapped yet.", f"agrispec-gee predict {material.name}"),))
     names, colours = material.config.taxonomy.names, material.config.taxonomy.colours
     pixel_ha, pixels = picture.pixel_m**2 / 10_000, card["pixels"]
     total = sum(pixels.values()) + card["unseen"]

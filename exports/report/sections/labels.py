@@ -20,7 +20,7 @@ def section(material: Material) -> Section:
     found = material.audit
     if found is None:
         return Section("labels", title, (
-            Missing("The samples of this run have not been counted yet.", f"agrispec-gee export {material.run.path}"),))
+            Missing("The samples of this run have not been counted yet.", f"agrispec-gee export {material.name}"),))
     return Section("labels", title, tuple(_blocks(material, found)))
 
 

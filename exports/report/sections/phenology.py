@@ -13,7 +13,7 @@ def section(material: Material) -> Section:
     title, curves = "How the classes grow", material.curves
     if curves is None:
         return Section("phenology", title, (
-            Missing("There are no labelled series yet.", f"agrispec-gee export {material.run.path}"),))
+            Missing("There are no labelled series yet.", f"agrispec-gee export {material.name}"),))
     groups = [group for group in curves.groups if group.name != "no label"]
     taken, there = sum(len(group.values) for group in groups), sum(group.of for group in groups)
     seasons, names = (list(dict.fromkeys(values)) for values in

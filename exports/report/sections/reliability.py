@@ -19,7 +19,7 @@ def section(material: Material) -> Section:
     if not judged:
         return Section("reliability", title, (
             Missing("No model's probabilities have been compared with what is right.",
-                    f"agrispec-gee train {material.run.path}"),))
+                    f"agrispec-gee train {material.name}"),))
     on = f"the {material.config.season.target} season" if material.target else "the labelled seasons"
     rows = []
     for name, found in judged.items():

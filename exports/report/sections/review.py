@@ -11,7 +11,7 @@ _KINDS = ("accept", "correct", "skip")
 
 def section(material: Material) -> Section:
     """Length of the queue, and verdicts that stand by reviewer and kind."""
-    title, found, path = "Review", material.review, material.run.path
+    title, found, path = "Review", material.review, material.name
     if found is None:
         return Section("review", title, (
             Missing("No queue of doubtful parcels has been made.", f"agrispec-gee review queue {path}"),))

@@ -15,7 +15,7 @@ _LADDER = "adapt "
 
 def section(material: Material) -> Section:
     """A table a ladder and a table a protocol."""
-    title, path = "In another season, in another place", material.run.path
+    title, path = "In another season, in another place", material.name
     ladders = {name.removeprefix(_LADDER): did for name, did in material.stages.items()
                if name.startswith(_LADDER) and "validators" in did}
     blocks: list[Block] = []

@@ -27,7 +27,7 @@ def _blocks(material: Material) -> Iterator[Block]:
                     ("Map", (Code(material.card["class_digest"]),))]
     yield Facts(tuple(digests))
     if not stages:
-        yield Missing("No stage has been run yet.", f"agrispec-gee export {material.run.path}")
+        yield Missing("No stage has been run yet.", f"agrispec-gee export {material.name}")
         return
     # Most stages are done by the same versions: those stand once, by number.
     known: list[Mapping[str, Any]] = []
