@@ -5,6 +5,7 @@ import html.parser
 import json
 import re
 import shutil
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -73,7 +74,7 @@ def test_the_page_is_well_formed_and_can_be_walked_through(page):
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert [link["href"] for link in page.all("a")] == [f"#{name}" for name in ids]
@@ -157,6 +158,10 @@ def test_a_run_with_nothing_but_a_configuration_is_reported_and_told_what_comes_
     assert {command for command, _ in told} >= {"export", "train", "adapt", "evaluate", "predict", "area", "review"}
     assert twin.read_text().count("Make it with:") >= 9
     assert not any(path.name == "figures" and any(path.iterdir()) for path in bare.report.iterdir())
+
+
+def test_no_page_says_where_the_run_lies(full, written):
+    assert not [text for text in written if str(full.run.path.parent) in text]
 
 
 def test_the_same_run_gives_the_same_page(full, written):
