@@ -159,7 +159,7 @@ def publish(opening: Opening, run: Path) -> None:
 @click.command()
 @RUN
 def report(run: Path) -> None:
-    """Write one page that tells what RUN was asked, what it made, and how far that can be trusted.
+    """Write one page that tells what RUN was asked, made, and is worth.
 
     The page needs nothing else to be read; report.md beside it says the same. See docs/how-to/report.md.
     """

@@ -88,7 +88,7 @@ def _judged(opening: Opening, run: Path, protocol: str, **chosen: Any) -> str:
 
 @click.group()
 def area() -> None:
-    """Hectares with confidence intervals, from pixels of RUN's map whose true class somebody looked up.
+    """Hectares with confidence intervals, by pixels whose class somebody looked up.
 
     Counting a map's pixels counts its errors, too. See docs/how-to/areas.md.
     """

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TypeAlias
+
+
+_NUMBER = re.compile(r"-$|[+-]?\d[\d,.]*(?!\w)")
+"""A cell that holds nothing or begins with a number, which a digest does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ class Table:
     @property
     def numeric(self) -> tuple[bool, ...]:
         """(C,) which columns hold numbers; the first never does, for it names the row."""
-        return tuple(place > 0 and all(row[place][:1] in "+-0123456789<" for row in self.rows)
+        return tuple(place > 0 and all(_NUMBER.match(row[place]) for row in self.rows)
                      for place in range(len(self.head)))
 
 

@@ -57,10 +57,12 @@ class Review:
     Attributes:
         queued: parcels that wait, or waited, for a person; None where no queue was made.
         verdicts: by reviewer, how many of each kind stand; what was taken back does not count.
+        disagreed: parcels that reviewers give different classes.
     """
 
     queued: int | None
     verdicts: Mapping[str, Mapping[str, int]]
+    disagreed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -146,15 +148,15 @@ def read(run: Run, config: Config) -> Material:
     held_out = {name: _scores(run.report / name) for name in models if _judged(run.report / name)}
     on_target = {name: run.report / f"{name}-{config.season.target}" for name in models}
     protocols = {name: run.report / name / "metrics.json" for name in PROTOCOLS}
-    predicted = (run.predictions / PREDICTION_CARD).exists()
+    card = predictions.card(run.predictions) if (run.predictions / PREDICTION_CARD).exists() else None
+    season = card["season"] if card else config.season.target
     return Material(
         run=run, config=config, stages=manifest.read(run.path)["stages"], simulated=manifest.simulated(run.path),
         audit=_json(run.report / "export" / "audit.json"), curves=_curves(run), held_out=held_out,
         target={name: _scores(folder) for name, folder in on_target.items() if _judged(folder)},
         protocols={name: found for name, path in protocols.items() if (found := _json(path)) is not None},
-        card=predictions.card(run.predictions) if predicted else None,
-        picture=_picture(run.predictions) if predicted else None,
-        review=_review(run.path / "review"), areas=_json(run.report / AREAS))
+        card=card, picture=_picture(run.predictions) if card else None,
+        review=_review(run.path / "review", season), areas=_json(run.report / AREAS))
 
 
 def _judged(folder: Path) -> bool:
@@ -216,7 +218,7 @@ def _thinned(path: Path, shape: tuple[int, int], step: int) -> NDArray[Any]:
         return np.stack([windows.pixels((row, 0, 1, width), [0])[0, 0, ::step] for row in range(0, height, step)])
 
 
-def _review(folder: Path) -> Review | None:
+def _review(folder: Path, season: int) -> Review | None:
     queue, verdicts = folder / "queue.parquet", folder / "verdicts.jsonl"
     if not queue.exists() and not verdicts.exists():
         return None
@@ -224,27 +226,34 @@ def _review(folder: Path) -> Review | None:
         queued = pq.read_metadata(queue).num_rows if queue.exists() else None
     except (OSError, pa.ArrowException) as error:
         raise _damaged(queue, error) from error
-    return Review(queued=queued, verdicts=_standing(verdicts) if verdicts.exists() else {})
+    stands = _standing(verdicts, season) if verdicts.exists() else {}
+    counted: dict[str, dict[str, int]] = {}
+    classes: dict[str, set[str]] = {}
+    for (reviewer, parcel), (kind, called) in stands.items():
+        by_kind = counted.setdefault(reviewer, {})
+        by_kind[kind] = by_kind.get(kind, 0) + 1
+        if called is not None:
+            classes.setdefault(parcel, set()).add(called)
+    return Review(queued=queued, verdicts=counted,
+                  disagreed=tuple(sorted(parcel for parcel, named in classes.items() if len(named) > 1)))
 
 
-def _standing(path: Path) -> dict[str, dict[str, int]]:
-    """Of a log of verdicts, by reviewer, how many of each kind stand: the latest on each parcel that was not undone."""
-    given: dict[tuple[str, str], list[str]] = {}
+def _standing(path: Path, season: int) -> dict[tuple[str, str], tuple[str, str | None]]:
+    """Of a log of verdicts on a season's parcels, (reviewer, parcel) -> the kind and the class of the latest one that
+    was not taken back."""
+    given: dict[tuple[str, str], list[tuple[str, str | None]]] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
             found = json.loads(line)
-            kinds = given.setdefault((str(found["reviewer"]), str(found["parcel"])), [])
+            if found["season"] != season:
+                continue
+            said = given.setdefault((str(found["reviewer"]), str(found["parcel"])), [])
             kind = str(found["verdict"])
+            if kind != "undo":
+                said.append((kind, found["class"]))
+            elif said:
+                said.pop()
         except (ValueError, KeyError, TypeError) as error:
             raise CorruptRecord(f"line {number} of {path} is no verdict ({error})",
                                 mend="mend or delete that line") from error
-        if kind != "undo":
-            kinds.append(kind)
-        elif kinds:
-            kinds.pop()
-    counted: dict[str, dict[str, int]] = {}
-    for (reviewer, _), kinds in given.items():
-        if kinds:
-            by_kind = counted.setdefault(reviewer, {})
-            by_kind[kinds[-1]] = by_kind.get(kinds[-1], 0) + 1
-    return counted
+    return {key: said[-1] for key, said in given.items() if said}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from exports.report.document import Facts, Missing, Section, Table
+from exports.report.document import Facts, Missing, Paragraph, Section, Table
 from exports.report.reading import Material
 from exports.report.sections.words import counted
 
 _KINDS = ("accept", "correct", "skip")
+
+_PARCELS = 20
+"""Parcels named one by one."""
 
 
 def section(material: Material) -> Section:
@@ -27,4 +30,9 @@ def section(material: Material) -> Section:
                   head=("reviewer", *names), rows=tuple(
                       (reviewer, *(f"{kinds.get(kind, 0):,}" for kind in names))
                       for reviewer, kinds in sorted(found.verdicts.items())))
-    return Section("review", title, (facts, table))
+    if not found.disagreed:
+        return Section("review", title, (facts, table))
+    more = f" and {len(found.disagreed) - _PARCELS:,} others" if len(found.disagreed) > _PARCELS else ""
+    return Section("review", title, (facts, table, Paragraph((
+        f"Reviewers give different classes to {counted(len(found.disagreed), 'parcel')}, which count for nothing until"
+        f" they agree: {', '.join(found.disagreed[:_PARCELS])}{more}.",))))

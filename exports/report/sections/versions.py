@@ -26,6 +26,10 @@ def _blocks(material: Material) -> Iterator[Block]:
         digests += [("Model of the map", (Code(material.card["model_digest"]),)),
                     ("Map", (Code(material.card["class_digest"]),))]
     yield Facts(tuple(digests))
+    if material.card and "products" in material.card:
+        yield Table(caption="Images of the map, by the digests of their files.", head=("product", "file", "digest"),
+                    rows=tuple((name, each["file"], each["digest"])
+                               for name, each in material.card["products"].items()))
     if not stages:
         yield Missing("No stage has been run yet.", f"agrispec-gee export {material.name}")
         return

@@ -47,7 +47,7 @@ def test_a_pixel_is_found_again_by_its_place(drawn):
 
 
 def test_beyond_the_map_there_is_no_class(drawn):
-    found, classes, _ = drawn
+    found, _, _ = drawn
     to_degrees = Transformer.from_crs(GRID.crs, "EPSG:4326", always_xy=True)
     west, south, east, north = GRID.bounds
     x = np.array([west - 1, east + 1, west + 1, west + 1, np.nan])

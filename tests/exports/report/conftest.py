@@ -135,6 +135,8 @@ def _mapped(run, random):
     card = {"season": 2024, "model": "bigru-grl", "model_digest": "0" * 16, "cube": "1" * 16, "simulated": True,
             "threshold": 0.65, "confident": float((probability >= 0.65).mean()), "parcels": 3, "unseen": 6,
             "class_digest": manifest.digest(run.predictions / "class.tif"),
+            "products": {"class": {"file": "class.tif", "digest": "abcdef0123456789", "missing": 255,
+                                   "pyramiding": "MODE"}},
             "pixels": {name: int((classes == number).sum()) for number, name in enumerate(NAMES)}}
     (run.predictions / runs.PREDICTION_CARD).write_text(json.dumps(card))
     manifest.record(run.path, "predict", {"patches": 9, "eecu_seconds": 3.25})
@@ -144,11 +146,12 @@ def _mapped(run, random):
 def _reviewed(folder: Path):
     folder.mkdir()
     pd.DataFrame({"rank": range(7)}).to_parquet(folder / "queue.parquet")
-    said = [("1", "accept", WHO), ("2", "correct", WHO), ("2", "undo", WHO), ("3", "skip", WHO), ("1", "correct", WHO),
-            ("1", "accept", "Ana"), ("9", "undo", "Ana")]
+    said = [("1", "accept", WHO, NAMES[0], 2024), ("2", "correct", WHO, NAMES[1], 2024), ("2", "undo", WHO, None, 2024),
+            ("3", "skip", WHO, None, 2024), ("1", "correct", WHO, NAMES[1], 2024),
+            ("1", "accept", "Ana", NAMES[0], 2024), ("3", "accept", "Ana", NAMES[0], 2024), ("9", "undo", "Ana", None, 2024), ("4", "skip", "Ana", None, 2022)]
     (folder / "verdicts.jsonl").write_text("".join(
-        json.dumps({"parcel": parcel, "verdict": verdict, "reviewer": reviewer}) + "\n"
-        for parcel, verdict, reviewer in said))
+        json.dumps({"parcel": parcel, "verdict": verdict, "reviewer": reviewer, "class": name, "season": season}) + "\n"
+        for parcel, verdict, reviewer, name, season in said))
 
 
 def _sampled(run):

@@ -185,6 +185,7 @@ def test_the_tables_are_what_the_stages_found(full, page):
     assert rows["forest"] == ["0.710", "0.010", "0.600 to 0.800", "fold 2", "0.500"]
     assert ["export", "59 series", "12.5", "8.0"] in page.rows
     assert ["predict", "9 patches", "3.2", "-"] in page.rows
+    assert ["class", "class.tif", "abcdef0123456789"] in page.rows
     assert rows["unlabelled"] == ["-", "19"]
     seen = full.classes == 1
     assert ["maize & beet", f"{seen.sum()}", f"{seen.sum() / 100:.1f}", f"{seen.mean():.1%}"] in page.rows
@@ -192,10 +193,14 @@ def test_the_tables_are_what_the_stages_found(full, page):
 
 def test_verdicts_that_were_taken_back_are_not_counted(full, page):
     rows = {row[0]: row[1:] for row in page.rows}
-    # Of parcel 1 the latest stands, that of parcel 2 was taken back, and nothing of parcel 9 was there to take back.
+    # Of parcel 1 the latest stands, that of parcel 2 was taken back, nothing of parcel 9 was there to take back, who
+    # skips 3 disagrees with nobody, and 4 is of another season.
     assert rows["reviewer"] == ["accept", "correct", "skip"]
     assert rows[full.who] == ["0", "1", "1"]
-    assert rows["Ana"] == ["1", "0", "0"]
+    assert rows["Ana"] == ["2", "0", "0"]
+    [said] = [text for _, text in page.texts if text.startswith("Reviewers give different classes")]
+    assert said.startswith("Reviewers give different classes to 1 parcel,")
+    assert said.endswith(": 1.")
 
 
 def test_areas_stand_with_their_intervals_beside_what_pixels_add_up_to(full, page):
