@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-
 _NUMBER = re.compile(r"-$|[+-]?\d[\d,.]*(?!\w)")
 """A cell that holds nothing or begins with a number, which a digest does not."""
 

@@ -107,6 +107,28 @@ def tiles_of(run):
     return geotiff.read(run.predictions / "class.tif")[0]
 
 
+def test_a_map_that_is_made_anew_needs_no_new_sample(run):
+    asked("area", "design", run.path)
+    labelled(run)
+    asked("area", "estimate", run.path)
+    before = pd.DataFrame(json.loads((run.report / "areas.json").read_text())["estimates"])
+    classes = tiles_of(run)
+    # The new map takes half of all maize for beet.
+    classes[(classes == 1) & (np.arange(100) % 2 == 0)] = 2
+    grid = Grid.covering(run.config.map.crs, run.config.map.corners, 10.0)
+    tiles.write_class(run.predictions / "class.tif", classes, grid, NAMES.tolist(), run.config.taxonomy.colours)
+    path = run.predictions / runs.PREDICTION_CARD
+    path.write_text(json.dumps(json.loads(path.read_text()) | {
+        "class_digest": manifest.digest(run.predictions / "class.tif")}))
+    assert asked("area", "estimate", run.path).exit_code == 0
+    after = pd.DataFrame(json.loads((run.report / "areas.json").read_text())["estimates"])
+    areas = before["measure"] == "area"
+    pd.testing.assert_frame_equal(before[areas], after[areas])
+    found = {(row["measure"], row["class"]): row["estimate"] for _, row in after.iterrows()}
+    assert found["producer's accuracy", "maize"] < 0.6
+    assert found["overall accuracy", ""] < 0.75
+
+
 @pytest.mark.parametrize("error", [0.05, 0.02, 0.01, 0.004])
 def test_a_design_reaches_the_standard_error_with_enough_units_of_rare_classes(error):
     strata = Strata(names=(0, 1, 2), areas=np.array([2.0, 300, 700]), units=np.array([200.0, 30000, 70000]))

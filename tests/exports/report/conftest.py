@@ -148,7 +148,8 @@ def _reviewed(folder: Path):
     pd.DataFrame({"rank": range(7)}).to_parquet(folder / "queue.parquet")
     said = [("1", "accept", WHO, NAMES[0], 2024), ("2", "correct", WHO, NAMES[1], 2024), ("2", "undo", WHO, None, 2024),
             ("3", "skip", WHO, None, 2024), ("1", "correct", WHO, NAMES[1], 2024),
-            ("1", "accept", "Ana", NAMES[0], 2024), ("3", "accept", "Ana", NAMES[0], 2024), ("9", "undo", "Ana", None, 2024), ("4", "skip", "Ana", None, 2022)]
+            ("1", "accept", "Ana", NAMES[0], 2024), ("3", "accept", "Ana", NAMES[0], 2024),
+            ("9", "undo", "Ana", None, 2024), ("4", "skip", "Ana", None, 2022)]
     (folder / "verdicts.jsonl").write_text("".join(
         json.dumps({"parcel": parcel, "verdict": verdict, "reviewer": reviewer, "class": name, "season": season}) + "\n"
         for parcel, verdict, reviewer, name, season in said))

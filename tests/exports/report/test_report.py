@@ -231,6 +231,20 @@ def test_areas_of_an_earlier_map_are_called_so(full, tmp_path):
                parts["areas"].blocks)
 
 
+def test_before_the_labels_of_the_target_are_opened_the_page_says_so_and_shows_what_is_known(full, tmp_path):
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    shutil.rmtree(run.report / "bigru-grl-2024")
+    page = Page(commands.run_report(run).read_text())
+    said = " ".join(text for _, text in page.texts)
+    assert "The labels of the 2024 season have not been opened" in said
+    assert "as trained" in said
+    rows = [row for row in page.rows if row[0] == "bigru-grl"]
+    assert rows[0][4:] == ["-", "-", "-"]
+    assert rows[1][3] == "-"
+    assert "on held-out cells of the labelled seasons" in said
+
+
 @pytest.mark.parametrize(("file", "content"), [
     ("report/areas.json", b"{"), ("report/bigru-grl/confusion.csv", b"truth,a\na,many\n"),
     ("report/bigru-grl/trust.json", b"\xff\xfe"), ("review/queue.parquet", b"PAR1"),
