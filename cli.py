@@ -11,10 +11,10 @@ import click
 
 from agrispec.errors import AgrispecError, MissingExtra
 from agrispec_tf.cli.bench import bench
-from agrispec_tf.cli.judging import evaluate
+from agrispec_tf.cli.judging import area, evaluate
 from agrispec_tf.cli.mapping import export_model, map_on_engine, predict
 from agrispec_tf.cli.training import adapt, finetune, train
-from exports.cli import audit, cancel, export, init, inspect, publish, status
+from exports.cli import audit, cancel, export, init, inspect, publish, report, status
 from exports.terminal import GivenPath, Opened, progress, tell
 from gee_scripts.engine.cli import DATA, engine
 
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 for command in (init, export, status, cancel, audit, train, finetune, adapt, evaluate, predict, map_on_engine,
-                export_model, publish, inspect, engine, bench):
+                export_model, publish, area, report, inspect, engine, bench):
     main.add_command(command)
 
 

@@ -79,7 +79,7 @@ def _save(run: Run, config: Config, collected: Collected, model: str, kept: Trai
         before = Reliability.of(trained.probabilities(held_out.series), held_out.labels)
         said = {**found[1].table(names), "as_trained": before.table}
         title = _title(run, f"{model}, held-out cells")
-        evaluate.report(found[0], names, run.report / model, title=title)
+        evaluate.report(found[0], names, found[2], run.report / model, title=title)
         trust.report(found[1], names, run.report / model, title, before)
     written = card.text(model, kept, folds, found[0] if found else None, said, seasons=config.season.source,
                         target=config.season.target, simulated=manifest.simulated(run.path))
@@ -110,10 +110,11 @@ def run_evaluate(run: Run, config: Config, truth: pd.DataFrame) -> dict[str, Con
     for folder in run_models.models(run):
         trained = run_models.load(run, config, folder.name)
         collected.check_taught(folder.name, trained)
-        scores, worth = found[folder.name] = _judged(trained, judged, config)
+        scores, worth, cells = _judged(trained, judged, config)
+        found[folder.name] = scores, worth
         report = run.report / f"{folder.name}-{config.season.target}"
         title = _title(run, f"{folder.name}, {config.season.target} season, held-out cells")
-        evaluate.report(scores, config.taxonomy.names, report, title=title)
+        evaluate.report(scores, config.taxonomy.names, cells, report, title=title)
         trust.report(worth, config.taxonomy.names, report, title)
     manifest.record(run.path, "evaluate", {
         "season": config.season.target, "held_out": len(judged), "samples": collected.digest,
@@ -123,13 +124,16 @@ def run_evaluate(run: Run, config: Config, truth: pd.DataFrame) -> dict[str, Con
     return {name: scores for name, (scores, _) in found.items()}
 
 
-def _judged(trained: Trained, samples: Samples, config: Config) -> tuple[Confusion, Trust]:
-    """How a model does on samples that it did not see, and what its probabilities are worth there."""
+def _judged(trained: Trained, samples: Samples, config: Config) -> tuple[Confusion, Trust, dict[str, tuple[int, int]]]:
+    """How a model does on samples that it did not see, what its probabilities are worth there, and how it does by
+    cell."""
     found = evaluate.probabilities(trained, samples)
+    called = found.argmax(axis=1)
     # A model that was not kept by this project's commands has not been calibrated.
     least = trained.training.get("calibration", {}).get("least")
-    return (Confusion.of(samples.labels, found.argmax(axis=1), found.shape[1]),
-            Trust.of(found, samples.labels, confidence=config.training.confidence, least=least))
+    return (Confusion.of(samples.labels, called, found.shape[1]),
+            Trust.of(found, samples.labels, confidence=config.training.confidence, least=least),
+            evaluate.by_cell(called == samples.labels, samples.cells))
 
 
 def _unusual(collected: Collected, samples: Samples, config: Config) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -37,14 +38,29 @@ def probabilities(classifier: Trained, samples: Samples) -> NDArray[np.float32]:
     return classifier.probabilities(samples.series)
 
 
-def report(confusion: Confusion, class_names: tuple[str, ...], folder: Path, title: str = "") -> None:
-    """Writes metrics.json, per_class.csv, confusion.csv and confusion.png into `folder`.
+def by_cell(right: NDArray[np.bool_], cells: NDArray[np.str_]) -> dict[str, tuple[int, int]]:
+    """By 0.1 degree cell, in the order of their ids, how many samples (N,) were judged and how many were right."""
+    names, place = np.unique(cells, return_inverse=True)
+    judged, hits = np.bincount(place, minlength=len(names)), np.bincount(place[right], minlength=len(names))
+    return dict(zip(names.tolist(), zip(judged.tolist(), hits.tolist(), strict=True), strict=True))
+
+
+def report(confusion: Confusion, class_names: tuple[str, ...], cells: Mapping[str, tuple[int, int]], folder: Path,
+           title: str = "") -> None:
+    """Writes metrics.json, per_class.csv, cells.csv, confusion.csv and confusion.png into `folder`.
 
     Scores are 0 ... 1; macro-F1 is over the classes that the truth holds. Rows of the confusion matrix are the
     truth, columns the prediction, entries samples.
 
+    Args:
+        confusion: of all samples.
+        class_names: by class number.
+        cells: as `by_cell` gives them.
+        folder: made where it is not there.
+        title: of the picture.
+
     Raises:
-        StorageError: a file cannot be written; none of the four is left half-written under its name.
+        StorageError: a file cannot be written; none of the five is left half-written under its name.
     """
     totals = {"samples": int(confusion.counts.sum()), "overall_accuracy": confusion.accuracy,
               "macro_f1": confusion.macro_f1}
@@ -54,6 +70,7 @@ def report(confusion: Confusion, class_names: tuple[str, ...], folder: Path, tit
     files = {
         "metrics.json": (json.dumps(totals, indent=2) + "\n").encode(),
         "per_class.csv": _csv([["class", "precision", "recall", "f1", "support"], *rows]),
+        "cells.csv": _csv([["cell", "samples", "right"], *([cell, *counts] for cell, counts in cells.items())]),
         "confusion.csv": _csv([["truth", *class_names], *matrix]),
         "confusion.png": drawn(confusion, class_names, title),
     }

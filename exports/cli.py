@@ -169,6 +169,20 @@ def publish(opening: Opening, run: Path, route: str, dry_run: bool) -> None:
     click.echo("\n".join(told.published(did)))
 
 
+@click.command()
+@RUN
+def report(run: Path) -> None:
+    """Write one page that tells what RUN was asked, made, and is worth.
+
+    The page needs nothing else to be read; report.md beside it says the same. See docs/how-to/report.md.
+    """
+    from exports import runs
+    from exports.report import commands
+    with progress("reporting"):
+        page = commands.run_report(runs.open(run))
+    click.echo(f"Report: {page}")
+
+
 def _picture(context: click.Context, parameter: click.Parameter, file: Path | None) -> Path | None:
     if file and file.suffix != ".png":
         raise click.BadParameter(f"{file} is no .png; write --plot behind PATH, or name the picture")

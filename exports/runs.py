@@ -77,8 +77,13 @@ class Run:
 
     @property
     def report(self) -> Path:
-        """`report/`: scores and pictures."""
+        """`report/`: scores and pictures, estimated areas, and the page that tells all of it."""
         return self.path / "report"
+
+    @property
+    def area(self) -> Path:
+        """`area/`: pixels drawn from the map, whose true class somebody looks up."""
+        return self.path / "area"
 
     @property
     def protocols(self) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from agrispec.config import Config
     from agrispec.engine import Engine
+    from agrispec.formats.markdown import Table
     from agrispec.health import Finding
     from exports.runs import Run
 
@@ -90,3 +91,12 @@ def tell(findings: Iterable[Finding]) -> None:
 def warn(doubt: str) -> None:
     """Says on standard error what should be known and stops nothing."""
     click.echo(f"agrispec-gee: {doubt}", err=True)
+
+
+def aligned(table: Table, words: Collection[str] = ()) -> Iterator[str]:
+    """The lines of a table: the first column and those headed by `words` to the left, numbers to the right."""
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    for row in table:
+        cells = [cell.ljust(width) if not column or table[0][column] in words else cell.rjust(width)
+                 for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        yield "  ".join(cells).rstrip()

@@ -1,4 +1,4 @@
-"""The command that judges models; what it calls loads only then."""
+"""The commands that judge models and their map; what they call loads only then."""
 
 from __future__ import annotations
 
@@ -84,3 +84,36 @@ def _judged(opening: Opening, run: Path, protocol: str, **chosen: Any) -> str:
                 return opened.engine.features(opened.graphs.parcels(asset, grid))
         tell = stack.enter_context(progress(f"evaluating by {protocol}"))
         return commands.run_protocol(home, home.config, protocol, fetch, tell, **chosen)
+
+
+@click.group()
+def area() -> None:
+    """Hectares with confidence intervals, by pixels whose class somebody looked up.
+
+    Counting a map's pixels counts its errors, too. See docs/how-to/areas.md.
+    """
+
+
+@area.command()
+@RUN
+@click.option("--standard-error", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01,
+              show_default=True, help="Of overall accuracy, to reach: 0.01 is one percent of the area.")
+def design(run: Path, standard_error: float) -> None:
+    """Draw pixels of RUN's map to be labelled, so many of each class that estimates will be sure enough."""
+    from agrispec_tf.area import commands
+    from exports import runs
+    opened = runs.open(run)
+    for line in commands.run_design(opened, opened.config, standard_error):
+        click.echo(line)
+
+
+@area.command()
+@RUN
+@click.option("--sample", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="Labelled places, CSV, Parquet or GeoJSON.  [default: RUN/area/sample.csv]")
+def estimate(run: Path, sample: Path | None) -> None:
+    """Estimate areas and accuracies of RUN's map by a labelled probability sample, with 95 % intervals."""
+    from agrispec_tf.area import commands
+    from exports import runs
+    for line in commands.run_estimate(runs.open(run), sample):
+        click.echo(line)

@@ -10,6 +10,7 @@ from agrispec_tf.protocols.names import DATE, REGION, SEASON, SPATIAL
 from agrispec_tf.protocols.results import Results
 from agrispec_tf.protocols.scores import Row
 from agrispec_tf.protocols.temperatures import Calibration
+from exports.terminal import aligned
 
 _ASKED = {
     SPATIAL: "Five folds of whole 0.1 degree cells: each is judged by what the other four taught.",
@@ -24,12 +25,12 @@ def lines(found: Results) -> Iterator[str]:
     """The lines for the terminal, the worst first."""
     yield f"{found.protocol}{_marked(found)}: {_extent(found)}"
     yield ""
-    yield from _aligned(_groups(found))
+    yield from aligned(_groups(found), ["model"])
     yield ""
-    yield from _aligned(_overall(found))
+    yield from aligned(_overall(found), ["model"])
     yield ""
     if found.calibration:
-        yield from _aligned(_confidence(found, found.calibration))
+        yield from aligned(_confidence(found, found.calibration), ["model"])
         yield ""
     for model in found.models:
         pairs = [row for row in found.confused if row["model"] == model][:_MOST_SHOWN]
@@ -169,12 +170,3 @@ def _extent(found: Results) -> str:
 
 def _marked(found: Results) -> str:
     return " (simulated)" if found.simulated else ""
-
-
-def _aligned(table: Table) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    for row in table:
-        # Names to the left, numbers to the right.
-        cells = [cell.ljust(width) if not column or table[0][column] == "model" else cell.rjust(width)
-                 for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
-        yield "  ".join(cells).rstrip()

@@ -1,0 +1,255 @@
+"""What the commands of areas do: draw pixels of a run's map to be looked up, and estimate by what was found."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from agrispec.config import Config
+from agrispec.errors import CorruptRecord, DataError, RunError
+from agrispec.formats.atomic import write_files
+from agrispec.formats.markdown import Table
+from agrispec.taxonomy import NO_CLASS
+from agrispec_tf.area import design, sample_file
+from agrispec_tf.area.drawing import draw
+from agrispec_tf.area.estimation import Assessment, assess
+from agrispec_tf.area.mapped import Mapped
+from agrispec_tf.area.reference_sample import INCLUSION, MAPPED, REFERENCE, STRATUM, ReferenceSample, strata_of
+from agrispec_tf.area.sample_file import LAT, LON
+from agrispec_tf.area.strata import Strata
+from exports import manifest, predictions
+from exports.runs import Run
+from exports.terminal import aligned
+
+SAMPLE, DESIGN, AREAS = "sample.csv", "design.json", "areas.json"
+
+# Olofsson et al. 2014, section 5.1, https://doi.org/10.1016/j.rse.2014.02.015: 50 to 100 units a rare stratum.
+_FLOOR = 50
+_SUREST = 0.95
+"""No class is expected to be righter than this, however sure the model is: a sample must be able to show errors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """A sample to be labelled.
+
+    Attributes:
+        strata: the map's classes, by number.
+        expected: (H,) user's accuracy that is expected of each.
+        allocation: (H,) pixels drawn of each.
+        standard_error: of overall accuracy, where the expectations are right.
+    """
+
+    strata: Strata
+    expected: NDArray[np.float64]
+    allocation: NDArray[np.int64]
+    standard_error: float
+
+
+def designed(strata: Strata, expected: NDArray[np.float64], standard_error: float) -> Design:
+    """The smallest sample with `_FLOOR` units of each rare stratum that reaches a standard error of overall accuracy.
+
+    Args:
+        strata: H classes of a map, with units.
+        expected: (H,) share of each that is expected to be right.
+        standard_error: to reach.
+
+    Raises:
+        DataError: the standard error is not above 0.
+    """
+    assert strata.units is not None
+    every = int(strata.units.sum())
+    count = max(design.sample_size(strata, expected, standard_error), int(np.minimum(strata.units, _FLOOR).sum()))
+    while True:
+        allocation = design.with_floor(strata, min(count, every), _FLOOR)
+        reached = design.expected_standard_error(strata, allocation, expected)
+        if reached <= standard_error or count >= every:
+            return Design(strata=strata, expected=expected, allocation=allocation, standard_error=reached)
+        count = max(count + 1, math.ceil(count * (reached / standard_error) ** 2))
+
+
+def run_design(run: Run, config: Config, standard_error: float) -> Iterator[str]:
+    """Draw pixels of a run's map, each with its probability, into `area/`, and tell how many of each class.
+
+    Pixels without a class are no part of the area. The seed is that of [samples].
+
+    Raises:
+        RunError: the run has no map, or a sample is there.
+        CorruptRecord: the map is damaged.
+        DataError: no pixel has a class, or the standard error is not above 0.
+    """
+    card, mapped = _map(run)
+    folder = run.area
+    if (folder / SAMPLE).exists():
+        raise RunError(f"{folder / SAMPLE} is there already: who draws again until a sample pleases has no random one",
+                       mend="label that one, or move it away where the map is another one by now")
+    strata, probability = mapped.strata()
+    found = designed(strata, np.minimum(probability, _SUREST), standard_error)
+    drawn = draw(mapped.classes(), strata, found.allocation, config.samples.seed)
+    drawn.insert(1, LON, 0.0)
+    drawn.insert(2, LAT, 0.0)
+    drawn[LON], drawn[LAT] = mapped.places(drawn["unit"].to_numpy(np.int64))
+    table, features = sample_file.encoded(drawn)
+    assert strata.units is not None
+    said = {"class_digest": card["class_digest"], "season": card["season"], "seed": config.samples.seed,
+            "simulated": card["simulated"], "pixel_ha": mapped.pixel_ha, "standard_error": standard_error,
+            "strata": [{"stratum": name, "class": mapped.class_names[int(name)], "units": int(units)}
+                       for name, units in zip(strata.names, strata.units, strict=True)]}
+    write_files({folder / "sample.geojson": features, folder / DESIGN: json.dumps(said, indent=2).encode(),
+                 folder / SAMPLE: table})
+    rows: Table = [["class", "pixels", "ha", "expected right", "to label"]]
+    rows += [[mapped.class_names[int(name)], f"{units:,.0f}", f"{area:,.1f}", f"{right:.1%}", f"{count:,}"]
+             for name, units, area, right, count in
+             zip(strata.names, strata.units, strata.areas, found.expected, found.allocation.tolist(), strict=True)]
+    yield from aligned(rows)
+    yield (f"{found.allocation.sum():,} pixels to label for a standard error of {found.standard_error:.4f} of overall"
+           f" accuracy, if as many are right as the model expects, and at most {_SUREST:.0%}")
+    yield (f"Write the class that each really is into the column {REFERENCE} of {folder / SAMPLE} (or of sample.geojson"
+           f" beside it); then: agrispec-gee area estimate {run.path}")
+
+
+def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
+    """Estimate areas and accuracies of a run's map by a labelled sample into `report/areas.json`, and tell them.
+
+    Args:
+        file: the sample; None takes that of `run_design`.
+
+    Raises:
+        RunError: the run has no map, or no sample.
+        CorruptRecord: the map is damaged.
+        DataError: the sample is not one that estimates can be made of.
+    """
+    card, mapped = _map(run)
+    path = file or run.need(run.area / SAMPLE, "area design")
+    table = _with_map(sample_file.read(path), mapped, path)
+    strata = _strata(run, table, mapped)
+    found = assess(ReferenceSample.of(table, strata))
+    pixels: dict[str, int] = card["pixels"]
+    counted = {name: round(count * mapped.pixel_ha, 4) for name, count in pixels.items()}
+    rows: list[dict[str, Any]] = found.table.astype(object).where(found.table.notna(), None).to_dict("records")
+    rows.sort(key=lambda row: _place(row["class"], mapped))
+    said = {"season": card["season"], "model": card["model"], "class_digest": card["class_digest"],
+            "simulated": card["simulated"], "unit": "ha", "counted_ha": counted,
+            "unseen_ha": round(card["unseen"] * mapped.pixel_ha, 4), "strata_ha": float(strata.areas.sum()),
+            "sample": {"file": path.name, "digest": manifest.digest(path), "units": found.sampled,
+                       "strata": len(strata.names)},
+            "estimates": rows}
+    write_files({run.report / AREAS: (json.dumps(said, indent=1) + "\n").encode()})
+    manifest.record(run.path, "area estimate", {
+        "sample": said["sample"], "class_digest": card["class_digest"],
+        "overall_accuracy": round(float(found.overall.value), 4)})
+    yield from lines(found, sorted(range(len(found.classes)), key=lambda number: _place(found.classes[number], mapped)),
+                     counted, simulated=card["simulated"])
+    strange = sorted({str(name) for name in found.classes} - set(mapped.class_names))
+    if strange:
+        yield f"The map has no class {', '.join(strange)}: these are classes that it cannot show, or slips of the pen."
+    whole = sum(counted.values())
+    if abs(strata.areas.sum() - whole) > 0.01 * whole:
+        yield (f"The strata of the sample are {strata.areas.sum():,.1f} ha, the map's classes {whole:,.1f} ha: the"
+               " sample is of another area than the map, or some of its places were left out.")
+    yield f"Areas: {run.report / AREAS}"
+
+
+def lines(found: Assessment, order: Sequence[int], counted: Mapping[str, float], *, simulated: bool) -> Iterator[str]:
+    """The estimates as a table of a terminal.
+
+    Args:
+        found: the estimates.
+        order: of its classes.
+        counted: what the map's pixels add up to, hectares by class.
+        simulated: whether the map's scenes are.
+    """
+    rows: Table = [["class", "map, ha", "area, ha", "95 % interval", "CV", "user's accuracy", "producer's accuracy"]]
+    agree = False
+    for number in order:
+        name = found.classes[number]
+        area, cv = found.area, found.area.coefficient_of_variation[number]
+        agree |= bool(area.agree[number] | found.users.agree[number] | found.producers.agree[number])
+        rows.append([
+            str(name), f"{counted.get(str(name), 0.0):,.1f}", f"{area.value[number]:,.1f}",
+            f"{area.low[number]:,.1f} to {area.high[number]:,.1f}", "-" if np.isnan(cv) else f"{cv:.1%}",
+            *("-" if np.isnan(kind.value[number]) else
+              f"{kind.value[number]:.1%} ({kind.low[number]:.1%} to {kind.high[number]:.1%})"
+              for kind in (found.users, found.producers))])
+    yield from aligned(rows)
+    overall = found.overall
+    yield (f"Overall accuracy {float(overall.value):.1%} ({float(overall.low):.1%} to {float(overall.high):.1%}), by"
+           f" {found.sampled:,} labelled pixels{', simulated' if simulated else ''}")
+    if agree:
+        yield ("Where all sampled units agree there is no standard error, and the interval is that of the rule of"
+               " three: what so many units may fail to show.")
+
+
+def _place(name: object, mapped: Mapped) -> tuple[int, str]:
+    """Classes in the map's order, those that it does not know behind."""
+    known = mapped.class_names
+    return (known.index(str(name)) if name in known else len(known), str(name))
+
+
+def _map(run: Run) -> tuple[dict[str, Any], Mapped]:
+    card = predictions.card(run.need(run.predictions, "predict"))
+    return card, Mapped.of(run.predictions)
+
+
+def _with_map(table: pd.DataFrame, mapped: Mapped, path: Path) -> pd.DataFrame:
+    """A sample whose classes, in map and reference, are named, with the map's class at each place."""
+    names = mapped.class_names
+    if MAPPED not in table.columns:
+        if not {LON, LAT} <= set(table.columns):
+            raise DataError(f"{path} says of no unit what the map has there",
+                            mend=f"give columns {LON} and {LAT}, degrees, or a column {MAPPED} of classes")
+        at = mapped.classes_at(table[LON].to_numpy(np.float64), table[LAT].to_numpy(np.float64))
+        if (outside := int((at == NO_CLASS).sum())):
+            raise DataError(f"{outside} of {len(table)} places in {path} lie where the map has no class",
+                            mend="sample what the map shows: agrispec-gee area design RUN")
+        table = table.assign(**{MAPPED: [names[number] for number in at.tolist()]})
+    if REFERENCE in table.columns and table[REFERENCE].isna().all():
+        raise DataError(f"nothing in {path} is labelled yet", mend=f"write what each place is into column {REFERENCE}")
+    return table.assign(**{column: _named(table[column], names, column) for column in (MAPPED, REFERENCE)
+                           if column in table.columns})
+
+
+def _named(column: pd.Series[Any], names: tuple[str, ...], what: str) -> pd.Series[Any]:
+    """Class numbers by their names; names as they are."""
+    if not pd.api.types.is_numeric_dtype(column):
+        return column
+    known = column.dropna()
+    strange = known[~known.isin(range(len(names)))]
+    if len(strange):
+        raise DataError(f"{strange.iloc[0]:g} in column {what} is no class number, 0 to {len(names) - 1}",
+                        mend=f"write the classes' names: {', '.join(names)}")
+    return column.map(dict(enumerate(names)))
+
+
+def _strata(run: Run, table: pd.DataFrame, mapped: Mapped) -> Strata:
+    """The strata that a sample was drawn from: those of `run_design`, else those that its probabilities tell, else,
+    where it names strata and no probabilities, the map's classes."""
+    drawn = run.area / DESIGN
+    if "unit" in table.columns and drawn.exists():
+        try:
+            said = json.loads(drawn.read_text(encoding="utf-8"))
+            units = np.array([each["units"] for each in said["strata"]], np.float64)
+            return Strata(names=tuple(each["stratum"] for each in said["strata"]), areas=units * said["pixel_ha"],
+                          units=units)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CorruptRecord(f"{drawn} does not say how the sample was drawn ({error})",
+                                mend="restore it, or remove it: then the sample's own probabilities tell") from error
+    if INCLUSION in table.columns:
+        if STRATUM not in table.columns and table[INCLUSION].nunique() == 1:
+            table[STRATUM] = "all"
+        return strata_of(table, mapped.pixel_ha)
+    if STRATUM not in table.columns:
+        return strata_of(table, mapped.pixel_ha)  # which says what is missing, and why it matters
+    strata, _ = mapped.strata()
+    if pd.api.types.is_numeric_dtype(table[STRATUM]):
+        return strata
+    return Strata(names=tuple(mapped.class_names[int(number)] for number in strata.names), areas=strata.areas,
+                  units=strata.units)

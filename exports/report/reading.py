@@ -1,0 +1,259 @@
+"""What the stages of a run left, read once for a report. Nothing here is computed anew but curves of the shards."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from agrispec.config import Config
+from agrispec.errors import CorruptRecord
+from agrispec.formats import geotiff
+from exports import manifest, predictions
+from exports.inspection import series
+from exports.inspection.series import Curves
+from exports.runs import MODEL_CARD, PREDICTION_CARD, Run
+
+PROTOCOLS = ("spatial-cv", "leave-one-region-out", "leave-one-season-out", "in-season")
+"""Folders below `report/` in which `evaluate --protocol` leaves its tables."""
+
+AREAS = "areas.json"
+
+_PIXELS = 640
+"""Pixels along a map's longer side that a report shows at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """How a model did on held-out samples of known class.
+
+    Attributes:
+        totals: `samples`, `overall_accuracy` and `macro_f1`.
+        names: C class names.
+        counts: (C, C) samples, rows the truth, columns the prediction.
+        cells: by 0.1 degree cell, samples and how many were right; empty in runs of earlier versions.
+        trust: what probabilities were worth, `agrispec_tf.trust.Trust.table`.
+    """
+
+    totals: Mapping[str, Any]
+    names: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    cells: Mapping[str, tuple[int, int]]
+    trust: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """How far the review of parcels is.
+
+    Attributes:
+        queued: parcels that wait, or waited, for a person; None where no queue was made.
+        verdicts: by reviewer, how many of each kind stand; what was taken back does not count.
+        disagreed: parcels that reviewers give different classes.
+    """
+
+    queued: int | None
+    verdicts: Mapping[str, Mapping[str, int]]
+    disagreed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Picture:
+    """A map, thinned to what a page shows.
+
+    Attributes:
+        classes: (row, column) class numbers, `NO_CLASS` where there is none.
+        probability: (row, column) of the class, 0 to 1; below 0 where there is none.
+        pixel_m: side of one of the map's own pixels, metres.
+        shape: (rows, columns) of the map's own pixels.
+    """
+
+    classes: NDArray[np.uint8]
+    probability: NDArray[np.float32]
+    pixel_m: float
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Material:
+    """Everything that a report of a run is made of; None, or empty, where a stage has not been done.
+
+    Attributes:
+        run: the run.
+        config: its configuration.
+        stages: of its manifest, by name.
+        simulated: whether any of its scenes is.
+        audit: `report/export/audit.json`.
+        curves: series of its cubes, by season and class.
+        held_out: by model, on held-out cells of the source seasons.
+        target: by model, on held-out cells of the target season.
+        protocols: by name, `metrics.json` of what `evaluate --protocol` found.
+        card: `prediction.json`.
+        picture: the map.
+        review: of its parcels.
+        areas: `report/areas.json`.
+    """
+
+    run: Run
+    config: Config
+    stages: Mapping[str, Any]
+    simulated: bool
+    audit: Mapping[str, Any] | None
+    curves: Curves | None
+    held_out: Mapping[str, Scores]
+    target: Mapping[str, Scores]
+    protocols: Mapping[str, Mapping[str, Any]]
+    card: Mapping[str, Any] | None
+    picture: Picture | None
+    review: Review | None
+    areas: Mapping[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        """The run's folder, as commands name it. A report is shown to others: where it lies on a machine is not theirs
+        to know."""
+        return self.run.path.resolve().name
+
+    @property
+    def areas_stale(self) -> bool:
+        """Whether the areas are of another map than the run has by now."""
+        return bool(self.areas and self.card and self.areas["class_digest"] != self.card["class_digest"])
+
+    @property
+    def mapping_model(self) -> str | None:
+        """The model whose scores matter most: that of the map, else the one that is best on the newest season that
+        was judged; None where none was."""
+        judged = self.target or self.held_out
+        if self.card and self.card["model"] in judged:
+            return str(self.card["model"])
+        return max(judged, key=lambda name: judged[name].totals["macro_f1"], default=None)
+
+
+def read(run: Run, config: Config) -> Material:
+    """What the stages of a run left.
+
+    Raises:
+        CorruptRecord: a file of theirs is damaged.
+        RunError: the manifest is.
+    """
+    models = sorted(folder.parent.name for folder in run.models.glob(f"*/{MODEL_CARD}"))
+    held_out = {name: _scores(run.report / name) for name in models if _judged(run.report / name)}
+    on_target = {name: run.report / f"{name}-{config.season.target}" for name in models}
+    protocols = {name: run.report / name / "metrics.json" for name in PROTOCOLS}
+    card = predictions.card(run.predictions) if (run.predictions / PREDICTION_CARD).exists() else None
+    season = card["season"] if card else config.season.target
+    return Material(
+        run=run, config=config, stages=manifest.read(run.path)["stages"], simulated=manifest.simulated(run.path),
+        audit=_json(run.report / "export" / "audit.json"), curves=_curves(run), held_out=held_out,
+        target={name: _scores(folder) for name, folder in on_target.items() if _judged(folder)},
+        protocols={name: found for name, path in protocols.items() if (found := _json(path)) is not None},
+        card=card, picture=_picture(run.predictions) if card else None,
+        review=_review(run.path / "review", season), areas=_json(run.report / AREAS))
+
+
+def _judged(folder: Path) -> bool:
+    return (folder / "metrics.json").exists()
+
+
+def _json(path: Path) -> Mapping[str, Any] | None:
+    if not path.exists():
+        return None
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+    return found
+
+
+def _damaged(path: Path, error: Exception) -> CorruptRecord:
+    return CorruptRecord(f"{path} cannot be read ({error})", mend="remove it, and run the command that made it again")
+
+
+def _scores(folder: Path) -> Scores:
+    path = folder / "confusion.csv"
+    cells: dict[str, tuple[int, int]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            (_, *names), *rows = csv.reader(file)
+        counts = tuple(tuple(int(count) for count in row[1:]) for row in rows)
+        if (folder / "cells.csv").exists():
+            path = folder / "cells.csv"
+            with path.open(newline="", encoding="utf-8") as file:
+                cells = {row["cell"]: (int(row["samples"]), int(row["right"])) for row in csv.DictReader(file)}
+    except (OSError, ValueError, KeyError) as error:
+        raise _damaged(path, error) from error
+    return Scores(totals=_json(folder / "metrics.json") or {}, names=tuple(names), counts=counts, cells=cells,
+                  trust=_json(folder / "trust.json") or {})
+
+
+def _curves(run: Run) -> Curves | None:
+    if not run.shards.exists() or not run.samples.exists():
+        return None
+    found = series.gather(run.path)
+    return found if any(group.name != "no label" for group in found.groups) else None
+
+
+def _picture(folder: Path) -> Picture:
+    grid = geotiff.describe(folder / predictions.CLASSES).grid
+    step = -(-max(grid.shape) // _PIXELS)
+    classes, probability = (_thinned(folder / name, grid.shape, step)
+                            for name in (predictions.CLASSES, "probability.tif"))
+    return Picture(classes=classes, probability=probability, pixel_m=abs(grid.transform[0]), shape=grid.shape)
+
+
+def _thinned(path: Path, shape: tuple[int, int], step: int) -> NDArray[Any]:
+    """Every `step`-th pixel, of rows read one at a time where some are left out: an average of classes is none."""
+    height, width = shape
+    with geotiff.reading(path) as windows:
+        if step == 1:
+            return np.asarray(windows.pixels(None, [0])[0])
+        return np.stack([windows.pixels((row, 0, 1, width), [0])[0, 0, ::step] for row in range(0, height, step)])
+
+
+def _review(folder: Path, season: int) -> Review | None:
+    queue, verdicts = folder / "queue.parquet", folder / "verdicts.jsonl"
+    if not queue.exists() and not verdicts.exists():
+        return None
+    try:
+        queued = pq.read_metadata(queue).num_rows if queue.exists() else None
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(queue, error) from error
+    stands = _standing(verdicts, season) if verdicts.exists() else {}
+    counted: dict[str, dict[str, int]] = {}
+    classes: dict[str, set[str]] = {}
+    for (reviewer, parcel), (kind, called) in stands.items():
+        by_kind = counted.setdefault(reviewer, {})
+        by_kind[kind] = by_kind.get(kind, 0) + 1
+        if called is not None:
+            classes.setdefault(parcel, set()).add(called)
+    return Review(queued=queued, verdicts=counted,
+                  disagreed=tuple(sorted(parcel for parcel, named in classes.items() if len(named) > 1)))
+
+
+def _standing(path: Path, season: int) -> dict[tuple[str, str], tuple[str, str | None]]:
+    """Of a log of verdicts on a season's parcels, (reviewer, parcel) -> the kind and the class of the latest one that
+    was not taken back."""
+    given: dict[tuple[str, str], list[tuple[str, str | None]]] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            found = json.loads(line)
+            if found["season"] != season:
+                continue
+            said = given.setdefault((str(found["reviewer"]), str(found["parcel"])), [])
+            kind = str(found["verdict"])
+            if kind != "undo":
+                said.append((kind, found["class"]))
+            elif said:
+                said.pop()
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorruptRecord(f"line {number} of {path} is no verdict ({error})",
+                                mend="mend or delete that line") from error
+    return {key: said[-1] for key, said in given.items() if said}

@@ -1,0 +1,243 @@
+"""From a run's map to hectares with intervals: what is drawn, labelled and estimated belongs together."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import cli
+from agrispec.errors import DataError
+from agrispec.formats import geotiff
+from agrispec.grid import Grid
+from agrispec_tf.area import commands, design
+from agrispec_tf.area.estimation import assess
+from agrispec_tf.area.reference_sample import ReferenceSample
+from agrispec_tf.area.strata import Strata
+from exports import manifest, runs
+
+CONFIGURATION = """
+[area]
+cells = ["E0045N0487"]
+[season]
+source = [2023]
+target = 2024
+[labels]
+images = "projects/agrispec-local/assets/labels"
+band = "crop"
+[map]
+bounds = [613000, 5401000, 614000, 5402000]
+crs = "EPSG:32631"
+[[classes]]
+name = "wheat"
+codes = [1]
+colour = "#e6c229"
+[[classes]]
+name = "maize"
+codes = [2]
+colour = "#1a8fe3"
+[[classes]]
+name = "beet"
+codes = [3]
+colour = "#aa0000"
+"""
+NAMES = np.array(["wheat", "maize", "beet"])
+
+
+def write_classes(run, classes, grid):
+    geotiff.write(run.predictions / "class.tif", classes[None], grid, nodata=255,
+                  tags={f"class_{number}": name for number, name in enumerate(NAMES)})
+    card = {"season": 2024, "model": "cropnet", "model_digest": "0" * 16, "cube": "1" * 16, "simulated": True,
+            "threshold": 0.65, "confident": 0.5, "parcels": 0, "unseen": int((classes == 255).sum()),
+            "class_digest": manifest.digest(run.predictions / "class.tif"), "parcels_digest": None,
+            "products": {name: {"file": f"{name}.tif", "digest": manifest.digest(run.predictions / f"{name}.tif")}
+                         for name in ("class", "probability")},
+            "pixels": {name: int((classes == number).sum()) for number, name in enumerate(NAMES)}}
+    (run.predictions / runs.PREDICTION_CARD).write_text(json.dumps(card))
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run with a map of 100 x 100 pixels, a strip of which nobody saw."""
+    made = runs.create(tmp_path / "run", CONFIGURATION)
+    config, random = made.config, np.random.default_rng(0)
+    grid = Grid.covering(config.map.crs, config.map.corners, 10.0)
+    classes = random.choice(3, grid.shape, p=[0.1, 0.3, 0.6]).astype(np.uint8)
+    classes[:, :5] = 255
+    made.predictions.mkdir()
+    sure = np.where(classes == 255, -1, 0.8).astype(np.float32)
+    geotiff.write(made.predictions / "probability.tif", sure[None], grid, nodata=-1)
+    write_classes(made, classes, grid)
+    return made
+
+
+def asked(*words):
+    return CliRunner().invoke(cli.main, [str(word) for word in words])
+
+
+def labelled(run, wrong=0.2):
+    """Labels the drawn sample: `wrong` of it is of the class that follows the map's."""
+    path = run.area / commands.SAMPLE
+    table = pd.read_csv(path)
+    missed = np.random.default_rng(1).random(len(table)) < wrong
+    table["reference"] = NAMES[(table["stratum"].to_numpy() + missed) % 3]
+    table.to_csv(path, index=False)
+    return table
+
+
+def test_a_sample_is_drawn_labelled_and_estimated(run):
+    drawn = asked("area", "design", run.path, "--standard-error", "0.02")
+    assert drawn.exit_code == 0, drawn.output
+    table = labelled(run)
+    done = asked("area", "estimate", run.path)
+    assert done.exit_code == 0, done.output
+    classes = np.asarray(tiles_of(run))
+    assert table["unit"].is_unique
+    np.testing.assert_array_equal(classes.reshape(-1)[table["unit"]], table["stratum"])
+    # An oracle that holds the whole map.
+    strata = Strata.of_units(classes[classes != 255], 0.01)
+    wanted = assess(ReferenceSample.of(table.assign(
+        map=NAMES[table["stratum"]], stratum=table["stratum"]), strata)).table
+    found = pd.DataFrame(json.loads((run.report / "areas.json").read_text())["estimates"])
+    both = found.merge(wanted, on=["measure", "class"], suffixes=("", "_wanted"))
+    assert len(both) == len(found) == len(wanted)
+    for column in ("estimate", "low", "high", "standard_error"):
+        np.testing.assert_allclose(both[column].astype(float), both[f"{column}_wanted"].astype(float))
+    assert found[found["measure"] == "area"]["estimate"].sum() == pytest.approx(95.0)
+    overall = both[both["measure"] == "overall accuracy"].iloc[0]
+    assert overall["low"] < 0.8 < overall["high"]
+    assert "simulated" in done.output
+    assert manifest.read(run.path)["stages"]["area estimate"]["sample"]["units"] == len(table)
+
+
+def tiles_of(run):
+    from agrispec.formats import geotiff
+    return geotiff.read(run.predictions / "class.tif")[0]
+
+
+def test_a_map_that_is_made_anew_needs_no_new_sample(run):
+    asked("area", "design", run.path)
+    labelled(run)
+    asked("area", "estimate", run.path)
+    before = pd.DataFrame(json.loads((run.report / "areas.json").read_text())["estimates"])
+    classes = tiles_of(run)
+    # The new map takes half of all maize for beet.
+    classes[(classes == 1) & (np.arange(100) % 2 == 0)] = 2
+    grid = Grid.covering(run.config.map.crs, run.config.map.corners, 10.0)
+    write_classes(run, classes, grid)
+    assert asked("area", "estimate", run.path).exit_code == 0
+    after = pd.DataFrame(json.loads((run.report / "areas.json").read_text())["estimates"])
+    areas = before["measure"] == "area"
+    pd.testing.assert_frame_equal(before[areas], after[areas])
+    found = {(row["measure"], row["class"]): row["estimate"] for _, row in after.iterrows()}
+    assert found["producer's accuracy", "maize"] < 0.6
+    assert found["overall accuracy", ""] < 0.75
+
+
+@pytest.mark.parametrize("error", [0.05, 0.02, 0.01, 0.004])
+def test_a_design_reaches_the_standard_error_with_enough_units_of_rare_classes(error):
+    strata = Strata(names=(0, 1, 2), areas=np.array([2.0, 300, 700]), units=np.array([200.0, 30000, 70000]))
+    expected = np.array([0.5, 0.8, 0.9])
+    found = commands.designed(strata, expected, error)
+    assert found.standard_error <= error
+    assert found.allocation.min() >= 50
+    # Some fewer would not do, unless that many are drawn of rare classes alone.
+    fewer = int(found.allocation.sum() * 0.95)
+    if fewer > 150:
+        assert design.expected_standard_error(strata, design.with_floor(strata, fewer, 50), expected) > error
+
+
+def test_a_map_that_is_smaller_than_its_sample_is_looked_up_as_a_whole():
+    strata = Strata(names=(0, 1), areas=np.array([0.03, 0.6]), units=np.array([3.0, 60.0]))
+    assert commands.designed(strata, np.array([0.5, 0.5]), 0.001).allocation.tolist() == [3, 60]
+
+
+def test_a_second_draw_is_refused_so_that_none_is_chosen(run):
+    asked("area", "design", run.path)
+    before = (run.area / commands.SAMPLE).read_bytes()
+    again = asked("area", "design", run.path)
+    assert again.exit_code == 1
+    assert "is there already" in again.output
+    assert (run.area / commands.SAMPLE).read_bytes() == before
+
+
+def test_a_draw_can_be_repeated(run):
+    asked("area", "design", run.path)
+    before = {path.name: path.read_bytes() for path in run.area.iterdir()}
+    for path in run.area.iterdir():
+        path.unlink()
+    asked("area", "design", run.path)
+    assert {path.name: path.read_bytes() for path in run.area.iterdir()} == before
+
+
+def test_a_sample_of_which_hard_places_were_left_out_is_refused(run):
+    asked("area", "design", run.path)
+    table = labelled(run)
+    table.iloc[:-20].to_csv(run.area / commands.SAMPLE, index=False)
+    done = asked("area", "estimate", run.path)
+    assert done.exit_code == 1
+    assert "by the inclusion probabilities" in done.output
+    table.assign(reference=table["reference"].where(table.index > 3)).to_csv(run.area / commands.SAMPLE, index=False)
+    assert "4 of" in asked("area", "estimate", run.path).output
+
+
+def test_strata_other_than_the_map_are_those_that_probabilities_tell(run):
+    lon, lat = commands.Mapped.of(run.predictions).places(np.array([2010, 2020, 5010, 5020, 9010, 9020]))
+    table = pd.DataFrame({"lon": lon, "lat": lat, "stratum": ["north"] * 2 + ["south"] * 4,
+                          "inclusion_probability": [0.001] * 2 + [0.0005] * 4, "reference": NAMES[[0, 1, 2, 2, 2, 1]]})
+    table.to_parquet(run.path / "mine.parquet")
+    done = asked("area", "estimate", run.path, "--sample", run.path / "mine.parquet")
+    assert done.exit_code == 0, done.output
+    found = json.loads((run.report / "areas.json").read_text())
+    assert found["strata_ha"] == pytest.approx(2000 * 0.01 + 8000 * 0.01)
+    assert "sample is of another area than the map" in done.output
+    area = {row["class"]: row["estimate"] for row in found["estimates"] if row["measure"] == "area"}
+    assert area == {"wheat": pytest.approx(10), "maize": pytest.approx(10 + 20), "beet": pytest.approx(60)}
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda table: table.drop(columns=["inclusion_probability", "stratum", "unit"]), "no inclusion_probability"),
+    (lambda table: table.drop(columns=["lon", "unit"]), "says of no unit what the map has there"),
+    (lambda table: table.assign(lon=table["lon"] + 1), "lie where the map has no class"),
+    (lambda table: table.drop(columns=["reference"]), "lacks the columns reference"),
+    (lambda table: table.assign(reference=None), "is labelled yet"),
+    (lambda table: table.assign(reference=7), "7 in column reference is no class number"),
+    (lambda table: table.assign(fold="train", label=0), "holds training samples")])
+def test_samples_that_tell_nothing_are_refused_and_leave_no_estimate(run, change, said):
+    asked("area", "design", run.path)
+    change(labelled(run)).to_csv(run.path / "given.csv", index=False)
+    done = asked("area", "estimate", run.path, "--sample", run.path / "given.csv")
+    assert done.exit_code == 1
+    assert said in done.output
+    assert not (run.report / "areas.json").exists()
+
+
+def test_classes_that_the_map_cannot_show_are_estimated_and_named(run):
+    asked("area", "design", run.path)
+    table = labelled(run)
+    table.loc[:9, "reference"] = "forest"
+    table.to_csv(run.area / commands.SAMPLE, index=False)
+    done = asked("area", "estimate", run.path)
+    assert "The map has no class forest" in done.output
+    rows = [line.split()[0] for line in done.output.splitlines()[1:5]]
+    assert rows == [*NAMES, "forest"]
+
+
+def test_named_strata_of_the_map_need_no_probabilities(run):
+    asked("area", "design", run.path)
+    table = labelled(run)
+    asked("area", "estimate", run.path)
+    wanted = json.loads((run.report / "areas.json").read_text())["estimates"]
+    table.assign(stratum=NAMES[table["stratum"]]).drop(columns=["unit", "inclusion_probability"]).to_csv(
+        run.path / "named.csv", index=False)
+    assert asked("area", "estimate", run.path, "--sample", run.path / "named.csv").exit_code == 0
+    assert json.loads((run.report / "areas.json").read_text())["estimates"] == wanted
+
+
+def test_a_run_without_a_map_is_told_what_makes_one(tmp_path):
+    made = runs.create(tmp_path / "run", CONFIGURATION)
+    for command in ("design", "estimate"):
+        assert "agrispec-gee predict" in asked("area", command, made.path).output
+    with pytest.raises(DataError):
+        commands.designed(Strata(names=(0,), areas=np.ones(1), units=np.array([900.0])), np.array([0.9]), 0.0)
