@@ -13,6 +13,7 @@ from agrispec.errors import AgrispecError, MissingExtra
 from agrispec_tf.cli.bench import bench
 from agrispec_tf.cli.judging import evaluate
 from agrispec_tf.cli.mapping import export_model, map_on_engine, predict
+from agrispec_tf.cli.reviewing import review
 from agrispec_tf.cli.training import adapt, finetune, train
 from exports.cli import audit, cancel, export, init, inspect, publish, status
 from exports.terminal import Opened, progress, tell
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from exports import publish as publishing
     from exports.export import cubes, places
     from exports.inspection import asset
+    from exports.review import curves
 
     class _Graphs(places.Graphs, cubes.Graphs, mapping.Graphs, publishing.Graphs, on_engine.Graphs, asset.Graphs,
-                  Protocol):
+                  curves.Graphs, Protocol):
         """All graphs that some stage asks for."""
 
 # Packages that a base installation does not have, and the extra that brings each.
@@ -82,7 +84,7 @@ def main() -> None:
 
 
 for command in (init, export, status, cancel, audit, train, finetune, adapt, evaluate, predict, map_on_engine,
-                export_model, publish, inspect, engine, bench):
+                export_model, publish, review, inspect, engine, bench):
     main.add_command(command)
 
 

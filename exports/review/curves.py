@@ -1,4 +1,4 @@
-"""The curves that a reviewer compares: of a parcel, from the run's patches or from the engine, and of labelled samples."""
+"""The curves that a reviewer compares: of a parcel, by the run's patches or the engine, and of labelled samples."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from agrispec.formats.atomic import write_files
 from agrispec.formats.geoparquet import GEOMETRY
 from exports.review import verdicts
 from exports.review.queue import Queue
-from exports.review.verdicts import ACCEPT, CORRECT, Standing, Verdict
+from exports.review.verdicts import ACCEPT, CORRECT, UNDO, Standing, Verdict
 
 _SUFFIXES = (".geojson", ".csv")
 
@@ -111,6 +111,8 @@ def read(path: Path, predicted: Mapping[str, str], class_names: Sequence[str], s
         except DataError as error:
             raise DataError(f"row {number} of {path}: {error.message}", mend=error.mend) from error
         had = stands.get(parcel, {}).get(reviewer)
+        if had is None and word == UNDO:
+            continue
         if had is None or (had.verdict, had.class_name) != (verdict.verdict, verdict.class_name):
             found.append(verdict)
     return found

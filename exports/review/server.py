@@ -176,6 +176,7 @@ class ReviewServer:
         try:
             listener = socket.create_server(("127.0.0.1", self._wanted))
         except OSError as error:
+            self._desk.close()
             raise ConfigError(f"the review page got no port on 127.0.0.1: {error}",
                               mend="choose another --port, or none") from error
         self.port = listener.getsockname()[1]
