@@ -18,8 +18,8 @@ from agrispec.grid import Bounds, Grid
 from agrispec.season import Window
 from exports.review.curves import Graphs
 
-_MARGIN_M, _LEAST_M, _MOST_M = 150.0, 600.0, 3000.0
-"""Around a parcel, and what a picture shows at least and at most, metres on the ground."""
+_TIMES, _LEAST_M, _MOST_M = 1.6, 900.0, 3000.0
+"""How many times as long as a parcel a picture is, and how long at least and at most, metres on the ground."""
 
 _SHOWN_DAYS = 30
 """Around the season's peak."""
@@ -59,7 +59,7 @@ def peak(curve: NDArray[np.float32], steps: Window, step_days: int) -> Window:
 
 def take(engine: Engine, graphs: Graphs, config: Config, season: int, shape: shapely.Geometry,
          steps: Window) -> Pictures:
-    """The median of the clear looks of some steps around a shape in degrees; black where there was none.
+    """The median of the clear looks of some steps around a shape in degrees; transparent where there was none.
 
     Raises:
         EngineError: the engine refuses or does not answer.
@@ -79,8 +79,8 @@ def _grid(shape: shapely.Geometry, scale_m: float) -> Grid:
     stretch = 1 / math.cos(math.radians((south + north) / 2))
     web = Transformer.from_crs("EPSG:4326", _WEB, always_xy=True)
     (left, right), (bottom, top) = web.transform([west, east], [south, north])
-    longest = max(right - left, top - bottom) / stretch + 2 * _MARGIN_M
-    half = min(max(longest, _LEAST_M), _MOST_M) / 2 * stretch
+    longest = max(right - left, top - bottom) / stretch
+    half = min(max(longest * _TIMES, _LEAST_M), _MOST_M) / 2 * stretch
     x, y = (left + right) / 2, (bottom + top) / 2
     return Grid.covering(_WEB, (x - half, y - half, x + half, y + half), scale_m * stretch)
 
@@ -88,7 +88,9 @@ def _grid(shape: shapely.Geometry, scale_m: float) -> Grid:
 def _png(brightness: NDArray[np.floating]) -> str:
     from matplotlib import image
     # The square root lifts what is dark, as a photograph would.
-    levels = (np.sqrt(np.clip(brightness, 0, 1)) * 255).round().astype(np.uint8)
+    levels = np.sqrt(np.clip(brightness, 0, 1))
+    seen = (levels > 0).any(axis=-1, keepdims=True)
+    levels = (np.concatenate([levels, seen], axis=-1) * 255).round().astype(np.uint8)
     content = io.BytesIO()
     image.imsave(content, levels, format="png")
     return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()

@@ -46,7 +46,7 @@ function tell(text, isError = false) {
   $("message").classList.toggle("error", isError);
 }
 
-const percent = (share) => `${(100 * share).toFixed(0)} %`;
+const percent = (share) => `${(100 * share).toFixed(0)}%`;
 const signed = (word, name) => ({ accept: `accepts ${name}`, correct: `corrects to ${name}`, skip: "skipped it" }[word]);
 
 let state, spreads, shown, pictures, current = 0, falseColour = false, busy = false, charts = [], focused = null;
@@ -165,9 +165,9 @@ function showParcel() {
   $("parcel").textContent = `Parcel ${shown.parcel}`;
   $("parcel").title = shown.parcel;
   $("facts").textContent = `${(current + 1).toLocaleString("en")} of ${state.total.toLocaleString("en")} · `
-    + `${shown.area_ha.toFixed(2)} ha, ${shown.pixels.toLocaleString("en")} pixels, ${percent(shown.agreement)} of them agree · `
+    + `${shown.area_ha.toFixed(2)} ha · ${percent(shown.agreement)} of ${shown.pixels.toLocaleString("en")} pixels agree · `
     + `entropy ${shown.entropy.toFixed(2)}`
-    + (shown.set_size === null ? "" : ` · ${shown.set_size} ${shown.set_size === 1 ? "class" : "classes"} possible`);
+    + (shown.set_size === null ? "" : ` · ${shown.set_size} in its set`);
   $("previous").disabled = current === 0;
   $("next").disabled = current === state.total - 1;
   $("top").replaceChildren(...shown.top.map((each, number) => {
@@ -227,9 +227,11 @@ function draw() {
         data.push(spread.high[curve], spread.low[curve]);
         series.push({ stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } });
       }
-      data.push(spread.median[curve]);
-      series.push({ stroke: colour, width: 2.5, spanGaps: true, points: { show: false },
-        dash: order ? [[], [6, 4], [2, 3]][order] : undefined });
+      // A darker line below keeps a bright colour apart from the page.
+      for (const [stroke, width] of [[`${ink("--soft")}b0`, 3.6], [colour, 2.2]]) {
+        data.push(spread.median[curve]);
+        series.push({ stroke, width, spanGaps: true, points: { show: false }, dash: [undefined, [7, 4], [3, 4]][order] });
+      }
     }
     data.push(shown.series.values[curve]);
     series.push({ stroke: ink("--ink"), width: 1.2, spanGaps: true,
@@ -262,7 +264,8 @@ function sparkline(values, colour) {
       "vector-effect": "non-scaling-stroke" })) path.setAttribute(name, value);
     made.append(path);
   };
-  line(values, colour, 2.5);
+  line(values, `${ink("--soft")}b0`, 3.6);
+  line(values, colour, 2.2);
   line(shown.series.values[0], ink("--ink"), 1);
   return made;
 }
