@@ -33,13 +33,14 @@ def ranking(uncertainty: NDArray[np.floating], area: NDArray[np.floating],
     """
     base = np.asarray(uncertainty, np.float64) * area
     best = np.argsort(-base, kind="stable")
-    # Number of each prediction among those of its kind, in the order of `best`: kinds stand together, best first.
-    _, of_kind = np.unique(kind[best], axis=0, return_inverse=True)
-    of_kind = of_kind.reshape(-1)
-    together = np.argsort(of_kind, kind="stable")
-    sizes = np.bincount(of_kind)
+    # Kinds stand together, the best of each first; where one begins the count begins again.
+    together = np.lexsort(kind[best].T)
+    sorted_kinds = kind[best][together]
+    begins = np.ones(len(base), np.bool_)
+    begins[1:] = (sorted_kinds[1:] != sorted_kinds[:-1]).any(axis=1)
+    first = np.flatnonzero(begins)
     number = np.empty(len(base), np.int64)
-    number[together] = np.arange(len(base)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    number[together] = np.arange(len(base)) - np.repeat(first, np.diff(first, append=len(base)))
     scores = np.empty(len(base))
     scores[best] = base[best] / (number + 1)
     order = np.argsort(-scores, kind="stable")

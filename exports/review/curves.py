@@ -202,8 +202,7 @@ def of_engine(engine: Engine, graphs: Graphs, config: Config, season: int, field
         DataError: the parcel has no pixel on the map.
     """
     spec, grid = config.spec.view(), around(shapely.geometry.shape(field["geometry"]), mapping.grid_of(config))
-    expression = graphs.window(spec, config.season_of(season), grid)
-    pixels = np.load(io.BytesIO(engine.pixels(expression, grid)))
+    pixels = asked(engine, graphs.window(spec, config.season_of(season), grid), grid)
     flat = np.stack([pixels[band] for band in spec.patch_bands()], axis=-1).astype(np.float32)
     inside = tiles.parcel_pixels([field], grid) == 0
     if not inside.any():
@@ -214,6 +213,19 @@ def of_engine(engine: Engine, graphs: Graphs, config: Config, season: int, field
     mean = np.nan_to_num(curves.values).sum(axis=0) / np.maximum(seen, 1)[:, None]
     return Curves(values=np.where(seen[:, None] > 0, mean, np.nan).astype(np.float32)[None],
                   looks=curves.looks.mean(axis=0)[None])
+
+
+_PARSING = threading.Lock()
+"""NumPy parses a file's header with `ast`, which in Python 3.11 several threads may not do at once:
+https://github.com/python/cpython/issues/106905"""
+
+
+def asked(engine: Engine, expression: Expression, grid: Grid) -> NDArray[np.void]:
+    """(rows, columns) with a field a band: pixels of an image. Raises EngineError."""
+    content = engine.pixels(expression, grid)
+    with _PARSING:
+        found: NDArray[np.void] = np.load(io.BytesIO(content))
+    return found
 
 
 def around(shape: shapely.Geometry, whole: Grid) -> Grid:

@@ -16,7 +16,7 @@ from agrispec.config import Config
 from agrispec.engine import Engine
 from agrispec.grid import Bounds, Grid
 from agrispec.season import Window
-from exports.review.curves import Graphs
+from exports.review.curves import Graphs, asked
 
 _TIMES, _LEAST_M, _MOST_M = 1.6, 900.0, 3000.0
 """How many times as long as a parcel a picture is, and how long at least and at most, metres on the ground."""
@@ -65,7 +65,7 @@ def take(engine: Engine, graphs: Graphs, config: Config, season: int, shape: sha
         EngineError: the engine refuses or does not answer.
     """
     grid = _grid(shape, config.spec.scale_m)
-    found = np.load(io.BytesIO(engine.pixels(graphs.look(config.spec, config.season_of(season), steps, grid), grid)))
+    found = asked(engine, graphs.look(config.spec, config.season_of(season), steps, grid), grid)
     west, south, east, north = grid.bounds
     degrees = Transformer.from_crs(_WEB, "EPSG:4326", always_xy=True)
     (left, right), (bottom, top) = degrees.transform([west, east], [south, north])

@@ -35,7 +35,7 @@ async function ask(path, body) {
   } catch {
     throw new Error("The server does not answer: is `agrispec-gee review serve` still running?");
   }
-  const found = await response.json();
+  const found = await response.json().catch(() => ({ error: "The server failed; its terminal says why." }));
   if (!response.ok) throw new Error(found.error);
   return found;
 }
