@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import shapely
@@ -152,12 +152,12 @@ def _thinned(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return rows[np.unique(np.linspace(0, len(rows) - 1, min(_A_CLASS, len(rows))).astype(np.int64))]
 
 
-def of_patches(run: Run, config: Config, season: int, fields: Sequence[Mapping[str, Any]],
+def of_patches(run: Run, config: Config, season: int, shapes: NDArray[np.object_],
                closed: threading.Event) -> Curves | None:
     """The curves of P parcels by the pixels of the run's patches; None where it has none of that season and cube.
 
     Args:
-        fields: parcels as GeoJSON features in degrees.
+        shapes: (P,) in degrees.
         closed: set when nobody waits any more, which gives None.
 
     Raises:
@@ -168,10 +168,10 @@ def of_patches(run: Run, config: Config, season: int, fields: Sequence[Mapping[s
             (layout := shards.layout_of(run.patches)).season != season:
         return None
     mixer, side = shards.mixer_of(run.patches), layout.patch
-    parcel = tiles.parcel_pixels(fields, layout.grid.padded(side))
-    steps, kinds, done = spec.window.steps, len(names(spec)), 0
-    sums, looks = np.zeros((len(fields), steps * kinds)), np.zeros((len(fields), steps))
-    seen, pixels = np.zeros((len(fields), steps)), np.zeros(len(fields))
+    parcel = _pixels_of(shapes, layout.grid.padded(side))
+    steps, kinds, count, done = spec.window.steps, len(names(spec)), len(shapes), 0
+    sums, looks, seen = np.zeros((count, steps * kinds)), np.zeros((count, steps)), np.zeros((count, steps))
+    pixels = np.zeros(count)
     for found in shards.patches(run.patches, spec, _PATCHES):
         if closed.is_set():
             return None
@@ -184,27 +184,27 @@ def of_patches(run: Run, config: Config, season: int, fields: Sequence[Mapping[s
         curves = of_cubes(found.values.reshape(-1, *found.values.shape[3:])[used],
                           found.counts.reshape(-1, steps)[used], spec)
         belongs = sparse.csr_array((np.ones(len(used)), (within[used], np.arange(len(used)))),
-                                   shape=(len(fields), len(used)))
+                                   shape=(count, len(used)))
         sums += belongs @ np.nan_to_num(curves.values).reshape(len(used), -1)
         looks += belongs @ curves.looks
         seen += belongs @ (curves.looks > 0)
         pixels += belongs @ np.ones(len(used))
-    mean = sums.reshape(len(fields), steps, kinds) / np.maximum(seen, 1)[..., None]
+    mean = sums.reshape(count, steps, kinds) / np.maximum(seen, 1)[..., None]
     return Curves(values=np.where(seen[..., None] > 0, mean, np.nan).astype(np.float32),
                   looks=(looks / np.maximum(pixels, 1)[:, None]).astype(np.float32))
 
 
-def of_engine(engine: Engine, graphs: Graphs, config: Config, season: int, field: Mapping[str, Any]) -> Curves:
-    """The same of one parcel, its pixels asked of the engine.
+def of_engine(engine: Engine, graphs: Graphs, config: Config, season: int, shape: shapely.Geometry) -> Curves:
+    """The same of one parcel, a shape in degrees, its pixels asked of the engine.
 
     Raises:
         EngineError: it refuses or does not answer.
         DataError: the parcel has no pixel on the map.
     """
-    spec, grid = config.spec.view(), around(shapely.geometry.shape(field["geometry"]), mapping.grid_of(config))
+    spec, grid = config.spec.view(), around(shape, mapping.grid_of(config))
     pixels = asked(engine, graphs.window(spec, config.season_of(season), grid), grid)
     flat = np.stack([pixels[band] for band in spec.patch_bands()], axis=-1).astype(np.float32)
-    inside = tiles.parcel_pixels([field], grid) == 0
+    inside = _pixels_of(np.array([shape], object), grid) == 0
     if not inside.any():
         raise DataError("the parcel is smaller than a pixel", mend="judge it by the picture, or skip it")
     found = schema.unpack(flat[inside], spec)
@@ -213,6 +213,13 @@ def of_engine(engine: Engine, graphs: Graphs, config: Config, season: int, field
     mean = np.nan_to_num(curves.values).sum(axis=0) / np.maximum(seen, 1)[:, None]
     return Curves(values=np.where(seen[:, None] > 0, mean, np.nan).astype(np.float32)[None],
                   looks=curves.looks.mean(axis=0)[None])
+
+
+def _pixels_of(shapes: NDArray[np.object_], grid: Grid) -> NDArray[np.int32]:
+    """`tiles.parcel_pixels` of shapes in degrees."""
+    found: NDArray[np.int32] = tiles.parcel_pixels([{"geometry": json.loads(text)}
+                                                    for text in shapely.to_geojson(shapes)], grid)
+    return found
 
 
 _PARSING = threading.Lock()

@@ -6,7 +6,7 @@ import json
 import math
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -49,6 +49,12 @@ class _Outlines:
     classes: NDArray[np.int64]
 
 
+def _outlines(run: Run, key: str) -> _Outlines:
+    table = queue.predicted(run, key)
+    return _Outlines(shapely.STRtree(shapely.from_wkb(table[GEOMETRY].to_numpy(object))), table[key].to_numpy(object),
+                     table["class"].to_numpy(np.int64))
+
+
 class _Ready:
     """Answers by position in the queue, computed once in threads; one that failed is computed again when asked for."""
 
@@ -88,14 +94,16 @@ class Desk:
         self._season = int(waiting.about["season"])
         self._ids = waiting.table[waiting.key].to_numpy(object)
         self._at = {parcel: position for position, parcel in enumerate(self._ids)}
+        self._shapes = shapely.from_wkb(waiting.table[GEOMETRY].to_numpy(object))
+        # Before the page is there: beside its first requests it would hold them up.
+        self._outlines = _outlines(run, waiting.key)
         self._log = Log(run.review, config.taxonomy.names)
         self._verdict("", SKIP, None)  # whose name is none is told now, not at the first verdict
         self._log.read()
         self._writing, self._closed = threading.Lock(), threading.Event()
         # Pictures wait for curves, so that they need threads of their own.
         self._pools = [ThreadPoolExecutor(max_workers=2, thread_name_prefix=name) for name in ("curves", "pictures")]
-        self._once = ThreadPoolExecutor(max_workers=3, thread_name_prefix="once")
-        self._outlines = self._once.submit(self._index)
+        self._once = ThreadPoolExecutor(max_workers=2, thread_name_prefix="once")
         self._labelled = self._once.submit(curves.labelled, run, config)
         self._patches = self._once.submit(self._of_patches)
         self._curves, self._pictures = (_Ready(pool, make) for pool, make in
@@ -132,7 +140,7 @@ class Desk:
         ranked = [{"class": int(row[name]), "probability": float(row["probability" if name == "class"
                                                                      else f"{name}_probability"])}
                   for name in ("class", "second", "third") if name in row.index]
-        shape = shapely.from_wkb(row[GEOMETRY])
+        shape = self._shapes[position]
         return {"position": position, "parcel": self._ids[position], "top": ranked,
                 "entropy": float(row["entropy"]), "agreement": float(row["agreement"]),
                 "area_ha": float(row["area_ha"]), "pixels": int(row["pixels"]),
@@ -167,7 +175,7 @@ class Desk:
 
     def outlines(self, bounds: Bounds) -> dict[str, Any]:
         """The predicted parcels in a part of the map, those of the queue first; how many are not told of."""
-        found, stands = self._outlines.result(), self._standing()
+        found, stands = self._outlines, self._standing()
         west, south, east, north = bounds
         inside = np.sort(found.tree.query(shapely.box(west, south, east, north)))
         positions = np.array([self._at.get(parcel, -1) for parcel in found.ids[inside]], np.int64)
@@ -251,33 +259,21 @@ class Desk:
         return {"judged": {self._reviewer: 0, **judged}, "disputed": len(verdicts.agreed(stands)[1]),
                 "next": int(later[0]) if len(later) else int(left[0]) if len(left) else None}
 
-    def _index(self) -> _Outlines:
-        table = queue.predicted(self._run, self._queue.key)
-        shapes = shapely.from_wkb(table[GEOMETRY].to_numpy(object))
-        return _Outlines(shapely.STRtree(shapes), table[self._queue.key].to_numpy(object),
-                         table["class"].to_numpy(np.int64))
-
-    def _fields(self, positions: Sequence[int]) -> list[dict[str, Any]]:
-        shapes = shapely.from_wkb(self._table[GEOMETRY].iloc[list(positions)].to_numpy(object))
-        return [{"type": "Feature", "geometry": json.loads(text)} for text in shapely.to_geojson(shapes)]
-
     def _of_patches(self) -> Curves | None:
-        return curves.of_patches(self._run, self._config, self._season, self._fields(range(len(self._table))),
-                                 self._closed)
+        return curves.of_patches(self._run, self._config, self._season, self._shapes, self._closed)
 
     def _curves_of(self, position: int) -> tuple[Curves, str]:
         """The patches' curves where they are read by now; else the engine's."""
         if self._patches.done() and (found := self._patches.result()) is not None:
             return Curves(values=found.values[[position]], looks=found.looks[[position]]), "patches"
-        [field] = self._fields([position])
-        return curves.of_engine(self._engine, self._graphs, self._config, self._season, field), "engine"
+        return curves.of_engine(self._engine, self._graphs, self._config, self._season,
+                                self._shapes[position]), "engine"
 
     def _pictures_of(self, position: int) -> imagery.Pictures:
         spec = self._config.spec
         found, _ = self._curves.ask(position).result()
         steps = imagery.peak(found.values[0, :, 0], spec.window, spec.step_days)
-        return imagery.take(self._engine, self._graphs, self._config, self._season,
-                            shapely.from_wkb(self._table[GEOMETRY].iloc[position]), steps)
+        return imagery.take(self._engine, self._graphs, self._config, self._season, self._shapes[position], steps)
 
 
 def _plain(values: NDArray[np.floating]) -> Any:

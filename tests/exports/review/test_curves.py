@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import threading
 
 import numpy as np
@@ -21,19 +20,18 @@ from exports.review.curves import Curves, Labelled
 from .conftest import SIDE
 
 
-def fields_of(table):
-    return [{"type": "Feature", "geometry": json.loads(text)}
-            for text in shapely.to_geojson(shapely.from_wkb(table["geometry"].to_numpy(object)))]
+def shapes_of(queue):
+    return shapely.from_wkb(queue.table["geometry"].to_numpy(object))
 
 
 def test_patches_the_engine_and_numpy_give_one_curve(run, waiting, tiny):
-    fields = fields_of(waiting.table)
+    shapes = shapes_of(waiting)
     with cli._opened(run.path) as opened:
         config = opened.config
         mapping.export_patches(run, config, opened.engine, opened.graphs, lambda done: None, 2023)
-        asked = [curves.of_engine(opened.engine, opened.graphs, config, 2023, field) for field in fields[:3]]
-    whole = curves.of_patches(run, config, 2023, fields, threading.Event())
-    assert whole.values.shape == (len(fields), config.spec.window.steps, 2)
+        asked = [curves.of_engine(opened.engine, opened.graphs, config, 2023, shape) for shape in shapes[:3]]
+    whole = curves.of_patches(run, config, 2023, shapes, threading.Event())
+    assert whole.values.shape == (len(shapes), config.spec.window.steps, 2)
     for number, one in enumerate(asked):
         np.testing.assert_allclose(one.values[0], whole.values[number], atol=1e-6)
         np.testing.assert_allclose(one.looks[0], whole.looks[number], atol=1e-6)
@@ -56,12 +54,12 @@ def test_patches_the_engine_and_numpy_give_one_curve(run, waiting, tiny):
 
 
 def test_patches_of_another_season_are_not_read_and_who_is_gone_is_not_waited_for(run, waiting):
-    fields, closed = fields_of(waiting.table), threading.Event()
+    shapes, closed = shapes_of(waiting), threading.Event()
     with cli._opened(run.path) as opened:
         mapping.export_patches(run, opened.config, opened.engine, opened.graphs, lambda done: None, 2023)
-    assert curves.of_patches(run, run.config, 2024, fields, closed) is None
+    assert curves.of_patches(run, run.config, 2024, shapes, closed) is None
     closed.set()
-    assert curves.of_patches(run, run.config, 2023, fields, closed) is None
+    assert curves.of_patches(run, run.config, 2023, shapes, closed) is None
 
 
 def test_labelled_samples_are_those_that_teach_and_their_spread_is_numpys(run):
