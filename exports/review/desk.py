@@ -174,17 +174,22 @@ class Desk:
                 "last": (season.bounds(found.last - 1)[1] - timedelta(days=1)).isoformat()}
 
     def outlines(self, bounds: Bounds) -> dict[str, Any]:
-        """The predicted parcels in a part of the map, those of the queue first; how many are not told of."""
+        """The predicted parcels in a part of the map, those of the queue first; how many are not told of.
+
+        `class` is what this reviewer named, else what is predicted.
+        """
         found, stands = self._outlines, self._standing()
         west, south, east, north = bounds
         inside = np.sort(found.tree.query(shapely.box(west, south, east, north)))
         positions = np.array([self._at.get(parcel, -1) for parcel in found.ids[inside]], np.int64)
         shown = np.argsort(positions < 0, kind="stable")[:_OUTLINES]
         texts = shapely.to_geojson(found.tree.geometries[inside[shown]])
-        parcels = [{"parcel": str(found.ids[at]), "position": int(position) if position >= 0 else None,
-                    "class": int(found.classes[at]), "judged": self._reviewer in stands.get(str(found.ids[at]), {}),
-                    "outline": json.loads(text)}
-                   for at, position, text in zip(inside[shown], positions[shown], texts, strict=True)]
+        names, parcels = self._config.taxonomy.names, []
+        for at, position, text in zip(inside[shown], positions[shown], texts, strict=True):
+            mine = stands.get(str(found.ids[at]), {}).get(self._reviewer)
+            number = names.index(mine.class_name) if mine and mine.class_name else int(found.classes[at])
+            parcels.append({"parcel": str(found.ids[at]), "position": int(position) if position >= 0 else None,
+                            "class": number, "judged": mine is not None, "outline": json.loads(text)})
         return {"parcels": parcels, "left_out": len(inside) - len(shown)}
 
     def judge(self, position: int, verdict: str, name: str | None) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _WEB = "EPSG:3857"
 
 # Reflectance that is drawn at full brightness. Vegetation is bright in the near infrared alone.
 _TRUE = (("B4", 0.25), ("B3", 0.25), ("B2", 0.25))
-_FALSE = (("B8", 0.55), ("B11", 0.45), ("B4", 0.3))
+_FALSE = (("B8", 0.75), ("B11", 0.6), ("B4", 0.4))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

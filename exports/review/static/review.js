@@ -113,6 +113,7 @@ function give(word, number) {
     if (answer.next === null) {
       shown.verdicts = answer.verdicts;
       showVerdicts();
+      showOutlines();
       tell("Every parcel of the queue is judged. Thank you.");
     } else {
       await show(answer.next);

@@ -131,6 +131,9 @@ def test_text_is_readable_and_nothing_moves_while_the_page_fills(page_of, scheme
     page.wait_for_selector("#nearest figure")
     page.wait_for_selector(".leaflet-image-layer")
     assert page.evaluate(boxes) == before
+    page.keyboard.press("c")
+    assert "short-wave infrared" in page.locator("#picture-text").text_content()
+    assert page.evaluate(boxes) == before
     # All of the panel is seen at 1280 x 800.
     assert page.locator("#right").evaluate("it => it.scrollHeight - it.clientHeight") <= 0
     # Contrast of WCAG 2.1, 4.5 for text, of the three pairs that text stands in.

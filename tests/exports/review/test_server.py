@@ -142,9 +142,13 @@ def test_only_what_is_in_view_is_told_of(server):
     found = told(server, f"/api/outlines?west={west}&south={south}&east={east}&north={north}")
     assert 1 <= len(found["parcels"]) <= 9
     assert 0 in [each["position"] for each in found["parcels"]]
+    other = 1 - told(server, "/api/parcels/0")["top"][0]["class"]
+    name = told(server, "/api/state")["classes"][other]["name"]
+    told(server, "/api/parcels/0/verdict", method="POST", body={"verdict": "correct", "class": name})
     whole = told(server, "/api/outlines?west=-180&south=-90&east=180&north=90")
     assert len(whole["parcels"]) == 30
     assert sum(each["position"] is None for each in whole["parcels"]) == 2
+    assert [(each["position"], each["class"]) for each in whole["parcels"] if each["judged"]] == [(0, other)]
     assert ask(server, "/api/outlines?west=a&south=0&east=1&north=1")[0] == 400
 
 
