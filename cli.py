@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from exports import publish as publishing
     from exports.export import cubes, places
     from exports.inspection import asset
-    from exports.review import curves, taught
+    from exports.review import curves, fetching
 
     class _Graphs(places.Graphs, cubes.Graphs, mapping.Graphs, publishing.Graphs, on_engine.Graphs, asset.Graphs,
-                  curves.Graphs, taught.Graphs, Protocol):
+                  curves.Graphs, fetching.Graphs, Protocol):
         """All graphs that some stage asks for."""
 
 # Packages that a base installation does not have, and the extra that brings each.

@@ -27,7 +27,7 @@ class Collected:
     Args:
         run: an exported run.
         config: its configuration.
-        reviewed: whether what reviewers agreed on joins the training samples, see `exports.review.taught`.
+        reviewed: whether what reviewers agreed on joins the training samples, see `exports.review.fetching`.
 
     Raises:
         RunError: the run is not exported yet.

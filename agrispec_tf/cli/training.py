@@ -130,9 +130,9 @@ def adapt(run: Path, model: str, rungs: tuple[str, ...], preset: str, epochs: in
 
 
 def _fetch(opening: Opening, run: Path) -> None:
-    from exports.review import taught
+    from exports.review import fetching
     with opening(run) as opened, progress("fetching reviewed parcels") as tell:
-        taught.fetch(opened.run, opened.config, opened.engine, opened.graphs, tell)
+        fetching.fetch(opened.run, opened.config, opened.engine, opened.graphs, tell)
 
 
 def _train(run: Run, model: str, tell: Callable[[str], None], *, preset: str, backend: str | None, fresh: bool,

@@ -156,10 +156,9 @@ function showVerdicts() {
     button.setAttribute("aria-pressed", String(is));
   }
   const parts = shown.verdicts.flatMap((each, number) => [number ? " · " : "", element("strong", {}, each.reviewer),
-    ` ${signed(each.verdict, each.class)}, ${each.time.slice(0, 16).replace("T", " ")} UTC`
-    + (each.of_this_map ? "" : ", on an earlier map")]);
+    ` ${signed(each.verdict, each.class)}, ${each.time.slice(0, 10)}` + (each.of_this_map ? "" : ", on an earlier map")]);
   $("verdicts").replaceChildren(...(parts.length ? parts : ["No verdict yet"]));
-  $("verdicts").title = $("verdicts").textContent;
+  $("verdicts").title = shown.verdicts.map((each) => `${each.reviewer}: ${each.time}`).join("\n");
 }
 
 function showParcel() {

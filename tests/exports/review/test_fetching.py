@@ -13,7 +13,7 @@ from agrispec.errors import DataError, RunError
 from agrispec_tf import run_models
 from agrispec_tf.collected import Collected
 from exports import manifest, shards
-from exports.review import taught, verdicts
+from exports.review import fetching, taught, verdicts
 from exports.review.verdicts import Log, Verdict
 
 from .conftest import EVIL, NAMES
@@ -29,8 +29,8 @@ def judge(run, waiting, *rows):
 
 def fetch(run, told=None):
     with cli._opened(run.path) as opened:
-        taught.fetch(opened.run, opened.config, opened.engine, opened.graphs,
-                     (lambda done: None) if told is None else told.append)
+        fetching.fetch(opened.run, opened.config, opened.engine, opened.graphs,
+                       (lambda done: None) if told is None else told.append)
 
 
 def split(run, **shares):
@@ -43,14 +43,14 @@ def split(run, **shares):
 
 def test_pixels_are_inside_spread_and_few():
     field = shapely.box(4.501, 48.701, 4.509, 48.705)
-    found = taught.pixels(field, 10.0)
-    assert len(found) == taught.MOST_PIXELS == len(np.unique(found, axis=0))
+    found = fetching.pixels(field, 10.0)
+    assert len(found) == fetching.MOST_PIXELS == len(np.unique(found, axis=0))
     assert shapely.contains_xy(field, found).all()
     # A pixel's width from the edge, and over the whole field.
     assert (shapely.distance(shapely.points(found), field.exterior) > 8e-5).all()
     assert np.ptp(found, axis=0) == pytest.approx([0.008, 0.004], rel=0.2)
     sliver = shapely.box(4.501, 48.701, 4.50102, 48.709)
-    assert shapely.contains_xy(sliver, taught.pixels(sliver, 10.0)).all()
+    assert shapely.contains_xy(sliver, fetching.pixels(sliver, 10.0)).all()
 
 
 def test_only_what_is_agreed_on_is_fetched_and_only_once(run, waiting):
@@ -82,6 +82,7 @@ def test_what_an_interrupted_fetch_left_goes_and_another_cube_begins_anew(run, w
     fetch(run)
     [file] = (run.review / "cubes").glob("*.tfrecord.gz")
     (run.review / "cubes" / "2023-left-0000000.tfrecord.gz").write_bytes(file.read_bytes())
+    fetch(run)
     assert len(taught.read(run, run.config)[0].rows) == 4
     run.config_file.write_text(run.config_file.read_text().replace("[samples]", "[clear]\nthreshold = 0.6\n[samples]"))
     told = []
