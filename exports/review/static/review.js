@@ -47,7 +47,7 @@ function tell(text, isError = false) {
 }
 
 const percent = (share) => `${(100 * share).toFixed(0)}%`;
-const signed = (word, name) => ({ accept: `accepts ${name}`, correct: `corrects to ${name}`, skip: "skipped it" }[word]);
+const said = (word, name) => ({ accept: `accepts ${name}`, correct: `corrects to ${name}`, skip: "skipped it" }[word]);
 
 let state, spreads, shown, pictures, current = 0, falseColour = false, busy = false, charts = [], focused = null;
 let map, overlay, outlines, outline;
@@ -70,7 +70,8 @@ function nameKeys() {
   });
   for (const digit of [1, 2, 3]) KEYS[digit] = () => shown && shown.top[digit - 1] && judge(shown.top[digit - 1].class);
   const rows = [["A, Enter", "accept the predicted class"], ["1, 2, 3", "one of the three likeliest classes"],
-    ["a letter", "the class that shows it"], ["S", "skip: say nothing"], ["U", "undo the verdict here, or the last one"],
+    ["a letter", "the class that shows it"], ["S", "skip: say nothing"],
+    ["U", "undo the verdict here, or the last one"],
     ["N, →", "next parcel"], ["P, ←", "previous parcel"], ["C", "true or false colour"], ["?", "these keys"]];
   $("keys").tBodies[0].replaceChildren(...rows.map(([key, does]) =>
     element("tr", {}, element("td", {}, element("kbd", {}, key)), element("td", {}, does))));
@@ -156,7 +157,7 @@ function showVerdicts() {
     button.setAttribute("aria-pressed", String(is));
   }
   const parts = shown.verdicts.flatMap((each, number) => [number ? " · " : "", element("strong", {}, each.reviewer),
-    ` ${signed(each.verdict, each.class)}, ${each.time.slice(0, 10)}` + (each.of_this_map ? "" : ", on an earlier map")]);
+    ` ${said(each.verdict, each.class)}, ${each.time.slice(0, 10)}${each.of_this_map ? "" : ", on an earlier map"}`]);
   $("verdicts").replaceChildren(...(parts.length ? parts : ["No verdict yet"]));
   $("verdicts").title = shown.verdicts.map((each) => `${each.reviewer}: ${each.time}`).join("\n");
 }
@@ -165,8 +166,8 @@ function showParcel() {
   $("parcel").textContent = `Parcel ${shown.parcel}`;
   $("parcel").title = shown.parcel;
   $("facts").textContent = `${(current + 1).toLocaleString("en")} of ${state.total.toLocaleString("en")} · `
-    + `${shown.area_ha.toFixed(2)} ha · ${percent(shown.agreement)} of ${shown.pixels.toLocaleString("en")} pixels agree · `
-    + `entropy ${shown.entropy.toFixed(2)}`
+    + `${shown.area_ha.toFixed(2)} ha · `
+    + `${percent(shown.agreement)} of ${shown.pixels.toLocaleString("en")} pixels agree · entropy ${shown.entropy.toFixed(2)}`
     + (shown.set_size === null ? "" : ` · ${shown.set_size} in its set`);
   $("previous").disabled = current === 0;
   $("next").disabled = current === state.total - 1;
@@ -225,12 +226,14 @@ function draw() {
       if (order < 2) {
         bands.push({ series: [series.length, series.length + 1], fill: `${colour}40` });
         data.push(spread.high[curve], spread.low[curve]);
-        series.push({ stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } });
+        const edge = { stroke: "transparent", points: { show: false } };
+        series.push(edge, { ...edge });
       }
       // A darker line below keeps a bright colour apart from the page.
       for (const [stroke, width] of [[`${ink("--soft")}b0`, 3.6], [colour, 2.2]]) {
         data.push(spread.median[curve]);
-        series.push({ stroke, width, spanGaps: true, points: { show: false }, dash: [undefined, [7, 4], [3, 4]][order] });
+        series.push({ stroke, width, spanGaps: true, points: { show: false },
+          dash: [undefined, [7, 4], [3, 4]][order] });
       }
     }
     data.push(shown.series.values[curve]);
@@ -387,8 +390,9 @@ async function start() {
   ask("classes").then((found) => { spreads = found.classes; draw(); }, (error) => tell(error.message, true));
 }
 
-for (const [id, does] of Object.entries({ accept, skip, undo, previous: () => go(current - 1), next: () => go(current + 1),
-  colours: swapColours, "help-open": () => $("help").showModal() })) $(id).addEventListener("click", does);
+const BUTTONS = { accept, skip, undo, previous: () => go(current - 1), next: () => go(current + 1), colours: swapColours,
+  "help-open": () => $("help").showModal() };
+for (const [id, does] of Object.entries(BUTTONS)) $(id).addEventListener("click", does);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => shown && draw());
 addEventListener("resize", () => shown && draw());
 start().catch((error) => tell(error.message, true));
