@@ -1,14 +1,17 @@
 """Verdicts are only ever added, whoever else adds, and what stands follows from all of them."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agrispec.errors import CorruptRecord, DataError
+from agrispec.errors import CorruptRecord, DataError, StorageError
+from agrispec.formats import lock
 from exports.review import verdicts
 from exports.review.verdicts import Log, Verdict
 
@@ -42,6 +45,23 @@ def test_processes_that_add_at_once_lose_nothing(tmp_path):
     assert len(found) == 120
     for name in "abc":
         assert [each.parcel for each in found if each.reviewer == name] == [str(n) for n in range(40)]
+
+
+def test_who_adds_waits_for_another_and_gives_up_on_one_that_never_ends(tmp_path, monkeypatch):
+    log = Log(tmp_path, NAMES)
+    log.append([said("1", "skip")])
+    descriptor = os.open(tmp_path / ".verdicts.lock", os.O_RDWR)
+    lock.take(descriptor)
+    waiting = threading.Thread(target=log.append, args=([said("2", "skip")],))
+    waiting.start()
+    waiting.join(0.2)
+    assert len(Log(tmp_path, NAMES).read()) == 1
+    monkeypatch.setattr(verdicts, "_PATIENCE_S", 0.1)
+    with pytest.raises(StorageError, match="cannot be locked"):
+        Log(tmp_path, NAMES).append([said("3", "skip")])
+    os.close(descriptor)
+    waiting.join()
+    assert [each.parcel for each in log.read()] == ["1", "2"]
 
 
 @pytest.mark.parametrize(("spoil", "words"), [
@@ -92,6 +112,7 @@ def test_the_latest_of_each_reviewer_stands_and_an_undo_brings_back_the_one_befo
     assert stands["1"]["anna"].class_name == "maize"
     assert verdicts.agreed(stands) == ({}, ["1"])
     stands = verdicts.standing([*given, said("1", "undo")], 2024)
+    assert stands["1"]["anna"].class_name == "wheat"
     assert verdicts.agreed(stands) == ({"1": "wheat"}, [])
     assert set(verdicts.standing([*given, said("1", "undo"), said("1", "undo")], 2024)["1"]) == {"ben"}
 
