@@ -3,9 +3,16 @@
 import http.client
 import json
 import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
+import cli
 from agrispec.errors import ConfigError
 from exports.review.server import ReviewServer
 
@@ -177,3 +184,23 @@ def test_a_port_that_is_taken_is_told_of(desk_of, server):
     with desk_of("ben") as desk, pytest.raises(ConfigError, match="choose another --port"), \
             ReviewServer(desk, server.port):
         pass
+
+
+def test_the_command_prints_its_address_and_ends_cleanly_when_interrupted(run, waiting):
+    started = subprocess.Popen([sys.executable, "-m", "cli", "review", "serve", str(run.path), "--no-browser",
+                                "--reviewer", "anna"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               cwd=Path(__file__).parents[3])
+    port, token = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/#(\S+)\n", started.stdout.readline()).groups()
+    answering = SimpleNamespace(port=int(port), token=token)
+    assert told(answering, "/api/state")["reviewer"] == "anna"
+    assert token not in str(ask(answering, "/", token="none"))
+    started.send_signal(signal.SIGINT)
+    _, errors = started.communicate(timeout=60)
+    assert started.returncode == 0
+    assert "Traceback" not in errors
+
+
+def test_a_reviewer_without_a_name_is_refused_before_the_page_is_served(run, waiting):
+    done = CliRunner().invoke(cli.main, ["review", "serve", str(run.path), "--no-browser", "--reviewer", "\n"])
+    assert done.exit_code == 1
+    assert "is no reviewer's name" in done.stderr
