@@ -54,10 +54,12 @@ def simulated_run(path: Path) -> runs.Run:
     run.predictions.mkdir()
     pd.DataFrame(table).to_parquet(run.predictions / queue.PARCELS)
     (run.predictions / "class.tif").write_bytes(b"")
+    digest = manifest.digest(run.predictions / "class.tif")
     (run.predictions / runs.PREDICTION_CARD).write_text(json.dumps(
         {"season": 2024, "model": "cropnet", "model_digest": "0" * 16, "cube": run.config.spec.digest,
          "simulated": True, "threshold": 0.65, "confident": 0.0, "parcels": PARCELS,
-         "class_digest": manifest.digest(run.predictions / "class.tif")}))
+         "class_digest": digest, "parcels_digest": manifest.digest(run.predictions / queue.PARCELS),
+         "products": {"class": {"file": "class.tif", "digest": digest, "missing": 255, "pyramiding": "MODE"}}}))
     return run
 
 

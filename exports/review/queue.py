@@ -82,7 +82,7 @@ def make(run: Run, key: str, ranking: Ranking) -> Queue:
     Raises:
         as `predicted`; DataError: every parcel is confident.
     """
-    card, table = predictions.card(run.need(run.predictions, "predict")), predicted(run, key)
+    table, card = predicted(run, key), predictions.card(run.predictions)
     doubtful = table[table["confident"] == 0]
     if doubtful.empty:
         raise DataError(f"all {len(table)} parcels are predicted with a probability of {card['threshold']:g} or more:"

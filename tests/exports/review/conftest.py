@@ -43,13 +43,22 @@ def write_predictions(run, confident=(0, 7), season=2023):
                      "agreement": 0.75, "set_size": 2, "confident": int(number in confident), "small": 1,
                      "area_ha": 0.16, "pixels": SIDE**2, "geometry": shape.wkb})
     run.predictions.mkdir(exist_ok=True)
-    pq.write_table(pa.Table.from_pandas(pd.DataFrame(rows), preserve_index=False), run.predictions / queue.PARCELS)
     tiles.write_class(run.predictions / "class.tif", np.zeros(grid.shape, np.uint8), grid, NAMES,
                       config.taxonomy.colours)
     card = {"season": season, "model": "forest", "model_digest": "0123456789abcdef", "cube": config.spec.digest,
             "simulated": True, "threshold": 0.65, "confident": 0.1, "parcels": len(rows),
             "class_digest": manifest.digest(run.predictions / "class.tif")}
-    (run.predictions / runs.PREDICTION_CARD).write_text(json.dumps(card))
+    card["products"] = {"class": {"file": "class.tif", "digest": card["class_digest"], "missing": 255,
+                                  "pyramiding": "MODE"}}
+    write_parcels(run, pd.DataFrame(rows), card)
+
+
+def write_parcels(run, table, card=None):
+    """Write the predicted parcels of a run, and the card that names them."""
+    path = run.predictions / queue.PARCELS
+    pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
+    card = card or json.loads((run.predictions / runs.PREDICTION_CARD).read_text())
+    (run.predictions / runs.PREDICTION_CARD).write_text(json.dumps(card | {"parcels_digest": manifest.digest(path)}))
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from exports import manifest, shards
 from exports.review import fetching, taught, verdicts
 from exports.review.verdicts import Log, Verdict
 
-from .conftest import EVIL, NAMES
+from .conftest import EVIL, NAMES, write_parcels
 
 
 def judge(run, waiting, *rows):
@@ -141,11 +141,10 @@ def test_reviewed_samples_join_those_that_train_and_no_others(run, waiting):
 def test_a_parcel_of_other_predictions_is_fetched_again_where_its_shape_changed(run, waiting):
     judge(run, waiting, (0, "wheat", "anna"))
     fetch(run)
-    path = run.predictions / "parcels.parquet"
-    table = pd.read_parquet(path)
+    table = pd.read_parquet(run.predictions / "parcels.parquet")
     at = table.index[table["parcel_id"] == waiting.table["parcel_id"][0]][0]
     table.at[at, "geometry"] = shapely.to_wkb(shapely.affinity.scale(shapely.from_wkb(table.at[at, "geometry"]), 0.9))
-    table.to_parquet(path)
+    write_parcels(run, table)
     told = []
     fetch(run, told)
     assert len(told) == 1

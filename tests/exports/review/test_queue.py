@@ -8,7 +8,7 @@ from agrispec_tf import triage
 from exports import manifest, predictions
 from exports.review import queue
 
-from .conftest import write_predictions
+from .conftest import write_parcels, write_predictions
 
 
 def test_what_is_not_confident_waits_in_order_of_its_score(run, waiting):
@@ -49,8 +49,7 @@ def test_a_run_without_parcels_or_queue_says_what_makes_them(run):
 
 
 def test_a_table_without_a_column_is_named_with_it(run):
-    path = run.predictions / queue.PARCELS
-    pd.read_parquet(path).drop(columns=["entropy"]).to_parquet(path)
+    write_parcels(run, pd.read_parquet(run.predictions / queue.PARCELS).drop(columns=["entropy"]))
     with pytest.raises(CorruptRecord, match="lacks the columns entropy"):
         queue.make(run, "parcel_id", triage.ranking)
 
