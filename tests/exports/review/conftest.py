@@ -14,8 +14,9 @@ from click.testing import CliRunner
 from pyproj import Transformer
 
 import cli
+from agrispec.formats import geotiff
 from agrispec_tf import triage
-from exports import manifest, mapping, runs, tiles
+from exports import manifest, mapping, runs
 from exports.review import queue
 from exports.review.desk import Desk
 
@@ -43,8 +44,7 @@ def write_predictions(run, confident=(0, 7), season=2023):
                      "agreement": 0.75, "set_size": 2, "confident": int(number in confident), "small": 1,
                      "area_ha": 0.16, "pixels": SIDE**2, "geometry": shape.wkb})
     run.predictions.mkdir(exist_ok=True)
-    tiles.write_class(run.predictions / "class.tif", np.zeros(grid.shape, np.uint8), grid, NAMES,
-                      config.taxonomy.colours)
+    geotiff.write(run.predictions / "class.tif", np.zeros((1, *grid.shape), np.uint8), grid, names=["class"], nodata=255)
     card = {"season": season, "model": "forest", "model_digest": "0123456789abcdef", "cube": config.spec.digest,
             "simulated": True, "threshold": 0.65, "confident": 0.1, "parcels": len(rows),
             "class_digest": manifest.digest(run.predictions / "class.tif")}
