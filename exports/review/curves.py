@@ -76,7 +76,8 @@ def of_cubes(values: NDArray[np.float32], counts: NDArray[np.float32], spec: Cub
     for number, name in enumerate(names(spec)):
         curves[..., number] = values[..., spec.features.index(name)] if name in spec.features else \
             indices.compute(values, spec.features, (name,))[..., 0]
-    return Curves(values=np.where(counts[..., None] > 0, curves, np.float32(np.nan)), looks=counts)
+    # A pixel that a mask hides has the cube's fill for its counts.
+    return Curves(values=np.where(counts[..., None] > 0, curves, np.float32(np.nan)), looks=np.maximum(counts, 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -44,7 +44,7 @@ def write_predictions(run, confident=(0, 7), season=2023):
                      "agreement": 0.75, "set_size": 2, "confident": int(number in confident), "small": 1,
                      "area_ha": 0.16, "pixels": SIDE**2, "geometry": shape.wkb})
     run.predictions.mkdir(exist_ok=True)
-    geotiff.write(run.predictions / "class.tif", np.zeros((1, *grid.shape), np.uint8), grid, names=["class"], nodata=255)
+    geotiff.write(run.predictions / "class.tif", np.zeros((1, *grid.shape), np.uint8), grid, nodata=255)
     card = {"season": season, "model": "forest", "model_digest": "0123456789abcdef", "cube": config.spec.digest,
             "simulated": True, "threshold": 0.65, "confident": 0.1, "parcels": len(rows),
             "class_digest": manifest.digest(run.predictions / "class.tif")}
