@@ -13,6 +13,7 @@ from agrispec.errors import AgrispecError, MissingExtra
 from agrispec_tf.cli.bench import bench
 from agrispec_tf.cli.judging import area, evaluate
 from agrispec_tf.cli.mapping import export_model, map_on_engine, predict
+from agrispec_tf.cli.reviewing import review
 from agrispec_tf.cli.training import adapt, finetune, train
 from exports.cli import audit, cancel, export, init, inspect, publish, report, status
 from exports.terminal import GivenPath, Opened, progress, tell
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from exports.export import cubes, places
     from exports.inspection import asset
     from exports.publishing import commands as publishing
+    from exports.review import curves, fetching
 
     class _Graphs(places.Graphs, cubes.Graphs, mapping.Graphs, publishing.Graphs, on_engine.Graphs, asset.Graphs,
-                  Protocol):
+                  curves.Graphs, fetching.Graphs, Protocol):
         """All graphs that some stage asks for."""
 
 # Packages that a base installation does not have, and the extra that brings each.
@@ -82,7 +84,7 @@ def main() -> None:
 
 
 for command in (init, export, status, cancel, audit, train, finetune, adapt, evaluate, predict, map_on_engine,
-                export_model, publish, area, report, inspect, engine, bench):
+                export_model, publish, review, area, report, inspect, engine, bench):
     main.add_command(command)
 
 

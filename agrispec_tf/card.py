@@ -44,6 +44,8 @@ def text(name: str, trained: Trained, folds: Mapping[str, Samples], scores: Conf
     parts += ["## Data\n", f"Labelled samples of the seasons that end in {_listed(seasons)}"
               f"{', simulated' if simulated else ''}; folds are apart by 0.1 degree cells.\n",
               _data(folds, trained.class_names)]
+    if "review" in made:
+        parts.append(_reviewed(made["review"]))
     if made["training_samples"] < len(folds["training"]):
         parts.append(f"Of the training samples {made['training_samples']} were used, each class in its share.\n")
     if made.get("warmth_stops"):
@@ -63,6 +65,17 @@ def _data(folds: Mapping[str, Samples], names: tuple[str, ...]) -> str:
     rows += [["all", *(len(fold) for fold in folds.values())],
              ["cells", *(len(np.unique(fold.cells)) for fold in folds.values())]]
     return _table(["class", *folds], rows)
+
+
+def _reviewed(review: Mapping[str, Any]) -> str:
+    """What of the training samples people judged."""
+    by = _listed(f"{reviewer} ({count})" for reviewer, count in review["reviewers"].items())
+    opened = (" Labels of the season to map were open to this model: a model without them is compared with it fairly on"
+              " cells that were not reviewed alone, as `agrispec-gee evaluate` does." if review["target_open"] else "")
+    return (f"Of the training samples {review['samples']} are pixels of {review['parcels']} parcels of season"
+            f" {review['season']}, judged by {by}; verdicts {review['verdicts']}. Left out are {review['disputed']}"
+            f" parcels that reviewers disagree about, and {review['held_out']} in cells of validation or test."
+            f"{opened}\n")
 
 
 def _input(trained: Trained, described: Described) -> str:

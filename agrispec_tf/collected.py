@@ -17,15 +17,17 @@ from agrispec_tf.data.samples import Samples, Series
 from agrispec_tf.data.thermal_axis import continued
 from agrispec_tf.model_folder import Trained
 from exports import manifest, samples, shards
+from exports.review import taught
 from exports.runs import Run
 
 
 class Collected:
-    """A run's samples with their cubes; the target's labels are not in it.
+    """A run's samples with their cubes; the target's labels are not in it, but those that reviewers gave, if asked for.
 
     Args:
         run: an exported run.
         config: its configuration.
+        reviewed: whether what reviewers agreed on joins the training samples, see `exports.review.fetching`.
 
     Raises:
         RunError: the run is not exported yet.
@@ -33,7 +35,7 @@ class Collected:
         DataError: a sample has no cube.
     """
 
-    def __init__(self, run: Run, config: Config) -> None:
+    def __init__(self, run: Run, config: Config, *, reviewed: bool = False) -> None:
         self._run = run
         self.table = samples.read(run.need(run.samples, "export"))
         self.digest = manifest.digest(run.samples)
@@ -56,13 +58,18 @@ class Collected:
         if self.series.heat is not None:
             self.provenance["warmth_stops"] = continued(self.series)
         self._target = config.season.target
+        self._reviewed: Samples | None = None
+        if reviewed:
+            self._reviewed, self.provenance["review"] = _judged(run, config)
 
     def labelled(self, fold: str, seasons: Collection[int] | None = None) -> Samples:
-        """The source seasons' samples of a fold, or those of some of these seasons."""
+        """The source seasons' samples of a fold, or those of some of these seasons; to all that train, what reviewers
+        agreed on is added."""
         chosen = (self.table["fold"] == fold) & (self.table["label"] != UNLABELLED)
         if seasons is not None:
             chosen &= self.table["season"].isin(seasons)
-        return self._samples(chosen.to_numpy(), self.table["label"].to_numpy())
+        found = self._samples(chosen.to_numpy(), self.table["label"].to_numpy())
+        return found.joined(self._reviewed) if self._reviewed and fold == "train" and seasons is None else found
 
     def sources(self) -> Samples:
         """The source seasons' samples of all folds, whose ids are their rows in `table`."""
@@ -93,6 +100,16 @@ class Collected:
     def _samples(self, chosen: NDArray[np.bool_], labels: NDArray[np.int64]) -> Samples:
         return Samples(series=self.series.take(chosen), labels=labels[chosen].astype(np.int64),
                        cells=self.table["cell"].to_numpy(str)[chosen], ids=self.table["row"].to_numpy()[chosen])
+
+
+def _judged(run: Run, config: Config) -> tuple[Samples, dict[str, Any]]:
+    """What reviewers agreed on, as samples, and what a model's card tells of it. Raises as `taught.read`."""
+    cubes, table, about = taught.read(run, config)
+    series = Series(cube=config.spec, values=cubes.values, counts=cubes.counts, heat=cubes.heat)
+    # Their rows are numbered apart from those of samples.parquet.
+    return (Samples(series=series, labels=table["label"].to_numpy(np.int64), cells=table["cell"].to_numpy(str),
+                    ids=-1 - table["row"].to_numpy(np.int64)),
+            {**about, "target_open": about["season"] == config.season.target})
 
 
 def _said(classes: Sequence[tuple[str, tuple[int, ...]]]) -> str:

@@ -48,12 +48,22 @@ def check(run: Run, config: Config, model: str, trained: Trained) -> None:
                              mend=f"restore [[classes]], or train again: {made_by(run, model, trained)}")
 
 
+_REVIEWED = "-reviewed"
+
+
+def name_of(model: str, *, reviewed: bool) -> str:
+    """The folder of a model of a kind, trained with what reviewers agreed on or without."""
+    return f"{model}{_REVIEWED if reviewed else ''}"
+
+
 def made_by(run: Run, model: str, trained: Trained) -> str:
     """The command that makes a model of a run."""
     if origin := trained.training.get("from"):
         return f"agrispec-gee finetune {origin['model']} {run.path} --name {model}"
     if rung := trained.training.get("rung"):
         return f"agrispec-gee adapt {run.path} --model {trained.training['ladder']} --rung {rung}"
+    if "review" in trained.training:
+        return f"agrispec-gee train {run.path} --model {model.removesuffix(_REVIEWED)} --with-review"
     return f"agrispec-gee train {run.path} --model {model}"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agrispec.config import Config
-from agrispec_tf import checkpoint, commands, recipes, train
+from agrispec_tf import checkpoint, commands, recipes, run_models, train
 from agrispec_tf.classifier import Classifier
 from agrispec_tf.collected import Collected
 from agrispec_tf.metrics import Confusion
@@ -58,11 +58,13 @@ def fitted(collected: Collected, config: Config, model: str, how: Recipe,
 
 
 def run_train(run: Run, config: Config, model: str, how: Recipe,
-              on_epoch: Callable[[Mapping[str, float]], None], *, fresh: bool = False) -> Confusion | None:
+              on_epoch: Callable[[Mapping[str, float]], None], *, fresh: bool = False,
+              reviewed: bool = False) -> Confusion | None:
     """Train a network into `model/`, write its card, and report on the held-out cells of the source seasons.
 
     While training lasts, its checkpoint and its logs are in `model/MODEL.training/`; the logs stay. A training that
-    was interrupted goes on, unless `fresh`.
+    was interrupted goes on, unless `fresh`. With `reviewed` it learns from what reviewers agreed on, too, and the
+    model is `run_models.name_of` it, beside the one without.
 
     Returns:
         what the report shows; None, and no report, where the split holds no labelled sample out.
@@ -70,10 +72,10 @@ def run_train(run: Run, config: Config, model: str, how: Recipe,
     Raises:
         as `train.fit`, and RunError where the run is not exported yet.
     """
-    collected = Collected(run, config)
-    ongoing = run.models / f"{model}.training"
+    collected, name = Collected(run, config, reviewed=reviewed), run_models.name_of(model, reviewed=reviewed)
+    ongoing = run.models / f"{name}.training"
     trained = fitted(collected, config, model, how, on_epoch, ongoing, fresh)
-    found = commands.keep(run, config, collected, model, trained, f"train {model}")
+    found = commands.keep(run, config, collected, name, trained, f"train {name}")
     checkpoint.remove(ongoing / checkpoint.FILE)
     return found
 

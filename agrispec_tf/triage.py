@@ -16,6 +16,37 @@ def confident(probability: NDArray[np.floating], threshold: float) -> NDArray[np
     return probability >= threshold
 
 
+def ranking(uncertainty: NDArray[np.floating], area: NDArray[np.floating],
+            kind: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The order in which a person should look at predictions: uncertainty x area x diversity, the highest first.
+
+    Diversity is 1 for the most uncertain area of its kind, 1/2 for the second, 1/n for the n-th: what repeats others
+    waits, and no kind is left out.
+
+    Args:
+        uncertainty: (N,) 0 to 1, as the entropy of the classes.
+        area: (N,) of any unit, above 0.
+        kind: (N, K) integers; predictions with the same K are of one kind, as one pair of classes in one cell.
+
+    Returns:
+        (N,) positions in order, and the (N,) scores in that order; of equal scores the first given comes first.
+    """
+    base = np.asarray(uncertainty, np.float64) * area
+    best = np.argsort(-base, kind="stable")
+    # Kinds stand together, the best of each first; where one begins the count begins again.
+    together = np.lexsort(kind[best].T)
+    sorted_kinds = kind[best][together]
+    begins = np.ones(len(base), np.bool_)
+    begins[1:] = (sorted_kinds[1:] != sorted_kinds[:-1]).any(axis=1)
+    first = np.flatnonzero(begins)
+    number = np.empty(len(base), np.int64)
+    number[together] = np.arange(len(base)) - np.repeat(first, np.diff(first, append=len(base)))
+    scores = np.empty(len(base))
+    scores[best] = base[best] / (number + 1)
+    order = np.argsort(-scores, kind="stable")
+    return order, scores[order]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What a threshold leaves standing of samples whose class is known.

@@ -76,6 +76,11 @@ class Run:
         return self.path / "predictions"
 
     @property
+    def review(self) -> Path:
+        """`review/`: the parcels that wait for a person, the verdicts, and the cubes of what was judged."""
+        return self.path / "review"
+
+    @property
     def report(self) -> Path:
         """`report/`: scores and pictures, estimated areas, and the page that tells all of it."""
         return self.path / "report"

@@ -9,6 +9,8 @@ import ee
 from agrispec.cube import COUNT
 from agrispec.season import Season, Window
 
+_PICTURED = ("B2", "B3", "B4", "B8", "B11")
+
 
 def step_medians(clear: ee.ImageCollection, season: Season, window: Window,
                  bands: tuple[str, ...]) -> ee.ImageCollection:
@@ -25,8 +27,7 @@ def step_medians(clear: ee.ImageCollection, season: Season, window: Window,
         none) and `count` (number of clear looks, 0 where there was none). Composites carry no pixel grid of
         their own: give `crs` and `scale` where pixels are asked for.
     """
-    # An empty collection's median has no bands; a fully masked look gives it some and changes no value.
-    blank = ee.ImageCollection([ee.Image.constant([0.0] * len(bands)).rename(list(bands)).toFloat().updateMask(0)])
+    blank = _blank(bands)
 
     def composite(bounds: ee.ComputedObject) -> ee.Image:
         span = ee.List(bounds)
@@ -36,6 +37,27 @@ def step_medians(clear: ee.ImageCollection, season: Season, window: Window,
 
     spans = [[millis(day) for day in season.bounds(step)] for step in window]
     return ee.ImageCollection.fromImages(ee.List(spans).map(composite))
+
+
+def look(clear: ee.ImageCollection, season: Season, steps: Window) -> ee.Image:
+    """One median over all of some steps, of the bands that pictures are made of: B2, B3, B4, B8, B11.
+
+    Args:
+        clear: scenes with these bands, cloudy pixels masked.
+        season: says where steps begin and end.
+        steps: the steps that are looked at.
+
+    Returns:
+        unit as in `clear`, masked where nothing was clear.
+    """
+    first, last = season.bounds(steps.start)[0], season.bounds(steps.stop - 1)[1]
+    seen = clear.filterDate(millis(first), millis(last)).select(list(_PICTURED))
+    return seen.merge(_blank(_PICTURED)).median()
+
+
+def _blank(bands: tuple[str, ...]) -> ee.ImageCollection:
+    """A fully masked look: an empty collection's median has no bands; this gives it some and changes no value."""
+    return ee.ImageCollection([ee.Image.constant([0.0] * len(bands)).rename(list(bands)).toFloat().updateMask(0)])
 
 
 def millis(day: date) -> int:

@@ -13,9 +13,9 @@ from agrispec.cube import CubeSpec
 from agrispec.engine import DEFAULT_PRIORITY, Expression, ImageExport, PatchExport, TableExport
 from agrispec.grid import Cell, Grid
 from agrispec.harmonics import Harmonics
-from agrispec.season import Season
+from agrispec.season import Season, Window
 from agrispec.taxonomy import Taxonomy
-from gee_scripts import catalog, clouds, cube, forest, harmonics, labels, sampling
+from gee_scripts import catalog, clouds, composites, cube, forest, harmonics, labels, sampling
 
 
 def expression(graph: ee.ComputedObject) -> Expression:
@@ -50,6 +50,14 @@ def window(spec: CubeSpec, season: Season, grid: Grid, mask: str = "") -> Expres
     if mask:
         pixels = pixels.updateMask(ee.Image(mask).select([0]).neq(0).unmask(0, False)).unmask(spec.fill, False)
     return expression(pixels)
+
+
+def look(spec: CubeSpec, season: Season, steps: Window, grid: Grid) -> Expression:
+    """What some steps look like at the pixels of a grid: `composites.look`, 0 where nothing was clear."""
+    region = _region(grid)
+    clear = clouds.clear(clouds.scenes(spec.collection, season, region, spec.clear), clouds.scores(season, region),
+                         spec.clear)
+    return expression(composites.look(clear, season, steps).unmask(0, False))
 
 
 def forest_rows(texts: Sequence[str]) -> list[dict[str, Any]]:

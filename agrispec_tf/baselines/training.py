@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from agrispec.config import Config
 from agrispec.errors import ConfigError
-from agrispec_tf import commands
+from agrispec_tf import commands, run_models
 from agrispec_tf.baselines import baseline
 from agrispec_tf.baselines.boosting import Boosting
 from agrispec_tf.baselines.features import Coefficients, Features, Medians
@@ -42,12 +42,14 @@ MOST_THREADS = {Forest.method: -1, Boosting.method: None}
 """`jobs` of each: a forest's trees grow apart from each other; boosting's threads wait (`boosting.grown`)."""
 
 
-def run_train(run: Run, config: Config, model: str, *, leaves: int | None = None) -> Confusion | None:
+def run_train(run: Run, config: Config, model: str, *, leaves: int | None = None,
+              reviewed: bool = False) -> Confusion | None:
     """Grow one of `METHODS` on the training cells into `model/`, write its card, and report on the held-out cells of
     the source seasons.
 
     Args:
         leaves: most leaves of a tree of a forest, None for whole trees.
+        reviewed: learn from what reviewers agreed on, too, into a model beside the one without.
 
     Returns:
         what the report shows; None, and no report, where the split holds no labelled sample out.
@@ -59,13 +61,14 @@ def run_train(run: Run, config: Config, model: str, *, leaves: int | None = None
     """
     if model not in METHODS:
         raise ConfigError(f"there is no model {model!r}", mend=f"use one of {', '.join(METHODS)}")
-    method, collected = METHODS[model], Collected(run, config)
+    method, collected = METHODS[model], Collected(run, config, reviewed=reviewed)
     samples = collected.labelled("train")
     grown = baseline.fit(method.grows, samples, class_names=config.taxonomy.names,
                          features=features(model, samples, thermal=config.training.thermal), seed=config.training.seed,
                          leaves=leaves, jobs=MOST_THREADS[method.grows])
     trained = replace(grown, training={**grown.training, **collected.provenance})
-    return commands.keep(run, config, collected, model, trained, f"train {model}")
+    name = run_models.name_of(model, reviewed=reviewed)
+    return commands.keep(run, config, collected, name, trained, f"train {name}")
 
 
 def features(model: str, training: Samples, *, thermal: bool) -> Features:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agrispec.errors import ConfigError
-from exports.terminal import RUN, progress, warn
+from exports.terminal import RUN, Opening, progress, warn
 
 if TYPE_CHECKING:
     from exports.runs import Run
@@ -41,23 +41,34 @@ _FRESH = click.option("--fresh", is_flag=True, help="Begin anew where an interru
 @BACKEND
 @_FRESH
 @click.option("--leaves", type=click.IntRange(2), help="Most leaves of a tree of a forest.  [default: whole trees]")
-def train(run: Path, model: str, leaves: int | None, **of_networks: Any) -> None:
+@click.option("--with-review", "reviewed", is_flag=True,
+              help="Learn from parcels of training cells that reviewers agree on, too; the result is MODEL-reviewed.")
+@click.pass_obj
+def train(opening: Opening, run: Path, model: str, leaves: int | None, reviewed: bool, **of_networks: Any) -> None:
     """Train a model on RUN's source seasons and score it on held-out cells.
 
     The state of a network is kept after each epoch: the same command goes on with a training that was interrupted.
     """
+    from agrispec_tf import run_models
     from exports import manifest, runs
     _check_meant(model, of_networks)
-    opened = runs.open(run)
-    with progress(f"training {model}") as tell:
+    opened, name = runs.open(run), run_models.name_of(model, reviewed=reviewed)
+    if reviewed:
+        _fetch(opening, run)
+    with progress(f"training {name}") as tell:
         if model in FORESTS:
             from agrispec_tf.baselines import training as forests
-            found = forests.run_train(opened, opened.config, model, leaves=leaves)
+            found = forests.run_train(opened, opened.config, model, leaves=leaves, reviewed=reviewed)
         else:
-            found = _train(opened, model, tell, **of_networks)
+            found = _train(opened, model, tell, reviewed=reviewed, **of_networks)
+    made = manifest.read(run)["stages"][f"train {name}"]["training"]
     if model in NETWORKS:
-        _doubt(manifest.read(run)["stages"][f"train {model}"]["training"])
-    click.echo(f"{_on_held_out(model, found, opened)}; next: agrispec-gee predict {run} --model {model}")
+        _doubt(made)
+    if reviewed:
+        click.echo("{samples} samples are of {parcels} reviewed parcels; {disputed} are disputed, {held_out} lie in"
+                   " cells of validation or test".format_map(made["review"]))
+    click.echo(f"{_on_held_out(name, found, opened)}; next: agrispec-gee"
+               + (f" evaluate {run}" if reviewed else f" predict {run} --model {name}"))
 
 
 @click.command()
@@ -118,13 +129,20 @@ def adapt(run: Path, model: str, rungs: tuple[str, ...], preset: str, epochs: in
                f" next: agrispec-gee evaluate {run}, or predict {run} --model {model}-{found.chosen}")
 
 
+def _fetch(opening: Opening, run: Path) -> None:
+    from exports.review import fetching
+    with opening(run) as opened, progress("fetching reviewed parcels") as tell:
+        fetching.fetch(opened.run, opened.config, opened.engine, opened.graphs, tell)
+
+
 def _train(run: Run, model: str, tell: Callable[[str], None], *, preset: str, backend: str | None, fresh: bool,
-           **changed: Any) -> Any:
+           reviewed: bool, **changed: Any) -> Any:
     from agrispec_tf import backend as backends
     backends.load(backend)
     from agrispec_tf import training
     how = training.recipe_of(run.config, model, preset, **changed)
-    return training.run_train(run, run.config, model, how, _told(tell, how.epochs, how.patience), fresh=fresh)
+    return training.run_train(run, run.config, model, how, _told(tell, how.epochs, how.patience), fresh=fresh,
+                              reviewed=reviewed)
 
 
 def _finetune(folder: Path, run: Run, name: str, tell: Callable[[str], None], *, backend: str | None, fresh: bool,

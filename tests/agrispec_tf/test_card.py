@@ -98,6 +98,17 @@ def test_a_card_says_how_many_temperatures_stop_early_and_how_a_model_reads(clas
     assert "read by growing degree days above 0 °C, not by date" in text
 
 
+@pytest.mark.parametrize("target_open", [True, False])
+def test_a_card_says_what_people_judged_and_whether_the_targets_labels_were_open(classifier, grown, target_open):
+    assert "judged" not in written(classifier, grown, held_out=45)
+    review = {"season": 2024, "reviewers": {"anna": 3, "ben": 1}, "disputed": 2, "held_out": 5, "gone": 0,
+              "verdicts": "89ab", "parcels": 4, "samples": 61, "target_open": target_open}
+    text = written(replace(classifier, training={**classifier.training, "review": review}), grown, held_out=45)
+    assert ("61 are pixels of 4 parcels of season 2024, judged by anna (3), ben (1); verdicts 89ab. Left out are 2"
+            " parcels that reviewers disagree about, and 5 in cells of validation or test.") in text
+    assert ("Labels of the season to map were open to this model" in text) == target_open
+
+
 def test_a_card_without_held_out_samples_gives_no_scores(classifier, grown):
     text = written(classifier, grown, held_out=0)
     assert "None: the split holds no labelled sample out." in text

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from agrispec_tf.triage import Standing, confident
+from agrispec_tf.triage import Standing, confident, ranking
 
 
 def test_a_prediction_stands_from_a_probability_of_0_65():
@@ -56,3 +56,26 @@ def test_precision_and_queue_have_scipys_exact_intervals(right, standing):
 
 def test_without_samples_every_prediction_waits():
     assert Standing.of(*drawn(0), 0.65).queue(500) == (500, 0, 500)
+
+
+@given(count=st.integers(0, 40), seed=st.integers(0, 99))
+def test_a_ranking_is_that_of_a_loop_over_predictions(count, seed):
+    generator = np.random.default_rng(seed)
+    uncertainty, area = generator.random(count).round(1), generator.integers(1, 4, count).astype(float)
+    kind = generator.integers(0, 2, (count, 3))
+    order, scores = ranking(uncertainty, area, kind)
+    assert sorted(order.tolist()) == list(range(count))
+    assert (np.diff(scores) <= 0).all()
+    seen: dict[tuple[int, ...], int] = {}
+    expected = np.empty(count)
+    for number in sorted(range(count), key=lambda each: -uncertainty[each] * area[each]):
+        seen[tuple(kind[number])] = seen.get(tuple(kind[number]), 0) + 1
+        expected[number] = uncertainty[number] * area[number] / seen[tuple(kind[number])]
+    np.testing.assert_allclose(scores, expected[order])
+
+
+def test_what_is_alone_of_its_kind_goes_before_repeats_and_larger_before_smaller():
+    kind = np.array([[0, 1], [0, 1], [0, 1], [2, 1]])
+    order, scores = ranking(np.full(4, 0.5), np.array([4.0, 3.0, 2.0, 2.0]), kind)
+    np.testing.assert_array_equal(order, [0, 3, 1, 2])
+    np.testing.assert_allclose(scores, [2, 1, 0.75, 1 / 3])

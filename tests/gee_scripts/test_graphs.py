@@ -13,6 +13,7 @@ from agrispec.cube import ClearLook
 from agrispec.grid import Cell
 from agrispec.indices import FORMULAS
 from agrispec.kernels import indices as kernel
+from agrispec.season import Window
 from exports import runs
 from gee_scripts import clouds, export, indices, labels, sampling
 from gee_scripts import engine as engines
@@ -83,6 +84,22 @@ def test_scenes_without_a_twin_are_masked_by_their_classes_or_left_out(tiny, ope
         count = pixels(engine, by_rule[rule].select(["B2"]).count().unmask(0, False), tiny.grid)["B2"]
         np.testing.assert_array_equal(count, tiny.clear[kept].sum(axis=0))
     assert engine.compute(export.expression(clouds.unmatched(found, scored).size())) == (~with_twin).sum() == 1
+
+
+@pytest.mark.parametrize("steps", [Window(0, 73), Window(20, 27), Window(40, 46)])
+def test_a_look_is_the_median_of_the_clear_looks_of_its_steps(tiny, opened, steps):
+    config, engine = opened
+    season = config.season_of(2023)
+    found = np.load(io.BytesIO(engine.pixels(export.look(config.spec, season, steps, tiny.grid), tiny.grid)))
+    first, last = season.bounds(steps.start)[0], season.bounds(steps.stop - 1)[1]
+    inside = np.array([first <= day < last for day in tiny.days])
+    clear = tiny.clear[inside]
+    assert found.dtype.names == ("B2", "B3", "B4", "B8", "B11")
+    for band in found.dtype.names:
+        looks = tiny.dn[inside, SENTINEL2_IDS.index(band)] / 1e4
+        seen = clear.any(axis=0)
+        expected = np.nanmedian(np.where(clear | ~seen, looks, np.nan), axis=0) if inside.any() else 0.0
+        np.testing.assert_allclose(found[band], np.where(seen, expected, 0), atol=1e-6)
 
 
 @pytest.mark.parametrize("limit", [100, 60, 20])
