@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from agrispec.cube import CubeSpec
 from agrispec.engine import CONCURRENT_REQUESTS, Engine, Expression
 from agrispec.errors import DataError
+from agrispec.formats import npy
 from agrispec.grid import Grid
 from exports import manifest, products, schema, shards
 from exports.export.window import Window
@@ -202,7 +202,7 @@ class Stream:
         if self.aoi is not None and not self.aoi.touch(grid):
             return None
         request = partial(self.engine.pixels, self.graph(grid), grid)
-        return pool.submit(lambda: np.load(io.BytesIO(window.ask(request))))
+        return pool.submit(lambda: npy.decode(window.ask(request)))
 
     def _block(self, number: int, answer: Future[NDArray[Any]] | None) -> Block:
         side, bands = self.tiling.side, self.spec.patch_bands()

@@ -5,7 +5,6 @@ No pixel leaves the service but those that are compared, and nothing is classifi
 
 from __future__ import annotations
 
-import io
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from agrispec.config import Config
 from agrispec.cube import CubeSpec
 from agrispec.engine import Engine, Expression, ImageExport
 from agrispec.errors import ConfigError, TaskFailed
-from agrispec.formats import tree_text
+from agrispec.formats import npy, tree_text
 from agrispec.grid import Grid
 from agrispec.harmonics import Harmonics
 from agrispec.season import Season
@@ -127,8 +126,8 @@ def _compared(config: Config, trained: Baseline, spec: CubeSpec, year: int, grid
     compared = equal = tied = 0
     windows = _windows(grid, config.training.seed)
     for number, window in enumerate(windows):
-        patch = np.load(io.BytesIO(engine.pixels(cubes, window)))
-        found = np.load(io.BytesIO(engine.pixels(classes, window)))["class"].ravel()
+        patch = npy.decode(engine.pixels(cubes, window))
+        found = npy.decode(engine.pixels(classes, window))["class"].ravel()
         pixels = np.stack([patch[band] for band in spec.patch_bands()], axis=-1).reshape(-1, *spec.shape)
         expected = predict.series(trained, Series(cube=spec, values=pixels[..., :-1], counts=pixels[..., -1]))
         same = found == expected.classes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy as np
 
 from agrispec.engine import Engine, Expression
 from agrispec.errors import TaskFailed
-from agrispec.formats import geotiff
+from agrispec.formats import geotiff, npy
 from agrispec.grid import Grid
 from exports.publishing.plan import FILE_DIGEST, Product
 
@@ -71,7 +70,7 @@ def compare(engine: Engine, graphs: Graphs, image: Product, asset_id: str) -> Co
                 raise TaskFailed(f"{asset_id} has other values than {image.file}: {_differing(found, expected)}, from"
                                  f" row {row}, column {column} on", mend=_MEND)
         for row, column, grid in _sample(layout.grid, str(image.properties[FILE_DIGEST])):
-            arrived = np.load(io.BytesIO(engine.pixels(expression, grid)))[image.name]
+            arrived = npy.decode(engine.pixels(expression, grid))[image.name]
             sent = windows.pixels((row, column, grid.height, grid.width))[0]
             differing = int((arrived != sent).sum())
             if differing:

@@ -20,6 +20,7 @@ from agrispec.formats import geotiff
 from exports import manifest, predictions
 from exports.inspection import series
 from exports.inspection.series import Curves
+from exports.review import queue, verdicts
 from exports.runs import MODEL_CARD, PREDICTION_CARD, Run
 
 PROTOCOLS = ("spatial-cv", "leave-one-region-out", "leave-one-season-out", "in-season")
@@ -156,7 +157,7 @@ def read(run: Run, config: Config) -> Material:
         target={name: _scores(folder) for name, folder in on_target.items() if _judged(folder)},
         protocols={name: found for name, path in protocols.items() if (found := _json(path)) is not None},
         card=card, picture=_picture(run.predictions) if card else None,
-        review=_review(run.path / "review", season), areas=_json(run.report / AREAS))
+        review=_review(run, config, season), areas=_json(run.report / AREAS))
 
 
 def _judged(folder: Path) -> bool:
@@ -218,42 +219,19 @@ def _thinned(path: Path, shape: tuple[int, int], step: int) -> NDArray[Any]:
         return np.stack([windows.pixels((row, 0, 1, width), [0])[0, 0, ::step] for row in range(0, height, step)])
 
 
-def _review(folder: Path, season: int) -> Review | None:
-    queue, verdicts = folder / "queue.parquet", folder / "verdicts.jsonl"
-    if not queue.exists() and not verdicts.exists():
+def _review(run: Run, config: Config, season: int) -> Review | None:
+    file, log = run.review / queue.FILE, verdicts.Log(run.review, config.taxonomy.names)
+    if not file.exists() and not log.path.exists():
         return None
     try:
-        queued = pq.read_metadata(queue).num_rows if queue.exists() else None
+        queued = pq.read_metadata(file).num_rows if file.exists() else None
     except (OSError, pa.ArrowException) as error:
-        raise _damaged(queue, error) from error
-    stands = _standing(verdicts, season) if verdicts.exists() else {}
+        raise _damaged(file, error) from error
+    stands = verdicts.standing(log.read(), season)
     counted: dict[str, dict[str, int]] = {}
-    classes: dict[str, set[str]] = {}
-    for (reviewer, parcel), (kind, called) in stands.items():
-        by_kind = counted.setdefault(reviewer, {})
-        by_kind[kind] = by_kind.get(kind, 0) + 1
-        if called is not None:
-            classes.setdefault(parcel, set()).add(called)
-    return Review(queued=queued, verdicts=counted,
-                  disagreed=tuple(sorted(parcel for parcel, named in classes.items() if len(named) > 1)))
+    for by in stands.values():
+        for reviewer, verdict in by.items():
+            kinds = counted.setdefault(reviewer, {})
+            kinds[verdict.verdict] = kinds.get(verdict.verdict, 0) + 1
+    return Review(queued=queued, verdicts=counted, disagreed=tuple(verdicts.agreed(stands)[1]))
 
-
-def _standing(path: Path, season: int) -> dict[tuple[str, str], tuple[str, str | None]]:
-    """Of a log of verdicts on a season's parcels, (reviewer, parcel) -> the kind and the class of the latest one that
-    was not taken back."""
-    given: dict[tuple[str, str], list[tuple[str, str | None]]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            found = json.loads(line)
-            if found["season"] != season:
-                continue
-            said = given.setdefault((str(found["reviewer"]), str(found["parcel"])), [])
-            kind = str(found["verdict"])
-            if kind != "undo":
-                said.append((kind, found["class"]))
-            elif said:
-                said.pop()
-        except (ValueError, KeyError, TypeError) as error:
-            raise CorruptRecord(f"line {number} of {path} is no verdict ({error})",
-                                mend="mend or delete that line") from error
-    return {key: said[-1] for key, said in given.items() if said}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import threading
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from agrispec.config import Config
 from agrispec.cube import CubeSpec
 from agrispec.engine import Engine, Expression
 from agrispec.errors import DataError
-from agrispec.formats import example
+from agrispec.formats import example, npy
 from agrispec.grid import Grid
 from agrispec.indices import FORMULAS
 from agrispec.kernels import gap_filling, indices
@@ -223,17 +222,9 @@ def _pixels_of(shapes: NDArray[np.object_], grid: Grid) -> NDArray[np.int32]:
     return Polygons.of([json.loads(text) for text in shapely.to_geojson(shapes)], grid.crs).numbers(grid)
 
 
-_PARSING = threading.Lock()
-"""NumPy parses a file's header with `ast`, which in Python 3.11 several threads may not do at once:
-https://github.com/python/cpython/issues/106905"""
-
-
 def asked(engine: Engine, expression: Expression, grid: Grid) -> NDArray[np.void]:
     """(rows, columns) with a field a band: pixels of an image. Raises EngineError."""
-    content = engine.pixels(expression, grid)
-    with _PARSING:
-        found: NDArray[np.void] = np.load(io.BytesIO(content))
-    return found
+    return npy.decode(engine.pixels(expression, grid))
 
 
 def around(shape: shapely.Geometry, whole: Grid) -> Grid:

@@ -18,13 +18,10 @@ from numpy.typing import NDArray
 from agrispec.errors import CorruptRecord, DataError, RunError
 from agrispec.formats.atomic import write_files
 from agrispec.formats.geoparquet import GEOMETRY
-from exports import manifest, predictions
+from exports import manifest, parcels, predictions
 from exports.runs import Run
 
 FILE = "queue.parquet"
-
-PARCELS = "parcels.parquet"
-"""The table of parcels among the predictions."""
 
 _COLUMNS = ("class", "class_name", "probability", "second", "second_name", "second_probability", "entropy",
             "agreement", "confident", "area_ha", "pixels", GEOMETRY)
@@ -60,14 +57,11 @@ def predicted(run: Run, key: str) -> pd.DataFrame:
         RunError: the run has no predictions, or none of parcels.
         CorruptRecord: the table is damaged, or lacks a column.
     """
-    path = run.need(run.predictions, "predict") / PARCELS
+    path = run.need(run.predictions, "predict") / parcels.FILE
     if not path.exists():
         raise RunError(f"{run.path} has no predicted parcels, and parcels are what is reviewed",
                        mend="name their table in [labels] parcels, then predict again")
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise CorruptRecord(f"{path} is not a table of parcels ({error})", mend="predict again") from error
+    table = parcels.read(path)
     lost = [name for name in (key, *_COLUMNS) if name not in table.columns]
     if lost:
         raise CorruptRecord(f"{path} lacks the columns {', '.join(lost)}", mend="predict again")
@@ -96,7 +90,7 @@ def make(run: Run, key: str, ranking: Ranking) -> Queue:
     ranked.insert(0, "rank", np.arange(1, len(ranked) + 1))
     ranked.insert(1, "score", scores)
     about = {**{name: card[name] for name in _OF_CARD}, "key": key,
-             "parcels_digest": manifest.digest(run.predictions / PARCELS)}
+             "parcels_digest": manifest.digest(run.predictions / parcels.FILE)}
     write_files({run.review / FILE: _encoded(ranked, about)})
     return Queue(table=ranked, key=key, about=about)
 
@@ -113,7 +107,7 @@ def read(run: Run) -> Queue:
         found = pq.read_table(path)
         about = json.loads(found.schema.metadata[b"review"])
         queue = Queue(table=found.to_pandas(), key=about["key"], about=about)
-        now = manifest.digest(run.predictions / PARCELS)
+        now = manifest.digest(run.predictions / parcels.FILE)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptRecord(f"{path} is not a queue of parcels ({error})",
                             mend=f"make it again with: agrispec-gee review queue {run.path}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -14,7 +13,6 @@ from typing import Any
 
 import ee
 import httplib2
-import numpy as np
 from google.auth import credentials as auth
 from google.auth import exceptions as auth_exceptions
 from requests.adapters import HTTPAdapter
@@ -84,14 +82,12 @@ class Client:
     def pixels(self, expression: Expression, grid: Grid) -> bytes:
         a, b, c, d, e, f = grid.transform
         with refusals():
-            array = ee.data.computePixels({
-                "expression": _graph(expression), "fileFormat": "NUMPY_NDARRAY",
+            content: bytes = ee.data.computePixels({
+                "expression": _graph(expression), "fileFormat": "NPY",
                 "grid": {"dimensions": {"width": grid.width, "height": grid.height}, "crsCode": grid.crs,
                          "affineTransform": {"scaleX": a, "shearX": b, "translateX": c,
                                              "shearY": d, "scaleY": e, "translateY": f}}})
-        buffer = io.BytesIO()
-        np.save(buffer, array)
-        return buffer.getvalue()
+        return content
 
     def export(self, task: TableExport | PatchExport | ImageExport) -> Operation:
         with refusals():

@@ -16,6 +16,7 @@ from agrispec_tf.metrics import Confusion
 from agrispec_tf.trust import Trust
 from exports import manifest, runs, samples, shards
 from exports.audit.commands import run_audit
+from exports.review.verdicts import Verdict
 
 EVIL = '<b onclick="x">wheat</b> | `a` *b* _c_'
 """The name of a class, which is data: none of it is markup."""
@@ -152,7 +153,8 @@ def _reviewed(folder: Path):
             ("1", "accept", "Ana", NAMES[0], 2024), ("3", "accept", "Ana", NAMES[0], 2024),
             ("9", "undo", "Ana", None, 2024), ("4", "skip", "Ana", None, 2022)]
     (folder / "verdicts.jsonl").write_text("".join(
-        json.dumps({"parcel": parcel, "verdict": verdict, "reviewer": reviewer, "class": name, "season": season}) + "\n"
+        Verdict(parcel=parcel, verdict=verdict, class_name=name, reviewer=reviewer, time="2026-11-29T10:00:00+00:00",
+                season=season, model="0" * 16, prediction="1" * 16).line + "\n"
         for parcel, verdict, reviewer, name, season in said))
 
 

@@ -16,7 +16,7 @@ from pyproj import Transformer
 import cli
 from agrispec.formats import geotiff
 from agrispec_tf import triage
-from exports import manifest, mapping, runs
+from exports import manifest, mapping, parcels, runs
 from exports.review import queue
 from exports.review.desk import Desk
 
@@ -55,7 +55,7 @@ def write_predictions(run, confident=(0, 7), season=2023):
 
 def write_parcels(run, table, card=None):
     """Write the predicted parcels of a run, and the card that names them."""
-    path = run.predictions / queue.PARCELS
+    path = run.predictions / parcels.FILE
     pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
     card = card or json.loads((run.predictions / runs.PREDICTION_CARD).read_text())
     (run.predictions / runs.PREDICTION_CARD).write_text(json.dumps(card | {"parcels_digest": manifest.digest(path)}))

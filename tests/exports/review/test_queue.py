@@ -5,14 +5,14 @@ import pytest
 
 from agrispec.errors import CorruptRecord, DataError, RunError
 from agrispec_tf import triage
-from exports import manifest, predictions
+from exports import manifest, parcels, predictions
 from exports.review import queue
 
 from .conftest import write_parcels, write_predictions
 
 
 def test_what_is_not_confident_waits_in_order_of_its_score(run, waiting):
-    table = pd.read_parquet(run.predictions / queue.PARCELS)
+    table = pd.read_parquet(run.predictions / parcels.FILE)
     assert set(waiting.table["parcel_id"]) == set(table.loc[table["confident"] == 0, "parcel_id"])
     assert waiting.table["rank"].tolist() == list(range(1, len(waiting.table) + 1))
     assert waiting.table["score"].is_monotonic_decreasing
@@ -25,7 +25,7 @@ def test_a_queue_that_is_read_is_the_one_that_was_made(run, waiting):
     pd.testing.assert_frame_equal(found.table, waiting.table)
     card = predictions.card(run.predictions)
     assert found.about["class_digest"] == card["class_digest"]
-    assert found.about["parcels_digest"] == manifest.digest(run.predictions / queue.PARCELS)
+    assert found.about["parcels_digest"] == manifest.digest(run.predictions / parcels.FILE)
 
 
 def test_a_queue_of_other_predictions_is_refused(run, waiting):
@@ -43,13 +43,13 @@ def test_where_all_is_confident_nothing_waits_and_it_is_said(run):
 def test_a_run_without_parcels_or_queue_says_what_makes_them(run):
     with pytest.raises(RunError, match="agrispec-gee review queue"):
         queue.read(run)
-    (run.predictions / queue.PARCELS).unlink()
+    (run.predictions / parcels.FILE).unlink()
     with pytest.raises(RunError, match=r"\[labels\] parcels"):
         queue.make(run, "parcel_id", triage.ranking)
 
 
 def test_a_table_without_a_column_is_named_with_it(run):
-    write_parcels(run, pd.read_parquet(run.predictions / queue.PARCELS).drop(columns=["entropy"]))
+    write_parcels(run, pd.read_parquet(run.predictions / parcels.FILE).drop(columns=["entropy"]))
     with pytest.raises(CorruptRecord, match="lacks the columns entropy"):
         queue.make(run, "parcel_id", triage.ranking)
 
