@@ -90,8 +90,7 @@ for command in (init, export, status, cancel, audit, train, finetune, adapt, eva
 
 @main.command()
 @click.argument("run", type=GivenPath(file_okay=False), default="runs/demo")
-@click.pass_context
-def demo(context: click.Context, run: Path) -> None:
+def demo(run: Path) -> None:
     """Map a simulated landscape from labels to asset, without an account; RUN is made anew."""
     import resource
     import shlex
@@ -103,17 +102,16 @@ def demo(context: click.Context, run: Path) -> None:
     with progress("simulating a landscape"):
         project.create(run)
     click.echo("Everything below is simulated: the landscape, its crops and its satellite images.")
-    for name, *options in project.COMMANDS:
-        arguments = [str(run), *options]
-        click.echo(f"\n$ agrispec-gee {shlex.join([name, *arguments])}")
-        stage = main.commands[name]
-        with stage.make_context(name, arguments, parent=context.parent) as made:
-            stage.invoke(made)
+    for words, *options in project.COMMANDS:
+        arguments = [*words.split(), str(run), *options]
+        click.echo(f"\n$ agrispec-gee {shlex.join(arguments)}")
+        with main.make_context("agrispec-gee", arguments) as made:
+            main.invoke(made)
     # Bytes on macOS, kilobytes elsewhere.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
     click.echo(f"\nTook {time.monotonic() - started:.0f} s and at most {peak:.1f} GB; the map is"
-               f" {run / 'predictions' / 'map.png'}.")
-    click.echo(f"Next: agrispec-gee inspect {run}    or your own area: agrispec-gee init runs/mine")
+               f" {run / 'predictions' / 'map.png'}, all about it {run / 'report' / 'index.html'}.")
+    click.echo(f"Next: agrispec-gee review serve {run}    or your own area: agrispec-gee init runs/mine")
 
 
 @main.command()

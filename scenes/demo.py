@@ -17,8 +17,9 @@ from scenes.phenology import CROPS
 
 COMMANDS = (("export",), ("train", "--preset", "demo"),
             ("adapt", "--model", "bigru", "--rung", "grl", "--preset", "demo"), ("evaluate",),
-            ("predict", "--model", "bigru-grl"), ("publish",))
-"""What is done with the landscape: commands of `agrispec-gee` and their options, but for the run."""
+            ("predict", "--model", "bigru-grl"), ("publish",), ("review queue",), ("report",))
+"""What is done with the landscape: commands of `agrispec-gee` and their options, but for the run, which stands between
+the two."""
 
 _HEADER = "# agrispec-gee demo: a simulated landscape, mapped on the embedded engine. Made anew by each demo run.\n"
 

@@ -33,6 +33,9 @@ def test_the_demo_ends_well_and_says_what_it_did(demo, stages):
                  "map.png", "all equal", "Next: agrispec-gee"):
         assert said in demo.output
     assert list(stages) == ["export", *MADE.values(), "adapt bigru", "evaluate", "predict", "publish"]
+    assert (demo.path / "report" / "index.html").is_file()
+    parcels = pd.read_parquet(demo.path / "predictions" / "parcels.parquet")
+    assert len(pd.read_parquet(demo.path / "review" / "queue.parquet")) == (parcels["confident"] == 0).sum() > 0
 
 
 def test_gradient_reversal_saw_series_of_the_second_season(stages):
