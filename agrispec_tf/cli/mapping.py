@@ -67,7 +67,7 @@ def _tell_doubts(did: Mapping[str, Any]) -> None:
         warn(f"the temperatures of {did['warmth_stops']} pixels stop before the model's window does; thermal time goes"
              " on as in the training season")
     runtime = did["runtime"]
-    if runtime and runtime["agreement"] < 1:
+    if runtime and (runtime["name"] == "int8" or runtime["agreement"] < 1):
         warn(f"{runtime['name']} gives {runtime['agreement']:.2%} of {runtime['compared']} pixels the class that Keras"
              " gives them")
 
