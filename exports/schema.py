@@ -70,7 +70,7 @@ def gather(images: np.ndarray, spec: CubeSpec, pixels: np.ndarray) -> Unpacked:
     heat = None
     if GDD in spec.columns:
         heat = _known(gathering.series(images, np.ascontiguousarray(numbers[:, spec.columns.index(GDD)]), pixels), spec)
-    return Unpacked(values=values.reshape(len(pixels), *numbers.shape[:1], -1), heat=heat,
+    return Unpacked(values=values.reshape(len(pixels), len(numbers), len(spec.features)), heat=heat,
                     counts=gathering.series(images, np.ascontiguousarray(numbers[:, -1]), pixels))
 
 

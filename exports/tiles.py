@@ -6,12 +6,11 @@ Neither needs memory for more than what is asked for.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,39 +62,40 @@ class Canvas:
         folder: a file an image.
         tiling: of all of them.
         images: name -> type and numbers a pixel.
-        files: name -> descriptor of its open file.
+        files: name -> its open file, without a buffer.
     """
 
     folder: Path
     tiling: Tiling
     images: Mapping[str, tuple[np.dtype[Any], int]]
-    files: Mapping[str, int]
+    files: Mapping[str, BinaryIO]
 
     def write(self, first: int, tiles: Mapping[str, NDArray[Any]]) -> None:
         """Write tiles (n, row, column, …) that follow each other from number `first` on, of some images.
+
+        One thread at a time reads or writes.
 
         Raises:
             StorageError: the disk is full.
         """
         for name, pixels in tiles.items():
             content = np.ascontiguousarray(pixels, self.images[name][0])
-            bytes_left = content.reshape(-1).view(np.uint8).data
-            place = first * content[0].nbytes
-            while bytes_left:
-                try:
-                    written = os.pwrite(self.files[name], bytes_left, place)
-                except OSError as error:
-                    raise storage_error(self.folder / name, error) from error
-                bytes_left, place = bytes_left[written:], place + written
+            left = content.reshape(-1).view(np.uint8).data
+            try:
+                self.files[name].seek(first * content[0].nbytes)
+                while left:
+                    left = left[self.files[name].write(left):]
+            except OSError as error:
+                raise storage_error(self.folder / name, error) from error
 
     def rows(self, name: str, row: int, count: int) -> NDArray[Any]:
         """(count, width, …) rows of an image from `row` on; there must be as many."""
         (dtype, depth), side, across = self.images[name], self.tiling.side, self.tiling.across
         first, last = row // side, (row + count - 1) // side
-        pixels = across * side * side * depth
-        content = os.pread(self.files[name], (last - first + 1) * pixels * dtype.itemsize,
-                           first * pixels * dtype.itemsize)
-        laid = np.frombuffer(content, dtype).reshape(last - first + 1, across, side, side, depth).swapaxes(1, 2)
+        row_bytes = across * side * side * depth * dtype.itemsize
+        self.files[name].seek(first * row_bytes)
+        content = np.frombuffer(self.files[name].read((last - first + 1) * row_bytes), dtype)
+        laid = content.reshape(last - first + 1, across, side, side, depth).swapaxes(1, 2)
         found = laid.reshape(-1, across * side, depth)[row - first * side:, :self.tiling.grid.width][:count]
         return found[..., 0] if depth == 1 else found
 
@@ -113,15 +113,14 @@ def canvas(folder: Path, tiling: Tiling, images: Mapping[str, tuple[np.dtype[Any
     Raises:
         StorageError: its files cannot be opened.
     """
-    files: dict[str, int] = {}
-    try:
-        try:
-            for name, (dtype, depth) in images.items():
-                files[name] = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o666)
-                os.truncate(files[name], tiling.count * tiling.side**2 * depth * dtype.itemsize)
-        except OSError as error:
-            raise storage_error(folder, error) from error
+    with ExitStack() as stack:
+        files: dict[str, BinaryIO] = {}
+        for name, (dtype, depth) in images.items():
+            path = folder / name
+            try:
+                path.touch()
+                files[name] = stack.enter_context(open(path, "r+b", buffering=0))
+                files[name].truncate(tiling.count * tiling.side**2 * depth * dtype.itemsize)
+            except OSError as error:
+                raise storage_error(path, error) from error
         yield Canvas(folder=folder, tiling=tiling, images=images, files=files)
-    finally:
-        for file in files.values():
-            os.close(file)

@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 import rasterio
 import shapely
+from click.testing import CliRunner
 from pyproj import Transformer
 
+import cli
 from agrispec.errors import AssetMissing, ConfigError, CorruptRecord, DataError, SchemaMismatch
 from agrispec.formats import geotiff, mixer
 from agrispec.formats.asset_tree import AssetTree
@@ -25,7 +27,7 @@ from agrispec_tf.baselines import training as forests
 from agrispec_tf.data.samples import Series
 from exports import manifest, mapping, parcels, predictions, products, runs, schema, shards
 from exports.blocks import Patches
-from exports.export import cubes, places
+from exports.export import cubes, holding, places
 from exports.tiles import Tiling
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
@@ -423,3 +425,32 @@ def test_unseen_series_are_not_put_before_a_classifier(run, tiny):
                                            counts=counts))
     np.testing.assert_array_equal(found.classes, [NO_CLASS, 0, NO_CLASS])
     assert products.PROBABILITY.missing == -1
+
+
+def test_a_second_process_that_maps_a_run_is_refused_and_says_who_has_it(run, tmp_path):
+    again = copied(run, tmp_path)
+    with holding.held(again.path, file=".predicting.lock", work="mapped", go_on="predict again"):
+        done = CliRunner().invoke(cli.main, ["predict", str(again.path), "--model", "forest", "--season", "2023"])
+    assert done.exit_code == 1
+    assert "is being mapped already, by process" in done.output
+
+
+def test_the_command_maps_streams_smooths_and_refuses_what_trees_cannot(run, mapped, tmp_path):
+    again = copied(run, tmp_path)
+
+    def predict_by(*options):
+        return CliRunner().invoke(cli.main, ["predict", str(again.path), "--model", "forest", "--season", "2023",
+                                             *options])
+    done = predict_by("--stream", "--smooth", "majority")
+    assert done.exit_code == 0, done.output
+    for name, image in images(again).items():
+        np.testing.assert_array_equal(image, mapped[1][name], err_msg=name)
+    card = manifest.read(again.path)["stages"]["predict"]
+    assert card["source"] == {"stream": "agrispec-local", "mask": "", "aoi": None}
+    assert card["runtime"]["name"] == "trees"
+    done = predict_by()
+    assert done.exit_code == 0, done.output
+    assert "patches" in manifest.read(again.path)["stages"]["predict"]
+    refused = predict_by("--runtime", "onnx")
+    assert refused.exit_code == 2
+    assert "forest is made of trees" in refused.output

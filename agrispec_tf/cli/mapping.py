@@ -38,7 +38,9 @@ def predict(opening: Opening, run: Path, model: str, season: int | None, stream:
     from agrispec_tf import crop_map, run_models
     from agrispec_tf.deployment import runtimes
     from exports import manifest, mapping
-    with opening(run) as opened, progress("predicting") as tell:
+    from exports.export import holding
+    alone = holding.held(run, file=".predicting.lock", work="mapped", go_on="predict again, which goes on")
+    with opening(run) as opened, alone, progress("predicting") as tell:
         config, engine, graphs = opened.config, opened.engine, opened.graphs
         run_models.load(opened.run, config, model)  # refused, as all of these, before an export is paid for
         runtimes.check(opened.run, model, runtime)
@@ -65,7 +67,7 @@ def _tell_doubts(did: Mapping[str, Any]) -> None:
         warn(f"the temperatures of {did['warmth_stops']} pixels stop before the model's window does; thermal time goes"
              " on as in the training season")
     runtime = did["runtime"]
-    if runtime and runtime["agreement"] < 1:
+    if runtime and (runtime["name"] == "int8" or runtime["agreement"] < 1):
         warn(f"{runtime['name']} gives {runtime['agreement']:.2%} of {runtime['compared']} pixels the class that Keras"
              " gives them")
 

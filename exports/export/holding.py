@@ -1,4 +1,4 @@
-"""One process at a time exports a run; the system lets go of it when that process ends, however it does."""
+"""One process at a time exports a run, and one maps it; the system lets go of it when that process ends, however."""
 
 from __future__ import annotations
 
@@ -18,14 +18,21 @@ _HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, *, file: str = _LOCK, work: str = "exported", go_on: str = "go on with --resume"
+         ) -> Iterator[None]:
     """A run directory that this process alone exports, for as long as the block lasts.
+
+    Args:
+        folder: the run directory.
+        file: name of the lock in it: another one for other work, which does not wait for this.
+        work: what is done to the run, as another process is told.
+        go_on: and how that one may go on once it has interrupted this.
 
     Raises:
         RunError: another process has it.
         StorageError: it cannot be written.
     """
-    path = folder / _LOCK
+    path = folder / file
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -38,8 +45,8 @@ def held(folder: Path) -> Iterator[None]:
         if error.errno not in _HELD:
             raise StorageError(f"{path} cannot be locked: {error.strerror}",
                                mend="keep runs on a disk of this machine") from error
-        raise RunError(f"{folder} is being exported already, by {_holder(path)}",
-                       mend="wait for it, or interrupt it and go on with --resume") from error
+        raise RunError(f"{folder} is being {work} already, by {_holder(path)}",
+                       mend=f"wait for it, or interrupt it and {go_on}") from error
     try:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"process {os.getpid()}".encode())
