@@ -34,10 +34,10 @@ def section(material: Material) -> Section:
 
 def _models(material: Material) -> Table:
     target = material.config.season.target
-    names = sorted({*material.held_out, *material.target}, key=lambda name: -_macro(material, name))
+    names = sorted({*material.held_out, *material.target}, key=lambda name: _macro(material, name))
     return Table(
-        caption="Scores on held-out cells, the best in the season to map first."
-                if material.target else "Scores on held-out cells of the labelled seasons, the best first.",
+        caption="Scores on held-out cells, the worst in the season to map first."
+                if material.target else "Scores on held-out cells of the labelled seasons, the worst first.",
         head=("model", "macro-F1, labelled seasons", "accuracy", "samples", f"macro-F1, {target}", "accuracy",
               "samples"),
         rows=tuple((name, *_numbers(material.held_out.get(name)), *_numbers(material.target.get(name)))
