@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,7 +38,8 @@ from agrispec.season import Season
 from exports import planning, runs
 from exports.export import cubes, places
 from exports.export.budget import Budget
-from exports.export.ledger import Ledger
+from exports.export.ledger import Entry, Ledger
+from exports.export.ledger import State as Standing
 from exports.export.running import Runner
 from exports.storage.cloud import CloudStorage
 from exports.storage.receiving import WORKERS, Receiver
@@ -203,7 +204,9 @@ def submissions() -> None:
         def ours(turn: str) -> None:
             route = SimpleNamespace(width=count, threads=WORKERS, stop=lambda: None,
                                     begin=lambda shard, attempt, path: client.export(task(turn, shard)))
-            with Ledger.create(home / f"{turn}.sqlite", {}, shards) as ledger, suppress(_Submitted):
+            # One is here already: before any is, no more than three are asked for at once.
+            here = Entry(shard=replace(shards[0], name="here"), state=Standing.RECEIVED)
+            with Ledger.create(home / f"{turn}.sqlite", {}, shards, [here]) as ledger, suppress(_Submitted):
                 Runner(ledger, _Endless(count), route, home, spec, Budget(math.inf), lambda told: None).run()
 
         for turn in range(3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -66,7 +67,12 @@ def grown(vectors: NDArray[np.float32], labels: NDArray[np.integer], classes: in
         jobs: trees grown at once, -1 for one a core; no effect on the forest.
     """
     model = RandomForestClassifier(trees, class_weight="balanced", max_depth=DEEPEST, max_leaf_nodes=leaves,
-                                   random_state=seed, n_jobs=jobs).fit(vectors, labels)
+                                   random_state=seed, n_jobs=jobs)
+    with warnings.catch_warnings():
+        # Its threads empty each other's filters of warnings, and then it warns of that (scikit-learn 1.9.1,
+        # `sklearn.utils.parallel._FuncWrapper`).
+        warnings.filterwarnings("ignore", "`sklearn.utils.parallel.delayed` should be used", UserWarning)
+        model.fit(vectors, labels)
     parts = []
     for one in model.estimators_:
         tree = one.tree_
