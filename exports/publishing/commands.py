@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 from agrispec.config import Config
 from agrispec.engine import Engine, Expression
-from agrispec.errors import AssetExists, EngineError, EngineUnreachable
-from exports import storage
+from agrispec.errors import AssetExists, EngineError, EngineUnreachable, RunError
+from exports import manifest, storage
+from exports.export import holding
 from exports.publishing import plan, routes, tables, verification, versions
-from exports.publishing.plan import Product
+from exports.publishing.plan import FILE_DIGEST, Product
 from exports.publishing.routes import Way
 from exports.publishing.versions import Version
 from exports.runs import Run
@@ -99,17 +100,23 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, route: str
     """Write what is not there yet, compare all of it, and let readers in.
 
     Assets of the same predictions that stand already, after a kill or an earlier call, are compared and not written
-    again. No asset is ever replaced.
+    again. No asset is ever replaced. Nobody predicts meanwhile: all assets are of one map.
 
     Returns:
         for the manifest: route, version, ids by product, which were new; by id how many pixels or rows were compared,
         and how many there are; ids that were in the way, whether the engine took the legend, and what was published.
 
     Raises:
-        AgrispecError: as `prepare` and `routes.send`.
+        AgrispecError: as `prepare`, `routes.send` and `holding.held`.
         TaskFailed: what arrived differs.
+        RunError: a file was replaced in spite of that.
     """
-    found = prepare(run, config, engine, route)
+    with holding.predictions_held(run.path):
+        return _publish(prepare(run, config, engine, route), run, config, engine, graphs, progress)
+
+
+def _publish(found: Publication, run: Run, config: Config, engine: Engine, graphs: Graphs,
+             progress: Progress) -> dict[str, Any]:
     season, version = config.season_of(found.card["season"]), found.version
     way = Way(engine=engine, objects=found.objects, season=season,
               progress=lambda operation: progress(operation.description))
@@ -122,17 +129,33 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, route: str
         asset_id = version.ids[product.name]
         if product in found.missing:
             progress(f"writing {asset_id}")
-            _send(route, way, run, product, asset_id)
+            _need_same(product, "publish again")
+            _send(found.route, way, run, product, asset_id)
         # A call that was killed may have left them, too.
         way.objects.delete(routes.uploads(asset_id, product))
         legend = _describe(engine, asset_id, product) and legend
-        compared[asset_id], counted[asset_id] = _compare(engine, graphs, config, product, asset_id)
+        try:
+            compared[asset_id], counted[asset_id] = _compare(engine, graphs, config, product, asset_id)
+        finally:
+            # Whatever was found, of another file it says nothing.
+            _need_same(product, f"delete {asset_id}, then publish again" if product in found.missing else
+                       "publish again")
         progress(f"{asset_id}: {compared[asset_id]:,} compared, all equal")
         if found.readers:
             engine.set_readers(asset_id, found.readers)
-    return {"route": route, "version": version.number, "assets": dict(version.ids), "compared": compared,
+    return {"route": found.route, "version": version.number, "assets": dict(version.ids), "compared": compared,
             "counted": counted, "new": [product.name for product in found.missing],
             "strangers": list(version.strangers), "legend": legend, "class_digest": found.card["class_digest"]}
+
+
+def _need_same(product: Product, mend: str) -> None:
+    """Raises RunError where a product's file is not the one any more that the card describes."""
+    try:
+        same = manifest.digest(product.file) == product.properties[FILE_DIGEST]
+    except OSError:
+        same = False
+    if not same:
+        raise RunError(f"{product.file} was replaced while it was published", mend=mend)
 
 
 def _send(route: str, way: Way, run: Run, product: Product, asset_id: str) -> None:

@@ -23,6 +23,7 @@ from agrispec.errors import (
 from agrispec.formats import geotiff, mixer
 from agrispec.grid import Grid
 from exports import manifest
+from exports.export import holding
 from exports.publishing import plan, routes
 from exports.storage.folder import Folder
 
@@ -104,6 +105,36 @@ def test_a_publication_that_was_broken_off_goes_on_where_it_was(published):
     assert did["new"] == ["confident", "looks", "parcels"]
     assert list(did["compared"]) == list(did["assets"].values())
     assert published.objects() == []
+
+
+def test_nobody_predicts_while_a_map_is_published(published):
+    def predict(manifest):
+        with pytest.raises(RunError, match="is being mapped or published already, by process"), \
+                holding.predictions_held(published.run.path):
+            raise AssertionError("the predictions were not held")
+
+    published.engine.before["ingest_image"] = predict
+    published.publish()
+    with holding.predictions_held(published.run.path), pytest.raises(RunError, match="mapped or published already"):
+        published.publish()
+
+
+@pytest.mark.parametrize(("name", "call", "mend"), [
+    ("probability", "ingest_image", "; publish again"),
+    ("class", "compute", f"; delete {FOLDER}/west_2024_class_v1, then publish again")])
+def test_a_file_that_is_replaced_meanwhile_is_told_and_not_called_equal(published, name, call, mend):
+    # By somebody who asks nobody, before the file is read and after.
+    other = published.run.path / "other.tif"
+    shutil.copy(published.run.predictions / "looks.tif", other)
+
+    def swap(*arguments):
+        published.engine.before.clear()
+        shutil.copy(other, published.run.predictions / f"{name}.tif")
+
+    published.engine.before[call] = swap
+    with pytest.raises(RunError, match=f"{name}.tif was replaced while it was published{mend}$"):
+        published.publish()
+    assert published.engine.asset(f"{FOLDER}/west_2024_looks_v1") is None
 
 
 def test_an_ingestion_that_a_killed_call_began_is_waited_for_and_taken(published):
