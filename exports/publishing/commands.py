@@ -135,6 +135,7 @@ def _publish(found: Publication, run: Run, config: Config, engine: Engine, graph
         way.objects.delete(routes.uploads(asset_id, product))
         legend = _describe(engine, asset_id, product) and legend
         try:
+            verification.check_description(engine, product, asset_id, season)
             compared[asset_id], counted[asset_id] = _compare(engine, graphs, config, product, asset_id)
         finally:
             # Whatever was found, of another file it says nothing.

@@ -180,6 +180,35 @@ def test_an_asset_whose_pixels_differ_is_told_and_not_called_done(published):
         published.publish()
 
 
+def at(key, value):
+    return lambda manifest: manifest["bands"][0].update({key: value}) if "bands" in manifest else None
+
+
+@pytest.mark.parametrize(("asked", "words"), [
+    (at("pyramidingPolicy", "SAMPLE"), "pyramidingPolicy of .*_class_v1 is SAMPLE, not MODE"),
+    (at("id", "crop"), r"bands of .*_class_v1 is \['crop'\], not \['class'\]"),
+    (lambda manifest: manifest["tilesets"][0].update(dataType="INT16"), "dataType of .*_class_v1 is int16, not uint8"),
+    (lambda manifest: manifest.update(endTime="2024-12-31T00:00:00Z"), "endTime of .*_class_v1 is 2024-12-31 .*, not"),
+    (lambda manifest: manifest.pop("startTime"), "startTime of .*_class_v1 is None, not 2024-01-01")])
+def test_an_asset_that_says_something_else_than_was_asked_for_is_told(published, asked, words):
+    published.engine.before["ingest_image"] = asked
+    with pytest.raises(TaskFailed, match=words):
+        published.publish()
+
+
+def test_times_of_a_table_are_compared_too(published):
+    published.engine.before["ingest_table"] = lambda manifest: manifest.pop("endTime")
+    with pytest.raises(TaskFailed, match="endTime of .*_parcels_v1 is None"):
+        published.publish()
+
+
+@pytest.mark.parametrize(("stands", "words"), [(254, r"371 instead of 0 \(255\)"), (1, r"0 instead of \d+ \(1\)")])
+def test_pixels_that_nobody_masked_and_those_that_are_masked_too_many_are_counted(published, stands, words):
+    published.engine.before["ingest_image"] = at("missingData", {"values": [stands]})
+    with pytest.raises(TaskFailed, match=f"_class_v1 has other values than .*: .*{words}"):
+        published.publish()
+
+
 def test_readers_are_let_in_and_writers_stay(published):
     shared = published.set_publish(licence="CC-BY-4.0", readers=("group:farm@example.org",), public=True)
     assert shared.publish()["legend"]
