@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agrispec.config import Config
 from agrispec.engine import Engine, Expression
-from agrispec.errors import AssetExists, EngineError, EngineUnreachable, RunError
+from agrispec.errors import AssetExists, AssetMissing, EngineError, EngineUnreachable, RunError
 from exports import manifest, storage
 from exports.export import holding
 from exports.publishing import plan, routes, tables, verification, versions
@@ -38,7 +38,8 @@ class Publication:
         card: what `prediction.json` says.
         products: the images, then the parcels.
         objects: the bucket that it goes through.
-        readers: who will be let in; nobody else's rights change.
+        readers: who will be let in; whoever is in already stays.
+        others: who else may read the assets that stand, by id, as far as the account is told.
         version: their ids.
     """
 
@@ -48,6 +49,7 @@ class Publication:
     products: Sequence[Product]
     objects: Storage
     readers: Sequence[str]
+    others: Mapping[str, Sequence[str]]
     version: Version
 
     @property
@@ -73,12 +75,28 @@ def prepare(run: Run, config: Config, engine: Engine, route: str) -> Publication
         raise AssetExists(f"{plan.folder(config)} is {above['type'].lower().replace('_', ' ')}, not a folder",
                           mend="set [engine] folder to another name")
     version = versions.choose(products, lambda name: plan.asset_id(run, config, card["season"], name), engine.asset)
+    readers = [*config.publish.readers, *(["allUsers"] if config.publish.public else [])]
     found = Publication(route=route, place=routes.place(objects), card=card, products=products, objects=objects,
-                        readers=[*config.publish.readers, *(["allUsers"] if config.publish.public else [])],
-                        version=version)
+                        readers=readers, version=version,
+                        others=_others(engine, [version.ids[name] for name in version.there], readers))
     if found.missing:
         routes.check(route, run, objects, [product for product in found.missing if product.pixels])
         _check_room(config, engine, route, found.missing)
+    return found
+
+
+def _others(engine: Engine, ids: Iterable[str], readers: Sequence[str]) -> dict[str, list[str]]:
+    """Who may read assets beside `readers`, by id; an account that may write them need not be told."""
+    found: dict[str, list[str]] = {}
+    for asset_id in ids:
+        try:
+            others = [member for member in engine.readers(asset_id) if member not in readers]
+        except EngineUnreachable:
+            raise
+        except (AssetMissing, EngineError):
+            continue
+        if others:
+            found[asset_id] = others
     return found
 
 
@@ -104,7 +122,8 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, route: str
 
     Returns:
         for the manifest: route, version, ids by product, which were new; by id how many pixels or rows were compared,
-        and how many there are; ids that were in the way, whether the engine took the legend, and what was published.
+        and how many there are; ids that were in the way, who may read beside those that were let in, whether the
+        engine took the legend, and what was published.
 
     Raises:
         AgrispecError: as `prepare`, `routes.send` and `holding.held`.
@@ -143,10 +162,11 @@ def _publish(found: Publication, run: Run, config: Config, engine: Engine, graph
                        "publish again")
         progress(f"{asset_id}: {compared[asset_id]:,} compared, all equal")
         if found.readers:
-            engine.set_readers(asset_id, found.readers)
+            engine.add_readers(asset_id, found.readers)
     return {"route": found.route, "version": version.number, "assets": dict(version.ids), "compared": compared,
             "counted": counted, "new": [product.name for product in found.missing],
-            "strangers": list(version.strangers), "legend": legend, "class_digest": found.card["class_digest"]}
+            "strangers": list(version.strangers), "legend": legend, "class_digest": found.card["class_digest"],
+            "others": _others(engine, version.ids.values(), found.readers)}
 
 
 def _need_same(product: Product, mend: str) -> None:
@@ -175,7 +195,8 @@ def _describe(engine: Engine, asset_id: str, product: Product) -> bool:
     https://developers.google.com/earth-engine/guides/image_manifest#properties
     """
     has = (engine.asset(asset_id) or {}).get("properties", {})
-    changed = {name: value for name, value in product.properties.items() if has.get(name) != value}
+    wanted: Mapping[str, str | float | None] = {plan.LICENCE: None, **product.properties}
+    changed = {name: value for name, value in wanted.items() if has.get(name) != value}
     lists = {name: value for name, value in product.lists.items() if has.get(name) != value}
     if changed:
         engine.set_properties(asset_id, changed)

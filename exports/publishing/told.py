@@ -21,6 +21,7 @@ def planned(found: Publication, bucket: str) -> Iterator[str]:
     yield from _strangers(found.version.strangers)
     if found.readers:
         yield f"They may be read by {', '.join(found.readers)}"
+    yield from _others(found.others)
     size = sum(product.size for product in found.missing)
     yield f"{len(found.missing)} assets would be written, {size:,} bytes; nothing was"
 
@@ -37,6 +38,7 @@ def published(did: Mapping[str, Any]) -> Iterator[str]:
 def doubts(did: Mapping[str, Any]) -> Iterator[str]:
     """What should be known of a publication."""
     yield from _strangers(did["strangers"])
+    yield from _others(did["others"])
     if not did["legend"]:
         yield "the engine takes no lists as properties: names and colours of classes stand as texts only"
 
@@ -44,3 +46,10 @@ def doubts(did: Mapping[str, Any]) -> Iterator[str]:
 def _strangers(ids: Sequence[str]) -> Iterator[str]:
     for asset_id in ids:
         yield f"{asset_id} was not made by agrispec-gee: it is left alone, and its number is not taken"
+
+
+def _others(by_asset: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for member in dict.fromkeys(member for members in by_asset.values() for member in members):
+        ids = [asset_id for asset_id, members in by_asset.items() if member in members]
+        more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
+        yield f"{member} may read {ids[0]}{more} without being named in [publish]; `earthengine acl ch` takes that back"

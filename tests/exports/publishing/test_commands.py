@@ -24,7 +24,7 @@ from agrispec.formats import geotiff, mixer
 from agrispec.grid import Grid
 from exports import manifest
 from exports.export import holding
-from exports.publishing import plan, routes
+from exports.publishing import plan, routes, told
 from exports.storage.folder import Folder
 
 FOLDER = "projects/agrispec-local/assets/maps"
@@ -225,9 +225,39 @@ def test_readers_are_let_in_and_writers_stay(published):
     assert published.engine.asset(asset_id)["properties"]["licence"] == "CC0-1.0"
 
 
-def test_without_readers_nobodys_rights_are_touched(published):
+def test_a_licence_that_is_taken_back_is_taken_from_the_assets(published):
+    published.set_publish(licence="CC-BY-4.0").publish()
+    before = published.engine.asset(f"{FOLDER}/west_2024_parcels_v1")["properties"]
     published.publish()
-    assert "set_readers" not in published.engine.asked
+    for name in PRODUCTS:
+        assert "licence" not in published.engine.asset(f"{FOLDER}/west_2024_{name}_v1")["properties"]
+    assert published.engine.asset(f"{FOLDER}/west_2024_parcels_v1")["properties"] == {
+        key: value for key, value in before.items() if key != "licence"}
+
+
+def test_who_was_let_in_by_hand_or_earlier_stays_and_is_named(published):
+    assert published.set_publish(public=True).publish()["others"] == {}
+    asset_id = f"{FOLDER}/west_2024_class_v1"
+    published.engine.add_readers(asset_id, ["user:me@example.org"])
+    planned = published.prepare()
+    assert planned.others[asset_id] == ["allUsers", "user:me@example.org"]
+    assert set(planned.others) == set(planned.version.ids.values())
+    lines = [line for line in told.planned(planned, "agrispec-local") if "without being named" in line]
+    assert [line.partition(" without")[0] for line in lines] == [
+        f"allUsers may read {asset_id} and 4 more", f"user:me@example.org may read {asset_id}"]
+    did = published.set_publish(readers=("group:farm@example.org",)).publish()
+    assert published.engine.readers(asset_id) == ["allUsers", "user:me@example.org", "group:farm@example.org"]
+    assert did["others"] == planned.others
+    assert list(told.doubts(did)) == lines
+
+
+def test_an_account_that_is_not_told_who_reads_publishes_all_the_same(published):
+    def refuse(asset_id):
+        raise AssetMissing("Permission 'earthengine.assets.getIamPolicy' denied", mend="ask for it")
+
+    published.engine.before["readers"] = refuse
+    assert published.publish()["others"] == {}
+    assert "add_readers" not in published.engine.asked
 
 
 def test_an_engine_that_takes_no_lists_keeps_the_legend_as_texts(published):
