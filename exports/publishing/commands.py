@@ -33,7 +33,7 @@ class Publication:
     """What is to be written, and where.
 
     Attributes:
-        route: of the images, one of `routes.ROUTES`; the parcels go as a CSV.
+        route: of the images that are missing, one of `routes.ROUTES`; the parcels go as a CSV.
         place: where the bucket is, in words.
         card: what `prediction.json` says.
         products: the images, then the parcels.
@@ -121,7 +121,7 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, route: str
     again. No asset is ever replaced. Nobody predicts meanwhile: all assets are of one map.
 
     Returns:
-        for the manifest: route, version, ids by product, which were new; by id how many pixels or rows were compared,
+        for the manifest: version, ids by product, which were new, and of images among these the route; by id how many pixels or rows were compared,
         and how many there are; ids that were in the way, who may read beside those that were let in, whether the
         engine took the legend, and what was published.
 
@@ -163,8 +163,9 @@ def _publish(found: Publication, run: Run, config: Config, engine: Engine, graph
         progress(f"{asset_id}: {compared[asset_id]:,} compared, all equal")
         if found.readers:
             engine.add_readers(asset_id, found.readers)
-    return {"route": found.route, "version": version.number, "assets": dict(version.ids), "compared": compared,
-            "counted": counted, "new": [product.name for product in found.missing],
+    return {"version": version.number, "assets": dict(version.ids), "compared": compared, "counted": counted,
+            "new": [product.name for product in found.missing],
+            "routes": {product.name: found.route for product in found.missing if product.pixels},
             "strangers": list(version.strangers), "legend": legend, "class_digest": found.card["class_digest"],
             "others": _others(engine, version.ids.values(), found.readers)}
 

@@ -12,11 +12,11 @@ def planned(found: Publication, bucket: str) -> Iterator[str]:
     """What would be written."""
     simulated = ", of simulated scenes" if found.card["simulated"] else ""
     yield f"Map of {found.card['season']} by {found.card['model']}{simulated}; version {found.version.number}," \
-          f" route {found.route} through gs://{bucket} ({found.place})"
+          f" new images by route {found.route} through gs://{bucket} ({found.place})"
     wide = max(len(asset_id) for asset_id in found.version.ids.values())
     for product in found.products:
         kind = product.pixels.pyramiding if product.pixels else "table"
-        state = "there already" if product.name in found.version.there else "new"
+        state = "there already, stays as it is" if product.name in found.version.there else "new"
         yield f"  {found.version.ids[product.name]:<{wide}}  {product.size:>9,} bytes  {kind:<5}  {state}"
     yield from _strangers(found.version.strangers)
     if found.readers:
@@ -32,7 +32,7 @@ def published(did: Mapping[str, Any]) -> Iterator[str]:
     for asset_id, count in did["compared"].items():
         total, new = did["counted"][asset_id], names[asset_id] in did["new"]
         counted = f" of {total:,} compared, all counted" if total > count else " compared"
-        yield f"{asset_id}: {count:,}{counted}, all equal{'' if new else ' (it was there)'}"
+        yield f"{asset_id}: {count:,}{counted}, all equal{'' if new else ' (it was there, and stays as it was)'}"
 
 
 def doubts(did: Mapping[str, Any]) -> Iterator[str]:

@@ -78,6 +78,24 @@ def test_the_same_predictions_are_not_written_again_but_compared(published, rout
     assert {name: published.engine.asset(asset_id) for name, asset_id in again["assets"].items()} == before
 
 
+def test_a_route_is_said_of_those_images_alone_that_went_it(published):
+    def stop(*arguments):
+        if len(published.engine.written) == 2:
+            raise KeyboardInterrupt
+
+    published.engine.before["ingest_image"] = stop
+    with pytest.raises(KeyboardInterrupt):
+        published.publish("geotiff")
+    published.engine.before.clear()
+    rest = published.publish("cog")
+    assert rest["routes"] == {"probability": "cog", "confident": "cog", "looks": "cog"}
+    again = published.publish("cog")
+    assert again["routes"] == {}
+    assert {line.rpartition(": ")[2] for line in told.published(again)} == {
+        "5,810 compared, all equal (it was there, and stays as it was)",
+        "3 compared, all equal (it was there, and stays as it was)"}
+
+
 def test_other_predictions_get_the_next_number_and_older_ones_find_theirs_again(published):
     first = published.publish()
     kept = published.read(first["assets"]["class"], 255)
