@@ -57,6 +57,11 @@ class Publication:
         """Products without an asset yet."""
         return [product for product in self.products if product.name not in self.version.there]
 
+    @property
+    def asset_bytes(self) -> int:
+        """Of the missing ones, what counts as the project's: images that stay in the bucket do not."""
+        return sum(product.size for product in self.missing if self.route != routes.COG or product.pixels is None)
+
 
 def prepare(run: Run, config: Config, engine: Engine, route: str) -> Publication:
     """What publishing would write; nothing is written, and all is checked that can be before.
@@ -81,7 +86,7 @@ def prepare(run: Run, config: Config, engine: Engine, route: str) -> Publication
                         others=_others(engine, [version.ids[name] for name in version.there], readers))
     if found.missing:
         routes.check(route, run, objects, [product for product in found.missing if product.pixels])
-        _check_room(config, engine, route, found.missing)
+        _check_room(config, engine, found)
     return found
 
 
@@ -100,13 +105,12 @@ def _others(engine: Engine, ids: Iterable[str], readers: Sequence[str]) -> dict[
     return found
 
 
-def _check_room(config: Config, engine: Engine, route: str, products: Sequence[Product]) -> None:
+def _check_room(config: Config, engine: Engine, planned: Publication) -> None:
     """Whether the project may have so many more assets, and bytes, where the service tells."""
     root = f"projects/{config.engine.project}/assets"
     quota = (engine.asset(root) or {}).get("quota", {})
-    size = sum(product.size for product in products if route != routes.COG or product.pixels is None)
-    for more, used, limit, unit in ((len(products), "assetCount", "maxAssets", "assets"),
-                                    (size, "sizeBytes", "maxSizeBytes", "bytes")):
+    for more, used, limit, unit in ((len(planned.missing), "assetCount", "maxAssets", "assets"),
+                                    (planned.asset_bytes, "sizeBytes", "maxSizeBytes", "bytes")):
         has, most = int(quota.get(used, 0)), int(quota.get(limit, 0))
         if most and has + more > most:
             raise EngineError(f"{root} has {has:,} of at most {most:,} {unit}, and {more:,} more would be published",

@@ -22,8 +22,9 @@ def planned(found: Publication, bucket: str) -> Iterator[str]:
     if found.readers:
         yield f"They may be read by {', '.join(found.readers)}"
     yield from _others(found.others)
-    size = sum(product.size for product in found.missing)
-    yield f"{len(found.missing)} assets would be written, {size:,} bytes; nothing was"
+    kept = sum(product.size for product in found.missing) - found.asset_bytes
+    stays = f", and {kept:,} bytes would stay in the bucket" if kept else ""
+    yield f"{len(found.missing)} assets would be written, {found.asset_bytes:,} bytes{stays}; nothing was"
 
 
 def published(did: Mapping[str, Any]) -> Iterator[str]:

@@ -38,8 +38,11 @@ def test_a_dry_run_prints_what_a_run_would_write_and_writes_nothing(run):
     assert [line.split() for line in assets] == [
         [f"{FOLDER}/west_2024_{name}_v1", f"{sizes[name]:,}", "bytes", kind, "new"] for name, kind in
         [("class", "MODE"), ("probability", "MEAN"), ("confident", "MODE"), ("looks", "MEAN"), ("parcels", "table")]]
-    assert last.startswith("5 assets would be written")
-    assert last.endswith("; nothing was")
+    kept = sum(size for name, size in sizes.items() if name in ("class", "probability", "confident", "looks"))
+    assert last == (f"5 assets would be written, {sizes['parcels']:,} bytes, and {kept:,} bytes would stay in the"
+                    " bucket; nothing was")
+    assert publish(run, "--dry-run").stdout.splitlines()[-1] == (
+        f"5 assets would be written, {kept + sizes['parcels']:,} bytes; nothing was")
     assert sorted(path for path in (run / "landscape" / "assets").rglob("*")) == before
     assert "publish" not in manifest.read(run)["stages"]
 
