@@ -125,9 +125,9 @@ def publish(run: Run, config: Config, engine: Engine, graphs: Graphs, route: str
     again. No asset is ever replaced. Nobody predicts meanwhile: all assets are of one map.
 
     Returns:
-        for the manifest: version, ids by product, which were new, and of images among these the route; by id how many pixels or rows were compared,
-        and how many there are; ids that were in the way, who may read beside those that were let in, whether the
-        engine took the legend, and what was published.
+        for the manifest: version, ids by product, which were new, and of images among these the route; by id how many
+        pixels or rows were compared, and how many there are; ids that were in the way, who may read beside those that
+        were let in, whether the engine took the legend, and what was published.
 
     Raises:
         AgrispecError: as `prepare`, `routes.send` and `holding.held`.

@@ -55,8 +55,8 @@ def compare(engine: Engine, graphs: Graphs, image: Product, asset_id: str) -> Co
     """Compare an asset with the file of a product.
 
     The engine counts every value of integers, and the pixels, least and greatest of floats, in each tile of 2048 by
-    2048 pixels; neither of masked ones, which are those that the file says are missing. Of an image of one tile's pixels all are read back, of a larger one those of 32 windows of 256 by 256,
-    drawn by the file's digest.
+    2048 pixels; neither of masked ones, which are those that the file says are missing. Of an image of one tile's
+    pixels all are read back, of a larger one those of 32 windows of 256 by 256, drawn by the file's digest.
 
     Raises:
         TaskFailed: they differ.
