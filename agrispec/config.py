@@ -258,9 +258,10 @@ class Publishing:
     """[publish]: what assets say of themselves, and who may read them.
 
     Attributes:
-        licence: what others may do with the map, e.g. "CC-BY-4.0"; a property of every asset, left out where empty.
-        readers: who may read the assets beside the project, e.g. ["user:a@example.org", "group:b@example.org"].
-        public: whether everybody may. Where nobody is named, who may read an asset stays as it is.
+        licence: what others may do with the map, e.g. "CC-BY-4.0"; a property of every asset, taken away where empty.
+        readers: who is let in to read the assets beside the project, e.g. ["user:a@example.org",
+            "group:b@example.org"]. Nobody is shut out: whoever could read an asset before still can, and is named.
+        public: whether everybody is let in.
     """
 
     licence: str = ""

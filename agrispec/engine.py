@@ -198,11 +198,15 @@ class Engine(Protocol):
     def asset(self, asset_id: str) -> dict[str, Any] | None:
         """An asset's description, None where it is not there."""
 
-    def set_properties(self, asset_id: str, properties: Mapping[str, str | float | list[str] | list[int]]) -> None:
-        """Give an asset properties, or others; those that are not named stay."""
+    def set_properties(self, asset_id: str,
+                       properties: Mapping[str, str | float | list[str] | list[int] | None]) -> None:
+        """Give an asset properties, or others; None takes one away, those that are not named stay."""
 
-    def set_readers(self, asset_id: str, members: Sequence[str]) -> None:
-        """Let exactly these read an asset, e.g. "user:…", "group:…" or "allUsers"; owners and writers stay."""
+    def readers(self, asset_id: str) -> list[str]:
+        """Who may only read an asset, e.g. "user:…", "group:…" or "allUsers"."""
+
+    def add_readers(self, asset_id: str, members: Sequence[str]) -> None:
+        """Let these read an asset, too; what others may stays."""
 
     def create_folder(self, asset_id: str) -> None:
         """Make a folder and the folders above it, where they are not there yet."""

@@ -129,10 +129,9 @@ def image(asset_id: str, missing: float) -> Expression:
     return expression(ee.Image(asset_id).unmask(missing, False))
 
 
-def histogram(asset_id: str, missing: float, grid: Grid) -> Expression:
-    """{"value": {value: pixels}} of the only band of an image asset on a grid; masked pixels count as `missing`."""
-    values = ee.Image(asset_id).select([0], ["value"]).unmask(missing, False)
-    return _reduced(values, ee.Reducer.frequencyHistogram().unweighted(), grid)
+def histogram(asset_id: str, grid: Grid) -> Expression:
+    """{"value": {value: pixels}} of the only band of an image asset on a grid; masked pixels are not counted."""
+    return _reduced(ee.Image(asset_id).select([0], ["value"]), ee.Reducer.frequencyHistogram().unweighted(), grid)
 
 
 def spread(asset_id: str, grid: Grid) -> Expression:

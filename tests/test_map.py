@@ -429,10 +429,10 @@ def test_unseen_series_are_not_put_before_a_classifier(run, tiny):
 
 def test_a_second_process_that_maps_a_run_is_refused_and_says_who_has_it(run, tmp_path):
     again = copied(run, tmp_path)
-    with holding.held(again.path, file=".predicting.lock", work="mapped", go_on="predict again"):
+    with holding.predictions_held(again.path):
         done = CliRunner().invoke(cli.main, ["predict", str(again.path), "--model", "forest", "--season", "2023"])
     assert done.exit_code == 1
-    assert "is being mapped already, by process" in done.output
+    assert "is being mapped or published already, by process" in done.output
 
 
 def test_the_command_maps_streams_smooths_and_refuses_what_trees_cannot(run, mapped, tmp_path):

@@ -39,8 +39,7 @@ def predict(opening: Opening, run: Path, model: str, season: int | None, stream:
     from agrispec_tf.deployment import runtimes
     from exports import manifest, mapping
     from exports.export import holding
-    alone = holding.held(run, file=".predicting.lock", work="mapped", go_on="predict again, which goes on")
-    with opening(run) as opened, alone, progress("predicting") as tell:
+    with opening(run) as opened, holding.predictions_held(run), progress("predicting") as tell:
         config, engine, graphs = opened.config, opened.engine, opened.graphs
         run_models.load(opened.run, config, model)  # refused, as all of these, before an export is paid for
         runtimes.check(opened.run, model, runtime)

@@ -1,4 +1,5 @@
-"""One process at a time exports a run, and one maps it; the system lets go of it when that process ends, however."""
+"""One process at a time exports a run, and one maps or publishes it; the system lets go of it when that process ends,
+however."""
 
 from __future__ import annotations
 
@@ -6,14 +7,14 @@ import errno
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from agrispec.errors import RunError, StorageError
 from agrispec.formats import lock
 from agrispec.formats.atomic import storage_error
 
-_LOCK = ".lock"
+_LOCK, _PREDICTIONS = ".lock", ".predicting.lock"
 _HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 
@@ -53,6 +54,11 @@ def held(folder: Path, *, file: str = _LOCK, work: str = "exported", go_on: str 
         yield
     finally:
         os.close(descriptor)
+
+
+def predictions_held(folder: Path) -> AbstractContextManager[None]:
+    """A run directory whose predictions this process alone replaces, or takes as one map; as `held`."""
+    return held(folder, file=_PREDICTIONS, work="mapped or published", go_on="start this again, which goes on")
 
 
 def _take(descriptor: int) -> None:

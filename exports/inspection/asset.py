@@ -67,7 +67,7 @@ def _bands(bands: list[dict[str, Any]]) -> Iterator[str]:
     for band in bands[:_BANDS]:
         grid = band.get("grid", {})
         wide, affine = grid.get("dimensions", {}), grid.get("affineTransform", {})
-        rows.append([band["id"], _type(band.get("dataType", {})), band.get("pyramidingPolicy", "-"),
+        rows.append([band["id"], pixel_type(band.get("dataType", {})), band.get("pyramidingPolicy", "-"),
                      f"{wide.get('height', '?')} x {wide.get('width', '?')}", f"{affine.get('scaleX', 0):.6g}",
                      grid.get("crsCode", "-")])
     more = f", of which the first {_BANDS} are shown" if len(bands) > _BANDS else ""
@@ -75,7 +75,8 @@ def _bands(bands: list[dict[str, Any]]) -> Iterator[str]:
     yield from table(["band", "type", "pyramid", "rows x columns", "pixel", "crs"], rows)
 
 
-def _type(told: Mapping[str, Any]) -> str:
+def pixel_type(told: Mapping[str, Any]) -> str:
+    """The type of pixels that an engine describes, in a word: uint8, float, …"""
     precision = told.get("precision", "unknown").lower()
     span = told.get("range", {})
     if precision != "int":

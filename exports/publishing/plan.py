@@ -22,6 +22,9 @@ FILE_DIGEST = "file_digest"
 IDENTITY = (FILE_DIGEST, "model_digest", "cube")
 """Properties that are alike where an asset is of the same predictions."""
 
+LICENCE = "licence"
+"""The property that an asset has only where `[publish]` names a licence."""
+
 _OF_CLASSES = ("class", "second", "smoothed")
 
 # https://developers.google.com/earth-engine/guides/asset_manager: letters, digits, hyphens and underscores.
@@ -125,7 +128,7 @@ def legend(config: Config, band: str) -> dict[str, list[str] | list[int]]:
 
 
 def _licence(config: Config) -> dict[str, str]:
-    return {"licence": config.publish.licence} if config.publish.licence else {}
+    return {LICENCE: config.publish.licence} if config.publish.licence else {}
 
 
 def folder(config: Config) -> str:

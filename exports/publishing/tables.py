@@ -28,6 +28,11 @@ Row = Mapping[str, Any]
 # https://developers.google.com/earth-engine/reference/rest/Shared.Types/ColumnDataType
 _COLUMN_TYPES = {str: "COLUMN_DATA_TYPE_STRING", int: "COLUMN_DATA_TYPE_LONG", float: "COLUMN_DATA_TYPE_NUMERIC"}
 
+_APART_DEG = 1e-6
+"""What an outline may be off; on the ground 0.1 m."""
+
+_MEND = "delete that asset, then publish again; if it stays so, report it with the run's manifest.json"
+
 
 def read(file: Path) -> list[Row]:
     """The rows of a GeoParquet; what is null or NaN is absent.
@@ -88,7 +93,7 @@ def replace(engine: Engine, bucket: str, rows: Sequence[Row], asset_id: str, pro
 
 
 def compare(engine: Engine, expression: Expression, rows: Sequence[Row], key: str) -> int:
-    """Read a table asset back and compare every property of every row.
+    """Read a table asset back and compare every property and the outline of every row.
 
     Args:
         engine: who has the asset.
@@ -100,18 +105,35 @@ def compare(engine: Engine, expression: Expression, rows: Sequence[Row], key: st
         number of rows compared.
 
     Raises:
-        TaskFailed: a row is missing, is too many or differs.
+        TaskFailed: a row is missing, is too many, or has another property, one too many, or another outline.
     """
-    found = {feature["properties"][key]: feature["properties"] for feature in engine.features(expression)}
-    expected = {row[key]: {name: value for name, value in row.items() if name != GEOMETRY} for row in rows}
-    lost = sorted(set(expected) - set(found), key=str)
-    if lost or len(found) != len(expected):
-        raise TaskFailed(f"of {len(expected)} published parcels {len(lost)} are missing and {len(found)} were found",
+    features = engine.features(expression)
+    found = {feature["properties"].get(key): feature for feature in features}
+    lost = [row[key] for row in rows if row[key] not in found]
+    if lost or len(features) != len(rows):
+        raise TaskFailed(f"of {len(rows)} published parcels {len(lost)} are missing and {len(features)} were found",
                          mend="delete that asset, then publish again")
-    for name, row in expected.items():
-        for column, value in row.items():
-            if found[name].get(column) != value:
-                raise TaskFailed(f"parcel {name!r} has {column} = {found[name].get(column)!r} instead of {value!r}",
-                                 mend="delete that asset, then publish again; if it stays so, report it with the run's"
-                                      " manifest.json")
-    return len(expected)
+    arrived = [found[row[key]] for row in rows]
+    for row, feature in zip(rows, arrived, strict=True):
+        sent, has = _said(row), _said(feature["properties"])
+        for column in {**sent, **has}:
+            if has.get(column) != sent.get(column):
+                raise TaskFailed(f"parcel {row[key]!r} has {column} = {has.get(column)!r} instead of"
+                                 f" {sent.get(column)!r}", mend=_MEND)
+    # Between outlines, whatever corner they begin at; of one that is not there it is NaN.
+    apart = shapely.hausdorff_distance(_shapes(rows), _shapes(arrived))
+    for row, distance in zip(rows, apart, strict=True):
+        if not distance <= _APART_DEG:
+            raise TaskFailed(f"parcel {row[key]!r} has another outline than was published", mend=_MEND)
+    return len(rows)
+
+
+def _said(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """What properties say, without outline and index: in a CSV an empty text is one that is absent."""
+    return {name: value for name, value in properties.items()
+            if name not in (GEOMETRY, INDEX) and value not in (None, "")}
+
+
+def _shapes(features: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """The `geometry` of rows, or of features."""
+    return np.array([each[GEOMETRY] and shapely.geometry.shape(each[GEOMETRY]) for each in features], object)

@@ -1,10 +1,12 @@
-"""Whether an image asset is the file that it was made of: counts over all of it, pixels of all or a sample of it."""
+"""Whether an image asset is the file that it was made of: counts over all of it, pixels of all or a sample of it, and
+what the engine says of it."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +15,10 @@ from agrispec.engine import Engine, Expression
 from agrispec.errors import TaskFailed
 from agrispec.formats import geotiff, npy
 from agrispec.grid import Grid
+from agrispec.season import Season
+from exports.inspection.asset import pixel_type
 from exports.publishing.plan import FILE_DIGEST, Product
+from exports.publishing.routes import times
 
 # https://developers.google.com/earth-engine/reference/rest/v1/projects.image/computePixels: 48 MB a request.
 _TILE = 2048
@@ -28,7 +33,7 @@ class Graphs(Protocol):
 
     def image(self, asset_id: str, missing: float) -> Expression: ...
 
-    def histogram(self, asset_id: str, missing: float, grid: Grid) -> Expression: ...
+    def histogram(self, asset_id: str, grid: Grid) -> Expression: ...
 
     def spread(self, asset_id: str, grid: Grid) -> Expression: ...
 
@@ -50,8 +55,8 @@ def compare(engine: Engine, graphs: Graphs, image: Product, asset_id: str) -> Co
     """Compare an asset with the file of a product.
 
     The engine counts every value of integers, and the pixels, least and greatest of floats, in each tile of 2048 by
-    2048 pixels. Of an image of one tile's pixels all are read back, of a larger one those of 32 windows of 256 by 256,
-    drawn by the file's digest.
+    2048 pixels; neither of masked ones, which are those that the file says are missing. Of an image of one tile's
+    pixels all are read back, of a larger one those of 32 windows of 256 by 256, drawn by the file's digest.
 
     Raises:
         TaskFailed: they differ.
@@ -64,7 +69,7 @@ def compare(engine: Engine, graphs: Graphs, image: Product, asset_id: str) -> Co
     with geotiff.reading(image.file) as windows:
         for row, column, grid in layout.grid.tiles(_TILE):
             expected = _values(windows.pixels((row, column, grid.height, grid.width))[0], missing)
-            asked = graphs.histogram(asset_id, missing, grid) if integers else graphs.spread(asset_id, grid)
+            asked = graphs.histogram(asset_id, grid) if integers else graphs.spread(asset_id, grid)
             found = _told(engine.compute(asked), integers)
             if found != expected:
                 raise TaskFailed(f"{asset_id} has other values than {image.file}: {_differing(found, expected)}, from"
@@ -80,6 +85,29 @@ def compare(engine: Engine, graphs: Graphs, image: Product, asset_id: str) -> Co
     return Compared(pixels=compared, total=layout.grid.width * layout.grid.height)
 
 
+def check_description(engine: Engine, product: Product, asset_id: str, season: Season) -> None:
+    """Whether what an engine says of an asset is what was asked for: its times, and of an image the name, type and
+    pyramids of its band. A type or pyramids of which it says nothing are not compared.
+
+    Raises:
+        TaskFailed: it says something else.
+    """
+    asset = engine.asset(asset_id) or {}
+    asked: dict[str, Any] = {key: datetime.fromisoformat(moment) for key, moment in times(season).items()}
+    told: dict[str, Any] = {key: datetime.fromisoformat(asset[key]) if key in asset else None for key in asked}
+    if product.pixels:
+        dtype, bands = geotiff.describe(product.file).dtypes[0], asset.get("bands", [])
+        asked |= {"bands": [product.name], "pyramidingPolicy": product.pixels.pyramiding,
+                  "dataType": "float" if dtype == "float32" else dtype}
+        told |= {**asked, **told, "bands": [band["id"] for band in bands]}
+        for band in bands:
+            told |= {"pyramidingPolicy": band["pyramidingPolicy"]} if "pyramidingPolicy" in band else {}
+            told |= {"dataType": pixel_type(band["dataType"])} if "dataType" in band else {}
+    for key, value in asked.items():
+        if told[key] != value:
+            raise TaskFailed(f"{key} of {asset_id} is {told[key]}, not {value}", mend=_MEND)
+
+
 def _sample(grid: Grid, seed: str) -> Iterator[tuple[int, int, Grid]]:
     if grid.width * grid.height <= _TILE**2:
         yield from grid.tiles(_TILE)
@@ -90,11 +118,11 @@ def _sample(grid: Grid, seed: str) -> Iterator[tuple[int, int, Grid]]:
 
 
 def _values(pixels: np.ndarray, missing: float) -> dict[str, float]:
-    """Pixels by value of integers; count, min and max of floats that are not missing, none where all are."""
-    if pixels.dtype.kind in "iu":
-        values, counts = np.unique(pixels, return_counts=True)
-        return {str(value): float(count) for value, count in zip(values.tolist(), counts, strict=True)}
+    """Of those that are not missing: pixels by value of integers; count, min and max of floats, none without any."""
     seen = pixels[pixels != missing]
+    if pixels.dtype.kind in "iu":
+        values, counts = np.unique(seen, return_counts=True)
+        return {str(value): float(count) for value, count in zip(values.tolist(), counts, strict=True)}
     return {"count": float(seen.size), "min": float(seen.min()), "max": float(seen.max())} if seen.size else {}
 
 

@@ -162,17 +162,26 @@ class Client:
                 return None
             raise
 
-    def set_properties(self, asset_id: str, properties: Mapping[str, str | float | list[str] | list[int]]) -> None:
+    def set_properties(self, asset_id: str,
+                       properties: Mapping[str, str | float | list[str] | list[int] | None]) -> None:
+        given = {name: value for name, value in properties.items() if value is not None}
         with refusals():
-            ee.data.updateAsset(asset_id, {"properties": dict(properties)},
-                                [f"properties.{name}" for name in properties])
+            # What is named and not given is taken away.
+            ee.data.updateAsset(asset_id, {"properties": given}, [f"properties.{name}" for name in properties])
 
-    def set_readers(self, asset_id: str, members: Sequence[str]) -> None:
+    def readers(self, asset_id: str) -> list[str]:
+        with refusals():
+            return _readers(ee.data.getIamPolicy(asset_id))
+
+    def add_readers(self, asset_id: str, members: Sequence[str]) -> None:
         with refusals():
             policy = ee.data.getIamPolicy(asset_id)
+            has = _readers(policy)
+            if set(members) <= set(has):
+                return
             others = [binding for binding in policy.get("bindings", []) if binding["role"] != _READER]
+            readers = {"role": _READER, "members": [*has, *(member for member in members if member not in has)]}
             # With the policy's etag: what somebody else changes meanwhile is not undone.
-            readers = {"role": _READER, "members": list(members)}
             ee.data.setIamPolicy(asset_id, {**policy, "bindings": [*others, readers]})
 
     def create_folder(self, asset_id: str) -> None:
@@ -201,6 +210,11 @@ def initialise(credentials: Any, project: str, url: str) -> None:
     session = ee.data._get_state().requests_session
     assert session is not None  # made by now
     session.mount(url, HTTPAdapter(pool_maxsize=CONCURRENT_REQUESTS))
+
+
+def _readers(policy: Mapping[str, Any]) -> list[str]:
+    return [member for binding in policy.get("bindings", []) if binding["role"] == _READER
+            for member in binding.get("members", [])]
 
 
 def _graph(expression: Expression) -> ee.ComputedObject:

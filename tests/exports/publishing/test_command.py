@@ -32,14 +32,17 @@ def publish(run, *options, code=0):
 def test_a_dry_run_prints_what_a_run_would_write_and_writes_nothing(run):
     before = sorted(path for path in (run / "landscape" / "assets").rglob("*"))
     first, *assets, last = publish(run, "--route", "cog", "--dry-run").stdout.splitlines()
-    assert first == ("Map of 2024 by forest, of simulated scenes; version 1, route cog through gs://agrispec-local"
+    assert first == ("Map of 2024 by forest, of simulated scenes; version 1, new images by route cog through gs://agrispec-local"
                      " (a folder on this machine)")
     sizes = {path.stem: path.stat().st_size for path in (run / "predictions").iterdir()}
     assert [line.split() for line in assets] == [
         [f"{FOLDER}/west_2024_{name}_v1", f"{sizes[name]:,}", "bytes", kind, "new"] for name, kind in
         [("class", "MODE"), ("probability", "MEAN"), ("confident", "MODE"), ("looks", "MEAN"), ("parcels", "table")]]
-    assert last.startswith("5 assets would be written")
-    assert last.endswith("; nothing was")
+    kept = sum(size for name, size in sizes.items() if name in ("class", "probability", "confident", "looks"))
+    assert last == (f"5 assets would be written, {sizes['parcels']:,} bytes, and {kept:,} bytes would stay in the"
+                    " bucket; nothing was")
+    assert publish(run, "--dry-run").stdout.splitlines()[-1] == (
+        f"5 assets would be written, {kept + sizes['parcels']:,} bytes; nothing was")
     assert sorted(path for path in (run / "landscape" / "assets").rglob("*")) == before
     assert "publish" not in manifest.read(run)["stages"]
 
@@ -47,11 +50,11 @@ def test_a_dry_run_prints_what_a_run_would_write_and_writes_nothing(run):
 def test_what_was_compared_is_printed_and_kept_in_the_manifest(run):
     assert publish(run).stdout.splitlines()[0] == f"{FOLDER}/west_2024_class_v1: 5,810 compared, all equal"
     again = publish(run).stdout.splitlines()
-    assert again[-1] == f"{FOLDER}/west_2024_parcels_v1: 3 compared, all equal (it was there)"
+    assert again[-1] == f"{FOLDER}/west_2024_parcels_v1: 3 compared, all equal (it was there, and stays as it was)"
     stage = manifest.read(run)["stages"]["publish"]
     assert (stage["version"], stage["new"]) == (1, [])
     states = {line.split(maxsplit=4)[-1] for line in publish(run, "--dry-run").stdout.splitlines()[1:-1]}
-    assert states == {"there already"}
+    assert states == {"there already, stays as it is"}
 
 
 def test_readers_are_told_before_they_are_let_in(run):
@@ -81,7 +84,7 @@ def test_a_killed_publication_goes_on_and_holds_everything_once(run, route):
     lines = publish(run, "--route", route).stdout.splitlines()
     assert len(lines) == 5
     assert all("_v1: " in line and "all equal" in line for line in lines)
-    assert lines[0].endswith("(it was there)")
+    assert lines[0].endswith("(it was there, and stays as it was)")
     assert len(list(folder.glob("*_v*.json"))) == 5
     left = [path for path in (run / "landscape" / "buckets").rglob("*") if path.is_file()]
     assert len(left) == (4 if route == "cog" else 0)

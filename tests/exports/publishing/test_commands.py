@@ -23,7 +23,8 @@ from agrispec.errors import (
 from agrispec.formats import geotiff, mixer
 from agrispec.grid import Grid
 from exports import manifest
-from exports.publishing import plan, routes
+from exports.export import holding
+from exports.publishing import plan, routes, told
 from exports.storage.folder import Folder
 
 FOLDER = "projects/agrispec-local/assets/maps"
@@ -77,6 +78,24 @@ def test_the_same_predictions_are_not_written_again_but_compared(published, rout
     assert {name: published.engine.asset(asset_id) for name, asset_id in again["assets"].items()} == before
 
 
+def test_a_route_is_said_of_those_images_alone_that_went_it(published):
+    def stop(*arguments):
+        if len(published.engine.written) == 2:
+            raise KeyboardInterrupt
+
+    published.engine.before["ingest_image"] = stop
+    with pytest.raises(KeyboardInterrupt):
+        published.publish("geotiff")
+    published.engine.before.clear()
+    rest = published.publish("cog")
+    assert rest["routes"] == {"probability": "cog", "confident": "cog", "looks": "cog"}
+    again = published.publish("cog")
+    assert again["routes"] == {}
+    assert {line.rpartition(": ")[2] for line in told.published(again)} == {
+        "5,810 compared, all equal (it was there, and stays as it was)",
+        "3 compared, all equal (it was there, and stays as it was)"}
+
+
 def test_other_predictions_get_the_next_number_and_older_ones_find_theirs_again(published):
     first = published.publish()
     kept = published.read(first["assets"]["class"], 255)
@@ -104,6 +123,36 @@ def test_a_publication_that_was_broken_off_goes_on_where_it_was(published):
     assert did["new"] == ["confident", "looks", "parcels"]
     assert list(did["compared"]) == list(did["assets"].values())
     assert published.objects() == []
+
+
+def test_nobody_predicts_while_a_map_is_published(published):
+    def predict(manifest):
+        with pytest.raises(RunError, match="is being mapped or published already, by process"), \
+                holding.predictions_held(published.run.path):
+            raise AssertionError("the predictions were not held")
+
+    published.engine.before["ingest_image"] = predict
+    published.publish()
+    with holding.predictions_held(published.run.path), pytest.raises(RunError, match="mapped or published already"):
+        published.publish()
+
+
+@pytest.mark.parametrize(("name", "call", "mend"), [
+    ("probability", "ingest_image", "; publish again"),
+    ("class", "compute", f"; delete {FOLDER}/west_2024_class_v1, then publish again")])
+def test_a_file_that_is_replaced_meanwhile_is_told_and_not_called_equal(published, name, call, mend):
+    # By somebody who asks nobody, before the file is read and after.
+    other = published.run.path / "other.tif"
+    shutil.copy(published.run.predictions / "looks.tif", other)
+
+    def swap(*arguments):
+        published.engine.before.clear()
+        shutil.copy(other, published.run.predictions / f"{name}.tif")
+
+    published.engine.before[call] = swap
+    with pytest.raises(RunError, match=f"{name}.tif was replaced while it was published{mend}$"):
+        published.publish()
+    assert published.engine.asset(f"{FOLDER}/west_2024_looks_v1") is None
 
 
 def test_an_ingestion_that_a_killed_call_began_is_waited_for_and_taken(published):
@@ -149,6 +198,35 @@ def test_an_asset_whose_pixels_differ_is_told_and_not_called_done(published):
         published.publish()
 
 
+def at(key, value):
+    return lambda manifest: manifest["bands"][0].update({key: value}) if "bands" in manifest else None
+
+
+@pytest.mark.parametrize(("asked", "words"), [
+    (at("pyramidingPolicy", "SAMPLE"), "pyramidingPolicy of .*_class_v1 is SAMPLE, not MODE"),
+    (at("id", "crop"), r"bands of .*_class_v1 is \['crop'\], not \['class'\]"),
+    (lambda manifest: manifest["tilesets"][0].update(dataType="INT16"), "dataType of .*_class_v1 is int16, not uint8"),
+    (lambda manifest: manifest.update(endTime="2024-12-31T00:00:00Z"), "endTime of .*_class_v1 is 2024-12-31 .*, not"),
+    (lambda manifest: manifest.pop("startTime"), "startTime of .*_class_v1 is None, not 2024-01-01")])
+def test_an_asset_that_says_something_else_than_was_asked_for_is_told(published, asked, words):
+    published.engine.before["ingest_image"] = asked
+    with pytest.raises(TaskFailed, match=words):
+        published.publish()
+
+
+def test_times_of_a_table_are_compared_too(published):
+    published.engine.before["ingest_table"] = lambda manifest: manifest.pop("endTime")
+    with pytest.raises(TaskFailed, match="endTime of .*_parcels_v1 is None"):
+        published.publish()
+
+
+@pytest.mark.parametrize(("stands", "words"), [(254, r"371 instead of 0 \(255\)"), (1, r"0 instead of \d+ \(1\)")])
+def test_pixels_that_nobody_masked_and_those_that_are_masked_too_many_are_counted(published, stands, words):
+    published.engine.before["ingest_image"] = at("missingData", {"values": [stands]})
+    with pytest.raises(TaskFailed, match=f"_class_v1 has other values than .*: .*{words}"):
+        published.publish()
+
+
 def test_readers_are_let_in_and_writers_stay(published):
     shared = published.set_publish(licence="CC-BY-4.0", readers=("group:farm@example.org",), public=True)
     assert shared.publish()["legend"]
@@ -165,9 +243,39 @@ def test_readers_are_let_in_and_writers_stay(published):
     assert published.engine.asset(asset_id)["properties"]["licence"] == "CC0-1.0"
 
 
-def test_without_readers_nobodys_rights_are_touched(published):
+def test_a_licence_that_is_taken_back_is_taken_from_the_assets(published):
+    published.set_publish(licence="CC-BY-4.0").publish()
+    before = published.engine.asset(f"{FOLDER}/west_2024_parcels_v1")["properties"]
     published.publish()
-    assert "set_readers" not in published.engine.asked
+    for name in PRODUCTS:
+        assert "licence" not in published.engine.asset(f"{FOLDER}/west_2024_{name}_v1")["properties"]
+    assert published.engine.asset(f"{FOLDER}/west_2024_parcels_v1")["properties"] == {
+        key: value for key, value in before.items() if key != "licence"}
+
+
+def test_who_was_let_in_by_hand_or_earlier_stays_and_is_named(published):
+    assert published.set_publish(public=True).publish()["others"] == {}
+    asset_id = f"{FOLDER}/west_2024_class_v1"
+    published.engine.add_readers(asset_id, ["user:me@example.org"])
+    planned = published.prepare()
+    assert planned.others[asset_id] == ["allUsers", "user:me@example.org"]
+    assert set(planned.others) == set(planned.version.ids.values())
+    lines = [line for line in told.planned(planned, "agrispec-local") if "without being named" in line]
+    assert [line.partition(" without")[0] for line in lines] == [
+        f"allUsers may read {asset_id} and 4 more", f"user:me@example.org may read {asset_id}"]
+    did = published.set_publish(readers=("group:farm@example.org",)).publish()
+    assert published.engine.readers(asset_id) == ["allUsers", "user:me@example.org", "group:farm@example.org"]
+    assert did["others"] == planned.others
+    assert list(told.doubts(did)) == lines
+
+
+def test_an_account_that_is_not_told_who_reads_publishes_all_the_same(published):
+    def refuse(asset_id):
+        raise AssetMissing("Permission 'earthengine.assets.getIamPolicy' denied", mend="ask for it")
+
+    published.engine.before["readers"] = refuse
+    assert published.publish()["others"] == {}
+    assert "add_readers" not in published.engine.asked
 
 
 def test_an_engine_that_takes_no_lists_keeps_the_legend_as_texts(published):

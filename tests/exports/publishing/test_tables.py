@@ -35,6 +35,35 @@ def test_ids_of_digits_stay_texts_and_a_lost_row_is_found(engine):
         tables.compare(engine, asset, [ROWS[0], {**ROWS[1], "class": 4}], "field")
 
 
+SQUARE = {"type": "Polygon", "coordinates": [[[4.5, 48.7], [4.51, 48.7], [4.51, 48.71], [4.5, 48.71], [4.5, 48.7]]]}
+TURNED = {"type": "Polygon", "coordinates": [[[4.51, 48.71], [4.51, 48.7], [4.5, 48.7], [4.5, 48.71], [4.51, 48.71]]]}
+HOLED = {"type": "Polygon", "coordinates": [*SQUARE["coordinates"], [[4.503, 48.703], [4.504, 48.703], [4.504, 48.704],
+                                                                     [4.503, 48.703]]]}
+MOVED = {"type": "Polygon", "coordinates": [[[lon + 2e-6, lat] for lon, lat in SQUARE["coordinates"][0]]]}
+
+
+@pytest.mark.parametrize(("arrived", "words"), [
+    ([*ROWS, ROWS[1]], "of 2 published parcels 0 are missing and 3 were found"),
+    ([ROWS[0], {**ROWS[1], "grown": 5}], "parcel '12' has grown = 5 instead of None"),
+    ([{**ROWS[0], "geometry": ROWS[1]["geometry"]}, ROWS[1]], "parcel '0012' has another outline"),
+    ([{**ROWS[0], "geometry": SQUARE}, ROWS[1]], "parcel '0012' has another outline")])
+def test_rows_columns_and_places_that_nobody_sent_are_found(engine, arrived, words):
+    replace(engine, arrived)
+    with pytest.raises(TaskFailed, match=words):
+        tables.compare(engine, graphs.table(f"{FOLDER}/rows"), ROWS, "field")
+
+
+@pytest.mark.parametrize(("outline", "same"), [(SQUARE, True), (TURNED, True), (HOLED, False), (MOVED, False)])
+def test_an_outline_is_the_same_from_whatever_corner_it_begins(engine, outline, same):
+    replace(engine, [{"field": "a", "geometry": outline}])
+    table, sent = graphs.table(f"{FOLDER}/rows"), [{"field": "a", "geometry": SQUARE}]
+    if same:
+        assert tables.compare(engine, table, sent, "field") == 1
+        return
+    with pytest.raises(TaskFailed, match="parcel 'a' has another outline"):
+        tables.compare(engine, table, sent, "field")
+
+
 def test_a_table_of_that_id_is_replaced(engine):
     replace(engine, ROWS)
     replace(engine, ROWS[:1])

@@ -56,15 +56,20 @@ def test_properties_that_are_not_named_stay_and_lists_are_kept(engine):
     engine.set_properties(folder, {"a": 1, "b": "x"})
     engine.set_properties(folder, {"b": "y", "c_class_values": [0, 1]})
     assert engine.asset(folder)["properties"] == {"a": 1, "b": "y", "c_class_values": [0, 1]}
+    engine.set_properties(folder, {"a": None, "never": None})
+    assert engine.asset(folder)["properties"] == {"b": "y", "c_class_values": [0, 1]}
 
 
-def test_readers_take_the_place_of_readers_only(engine):
+def test_readers_are_added_to_those_that_are_there(engine):
     folder = "projects/agrispec-local/assets/shared"
     engine.create_folder(folder)
     writers = {"role": "roles/editor", "members": ["user:a@example.org"]}
     ee.data.setIamPolicy(folder, {"bindings": [writers, {"role": "roles/viewer", "members": ["user:b@example.org"]}]})
-    engine.set_readers(folder, ["allUsers"])
-    assert ee.data.getIamPolicy(folder)["bindings"] == [writers, {"role": "roles/viewer", "members": ["allUsers"]}]
+    for _ in range(2):
+        engine.add_readers(folder, ["allUsers", "user:b@example.org"])
+        assert ee.data.getIamPolicy(folder)["bindings"] == [
+            writers, {"role": "roles/viewer", "members": ["user:b@example.org", "allUsers"]}]
+    assert engine.readers(folder) == ["user:b@example.org", "allUsers"]
 
 
 def test_no_ingestion_replaces_an_asset_unasked(engine):
