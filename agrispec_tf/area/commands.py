@@ -36,6 +36,10 @@ _FLOOR = 50
 _SUREST = 0.95
 """No class is expected to be righter than this, however sure the model is: a sample must be able to show errors."""
 
+_AS_LARGE, _ALIKE = 0.01, 0.05
+"""How far, as a share, strata may be from what the map's classes add up to before it is said, and before it is refused:
+where half the places were left out, probabilities tell half the area."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
@@ -125,15 +129,20 @@ def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
     Raises:
         RunError: the run has no map, or no sample.
         CorruptRecord: the map is damaged.
-        DataError: the sample is not one that estimates can be made of.
+        DataError: the sample is not one that estimates can be made of, or is of another area than the map.
     """
     card, mapped = _map(run)
     path = file or run.need(run.area / SAMPLE, "area design")
     table = _with_map(sample_file.read(path), mapped, path)
     strata = _strata(run, table, mapped)
-    found = assess(ReferenceSample.of(table, strata))
     pixels: dict[str, int] = card["pixels"]
     counted = {name: round(count * mapped.pixel_ha, 4) for name, count in pixels.items()}
+    doubts = list(_other_area(strata, sum(counted.values()), path))
+    found = assess(ReferenceSample.of(table, strata))
+    strange = sorted({str(name) for name in found.classes} - set(mapped.class_names))
+    if strange:
+        doubts.append(f"The map has no class {', '.join(strange)}: these are classes that it cannot show, or slips of"
+                      " the pen.")
     rows: list[dict[str, Any]] = found.table.astype(object).where(found.table.notna(), None).to_dict("records")
     rows.sort(key=lambda row: _place(row["class"], mapped))
     said = {"season": card["season"], "model": card["model"], "class_digest": card["class_digest"],
@@ -141,20 +150,14 @@ def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
             "unseen_ha": round(card["unseen"] * mapped.pixel_ha, 4), "strata_ha": float(strata.areas.sum()),
             "sample": {"file": path.name, "digest": manifest.digest(path), "units": found.sampled,
                        "strata": len(strata.names)},
-            "estimates": rows}
+            "doubts": doubts, "estimates": rows}
     write_files({run.report / AREAS: (json.dumps(said, indent=1) + "\n").encode()})
     manifest.record(run.path, "area estimate", {
         "sample": said["sample"], "class_digest": card["class_digest"],
         "overall_accuracy": round(float(found.overall.value), 4)})
     yield from lines(found, sorted(range(len(found.classes)), key=lambda number: _place(found.classes[number], mapped)),
                      counted, simulated=card["simulated"])
-    strange = sorted({str(name) for name in found.classes} - set(mapped.class_names))
-    if strange:
-        yield f"The map has no class {', '.join(strange)}: these are classes that it cannot show, or slips of the pen."
-    whole = sum(counted.values())
-    if abs(strata.areas.sum() - whole) > 0.01 * whole:
-        yield (f"The strata of the sample are {strata.areas.sum():,.1f} ha, the map's classes {whole:,.1f} ha: the"
-               " sample is of another area than the map, or some of its places were left out.")
+    yield from doubts
     yield f"Areas: {run.report / AREAS}"
 
 
@@ -186,6 +189,22 @@ def lines(found: Assessment, order: Sequence[int], counted: Mapping[str, float],
     if agree:
         yield ("Where all sampled units agree there is no standard error, and the interval is that of the rule of"
                " three: what so many units may fail to show.")
+
+
+def _other_area(strata: Strata, whole: float, path: Path) -> Iterator[str]:
+    """Why the strata of a sample are not quite the map, of which `whole` hectares have a class.
+
+    Raises:
+        DataError: they are another area.
+    """
+    area = float(strata.areas.sum())
+    said = f"The strata of the sample are {area:,.1f} ha, the map's classes {whole:,.1f} ha"
+    if abs(area - whole) > _ALIKE * whole:
+        raise DataError(f"{path} is no sample of this map, or some of its places were left out: t{said[1:]}",
+                        mend="give every place that was drawn, with the probability that it was drawn with; or sample"
+                             " this map: agrispec-gee area design RUN")
+    if abs(area - whole) > _AS_LARGE * whole:
+        yield f"{said}: the sample is of another area than the map, or some of its places were left out."
 
 
 def _place(name: object, mapped: Mapped) -> tuple[int, str]:

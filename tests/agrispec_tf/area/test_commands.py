@@ -185,18 +185,25 @@ def test_a_sample_of_which_hard_places_were_left_out_is_refused(run):
 def test_strata_other_than_the_map_are_those_that_probabilities_tell(run):
     lon, lat = commands.Mapped.of(run.predictions).places(np.array([2010, 2020, 5010, 5020, 9010, 9020]))
     table = pd.DataFrame({"lon": lon, "lat": lat, "stratum": ["north"] * 2 + ["south"] * 4,
-                          "inclusion_probability": [0.001] * 2 + [0.0005] * 4, "reference": NAMES[[0, 1, 2, 2, 2, 1]]})
+                          "inclusion_probability": [0.001] * 2 + [4 / 7800] * 4, "reference": NAMES[[0, 1, 2, 2, 2, 1]]})
     table.to_parquet(run.path / "mine.parquet")
     done = asked("area", "estimate", run.path, "--sample", run.path / "mine.parquet")
     assert done.exit_code == 0, done.output
     found = json.loads((run.report / "areas.json").read_text())
-    assert found["strata_ha"] == pytest.approx(2000 * 0.01 + 8000 * 0.01)
-    assert "sample is of another area than the map" in done.output
+    assert found["strata_ha"] == pytest.approx(2000 * 0.01 + 7800 * 0.01)
+    # The map's classes are 95 ha.
+    [doubt] = found["doubts"]
+    assert doubt in done.output
+    assert "98.0 ha, the map's classes 95.0 ha: the sample is of another area than the map" in doubt
     area = {row["class"]: row["estimate"] for row in found["estimates"] if row["measure"] == "area"}
-    assert area == {"wheat": pytest.approx(10), "maize": pytest.approx(10 + 20), "beet": pytest.approx(60)}
+    assert area == {"wheat": pytest.approx(10), "maize": pytest.approx(10 + 19.5), "beet": pytest.approx(58.5)}
 
 
 @pytest.mark.parametrize(("change", "said"), [
+    # Half of a draw tells half the area by its probabilities, and gives it narrow intervals.
+    (lambda table: table.iloc[::2].drop(columns=["unit"]), "some of its places were left out"),
+    (lambda table: table.assign(inclusion_probability=table["inclusion_probability"] / 2).drop(columns=["unit"]),
+     "given.csv is no sample of this map"),
     (lambda table: table.drop(columns=["inclusion_probability", "stratum", "unit"]), "no inclusion_probability"),
     (lambda table: table.drop(columns=["lon", "unit"]), "says of no unit what the map has there"),
     (lambda table: table.assign(lon=table["lon"] + 1), "lie where the map has no class"),

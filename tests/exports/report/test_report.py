@@ -232,6 +232,16 @@ def test_areas_of_an_earlier_map_are_called_so(full, tmp_path):
                parts["areas"].blocks)
 
 
+def test_what_was_doubtful_about_a_sample_is_said_beside_its_areas(full, tmp_path):
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    found = json.loads((run.report / "areas.json").read_text())
+    assert found["doubts"] == []
+    (run.report / "areas.json").write_text(json.dumps(found | {"doubts": ["The strata are 98.0 ha."]}))
+    page = Page(commands.run_report(run).read_text())
+    assert ("p", "The strata are 98.0 ha.") in page.texts
+
+
 def test_before_the_labels_of_the_target_are_opened_the_page_says_so_and_shows_what_is_known(full, tmp_path):
     shutil.copytree(full.run.path, tmp_path / "run")
     run = runs.Run(tmp_path / "run")
