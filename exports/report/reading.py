@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from agrispec.config import Config
-from agrispec.errors import CorruptRecord
+from agrispec.errors import ConfigError, CorruptRecord
 from agrispec.formats import geotiff
 from exports import manifest, predictions
 from exports.inspection import series
@@ -142,6 +142,7 @@ def read(run: Run, config: Config) -> Material:
     """What the stages of a run left.
 
     Raises:
+        ConfigError: the classes are not those of the map.
         CorruptRecord: a file of theirs is damaged.
         RunError: the manifest is.
     """
@@ -156,7 +157,7 @@ def read(run: Run, config: Config) -> Material:
         audit=_json(run.report / "export" / "audit.json"), curves=_curves(run), held_out=held_out,
         target={name: _scores(folder) for name, folder in on_target.items() if _judged(folder)},
         protocols={name: found for name, path in protocols.items() if (found := _json(path)) is not None},
-        card=card, picture=_picture(run.predictions) if card else None,
+        card=card, picture=_picture(run.predictions, config.taxonomy.names) if card else None,
         review=_review(run, config, season), areas=_json(run.report / AREAS))
 
 
@@ -202,8 +203,14 @@ def _curves(run: Run) -> Curves | None:
     return found if any(group.name != "no label" for group in found.groups) else None
 
 
-def _picture(folder: Path) -> Picture:
-    grid = geotiff.describe(folder / predictions.CLASSES).grid
+def _picture(folder: Path, names: tuple[str, ...]) -> Picture:
+    """The map of these classes, whose numbers another order of names would give other names and colours."""
+    described = geotiff.describe(folder / predictions.CLASSES)
+    mapped = {key: name for key, name in described.tags.items() if key.startswith("class_")}
+    if mapped != {f"class_{number}": name for number, name in enumerate(names)}:
+        raise ConfigError(f"[[classes]] are {', '.join(names)}; those of the map are {', '.join(mapped.values())}",
+                          mend="give them the names and the order that they had when it was predicted, or predict again")
+    grid = described.grid
     step = -(-max(grid.shape) // _PIXELS)
     classes, probability = (_thinned(folder / name, grid.shape, step)
                             for name in (predictions.CLASSES, "probability.tif"))

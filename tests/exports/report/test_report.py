@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from matplotlib import image
 
 import cli
-from agrispec.errors import CorruptRecord
+from agrispec.errors import ConfigError, CorruptRecord
 from exports import manifest, runs
 from exports.report import commands, reading
 from exports.report.sections import sections
@@ -265,6 +265,15 @@ def test_what_is_damaged_is_named(full, tmp_path, file, content):
     run = runs.Run(tmp_path / "run")
     (run.path / file).write_bytes(content)
     with pytest.raises(CorruptRecord, match=re.escape(file.split("/")[-1])):
+        commands.run_report(run)
+
+
+def test_classes_in_another_order_than_the_maps_are_refused_and_not_swapped(full, tmp_path):
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    head, first, second = run.config_file.read_text().split("[[classes]]")
+    run.config_file.write_text(f"{head}[[classes]]{second}[[classes]]{first}")
+    with pytest.raises(ConfigError, match="those of the map are <b"):
         commands.run_report(run)
 
 
