@@ -206,9 +206,10 @@ def _curves(run: Run) -> Curves | None:
 def _picture(folder: Path, names: tuple[str, ...]) -> Picture:
     """The map of these classes, whose numbers another order of names would give other names and colours."""
     described = geotiff.describe(folder / predictions.CLASSES)
-    mapped = {key: name for key, name in described.tags.items() if key.startswith("class_")}
-    if mapped != {f"class_{number}": name for number, name in enumerate(names)}:
-        raise ConfigError(f"[[classes]] are {', '.join(names)}; those of the map are {', '.join(mapped.values())}",
+    tags = {int(key.removeprefix("class_")): name for key, name in described.tags.items() if key.startswith("class_")}
+    mapped = tuple(tags[number] for number in sorted(tags))
+    if mapped != names:
+        raise ConfigError(f"[[classes]] are {', '.join(names)}; those of the map are {', '.join(mapped)}",
                           mend="give them the names and the order that they had when it was predicted, or predict again")
     grid = described.grid
     step = -(-max(grid.shape) // _PIXELS)
