@@ -49,7 +49,7 @@ def write_classes(run, classes, grid):
     geotiff.write(run.predictions / "class.tif", classes[None], grid, nodata=255,
                   tags={f"class_{number}": name for number, name in enumerate(NAMES)})
     card = {"season": 2024, "model": "cropnet", "model_digest": "0" * 16, "cube": "1" * 16, "simulated": True,
-            "threshold": 0.65, "confident": 0.5, "parcels": 0, "unseen": int((classes == 255).sum()),
+            "threshold": 0.65, "confident": 0.5, "parcels": 0, "unseen": int((classes == 255).sum()), "masked": 0,
             "class_digest": manifest.digest(run.predictions / "class.tif"), "parcels_digest": None,
             "products": {name: {"file": f"{name}.tif", "digest": manifest.digest(run.predictions / f"{name}.tif")}
                          for name in ("class", "probability")},

@@ -135,7 +135,7 @@ def _mapped(run, random):
                   tags={f"class_{number}": name for number, name in enumerate(NAMES)})
     geotiff.write(run.predictions / "probability.tif", probability[None].astype(np.float32), grid, nodata=-1)
     card = {"season": 2024, "model": "bigru-grl", "model_digest": "0" * 16, "cube": "1" * 16, "simulated": True,
-            "threshold": 0.65, "confident": float((probability >= 0.65).mean()), "parcels": 3, "unseen": 6,
+            "threshold": 0.65, "confident": float((probability >= 0.65).mean()), "parcels": 3, "unseen": 6, "masked": 0,
             "class_digest": manifest.digest(run.predictions / "class.tif"), "parcels_digest": None,
             "products": {"class": {"file": "class.tif", "digest": manifest.digest(run.predictions / "class.tif"),
                                    "missing": 255, "pyramiding": "MODE"}},

@@ -222,6 +222,21 @@ def test_the_map_shows_each_class_in_its_colour_and_nothing_where_nothing_was_se
     np.testing.assert_array_equal(shown, np.vectorize(palette.get, otypes=[object])(full.classes).tolist())
 
 
+def test_pixels_that_were_not_to_be_mapped_are_told_from_those_that_nobody_saw(full, tmp_path):
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    path = run.predictions / runs.PREDICTION_CARD
+    card = json.loads(path.read_text())
+    path.write_text(json.dumps(card | {"unseen": 2, "masked": 4}))
+    page = Page(commands.run_report(run).read_text())
+    rows = {row[0]: row[1:] for row in page.rows}
+    assert rows["no clear look"] == ["2", "0.0", f"{2 / (full.classes.size - 4):.1%}"]
+    assert rows["masked, or outside of the area of interest"] == ["4", "0.0", "-"]
+    seen = (full.classes == 1).sum()
+    assert ["maize & beet", f"{seen}", f"{seen / 100:.1f}", f"{seen / (full.classes.size - 4):.1%}"] in page.rows
+    assert any("blank: no clear look, or masked" in text for _, text in page.texts)
+
+
 def test_areas_of_an_earlier_map_are_called_so(full, tmp_path):
     shutil.copytree(full.run.path, tmp_path / "run")
     run = runs.Run(tmp_path / "run")
