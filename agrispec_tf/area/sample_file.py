@@ -57,8 +57,8 @@ def read(path: Path) -> pd.DataFrame:
             words = table[name].astype("string").str.strip()
             table[name] = words.mask(words == "").astype(object)
     for name, wanted in ((INCLUSION, "numbers above 0 and up to 1"), (LON, "degrees"), (LAT, "degrees")):
-        if name in table.columns and not pd.api.types.is_numeric_dtype(table[name]):
-            raise DataError(f"the column {name} of {path} holds texts, such as {table[name].dropna().iloc[0]!r}",
+        if name in table.columns and len(table) and not pd.api.types.is_numeric_dtype(table[name]):
+            raise DataError(f"the column {name} of {path} is not of numbers: it begins with {table[name].iloc[0]!r}",
                             mend=f"write {wanted}, with a point before decimals")
     return table
 

@@ -205,7 +205,7 @@ def test_strata_other_than_the_map_are_those_that_probabilities_tell(run):
     (lambda table: table.assign(inclusion_probability=table["inclusion_probability"] / 2).drop(columns=["unit"]),
      "given.csv is no sample of this map"),
     (lambda table: table.drop(columns=["inclusion_probability", "stratum", "unit"]), "no inclusion_probability"),
-    (lambda table: table.assign(lon=table["lon"].map("{:.7f}".format).str.replace(".", ",")), "holds texts"),
+    (lambda table: table.assign(lon=table["lon"].map("{:.7f}".format).str.replace(".", ",")), "is not of numbers"),
     (lambda table: table.assign(stratum=table["stratum"].where(table.index > 0)).drop(columns=["unit"]),
      "have no stratum"),
     (lambda table: table.drop(columns=["lon", "unit"]), "says of no unit what the map has there"),

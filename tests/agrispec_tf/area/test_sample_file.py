@@ -48,8 +48,8 @@ def test_labels_are_read_from_each_kind_of_file_without_blanks_about_them(tmp_pa
     ({"row": [1], "lon": [4.0], "lat": [48.0], "cell": ["a"], "season": [2023], "fold": ["test"], "label": [1]},
      "holds training samples"),
     ({"parcel": ["7"], "reference": ["wheat"], "inclusion_probability": [0.1]}, "is a sample of parcels"),
-    ({"lon": [4.0], "inclusion_probability": ["a tenth"]}, "holds texts, such as 'a tenth'"),
-    ({"lon": ["4,5", None], "lat": [48.0, 48.1], "reference": ["wheat", "maize"]}, "lon"),
+    ({"lon": [4.0], "inclusion_probability": ["a tenth"]}, "it begins with 'a tenth'"),
+    ({"lon": ["4,5", None], "lat": [48.0, 48.1], "reference": ["wheat", "maize"]}, "lon of"),
     ({"lon": [4.5], "lat": ["48,1"], "reference": ["wheat"]}, "with a point before decimals")])
 def test_samples_that_estimates_cannot_be_made_of_are_refused_by_name(tmp_path, columns, said):
     pd.DataFrame(columns).to_csv(tmp_path / "given.csv", index=False)
