@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
-from collections.abc import Mapping
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,16 @@ PROTOCOLS = ("spatial-cv", "leave-one-region-out", "leave-one-season-out", "in-s
 """Folders below `report/` in which `evaluate --protocol` leaves its tables."""
 
 AREAS = "areas.json"
+
+# What sections take out of the files, "a.b" for b within a.
+_OF_AUDIT = ("complete", "missing", "expected", "received", "cells", "classes", "reasons", "contents.cube",
+             "contents.seasons", "labels")
+_OF_SCORES = ("samples", "overall_accuracy", "macro_f1")
+_OF_TRUST = ("reliability.ece", "reliability.confidence", "reliability.accuracy", "reliability.samples",
+             "review.threshold", "review.coverage", "review.standing", "review.precision", "review.precision_95")
+_OF_PROTOCOL = ("protocol", "seasons", "seeds", "models", "groups", "overall")
+_OF_CARD = ("pixels", "unseen", "masked")
+_OF_AREAS = ("class_digest", "counted_ha", "unseen_ha", "sample.file", "sample.units", "estimates")
 
 _PIXELS = 640
 """Pixels along a map's longer side that a report shows at most."""
@@ -150,33 +162,47 @@ def read(run: Run, config: Config) -> Material:
     held_out = {name: _scores(run.report / name) for name in models if _judged(run.report / name)}
     on_target = {name: run.report / f"{name}-{config.season.target}" for name in models}
     protocols = {name: run.report / name / "metrics.json" for name in PROTOCOLS}
-    card = predictions.card(run.predictions) if (run.predictions / PREDICTION_CARD).exists() else None
+    card = _card(run.predictions)
     season = card["season"] if card else config.season.target
     return Material(
         run=run, config=config, stages=manifest.read(run.path)["stages"], simulated=manifest.simulated(run.path),
-        audit=_json(run.report / "export" / "audit.json"), curves=_curves(run), held_out=held_out,
+        audit=_json(run.report / "export" / "audit.json", _OF_AUDIT), curves=_curves(run), held_out=held_out,
         target={name: _scores(folder) for name, folder in on_target.items() if _judged(folder)},
-        protocols={name: found for name, path in protocols.items() if (found := _json(path)) is not None},
+        protocols={name: found for name, path in protocols.items() if (found := _json(path, _OF_PROTOCOL))},
         card=card, picture=_picture(run.predictions, config.taxonomy.names) if card else None,
-        review=_review(run, config, season), areas=_json(run.report / AREAS))
+        review=_review(run, config, season), areas=_json(run.report / AREAS, _OF_AREAS))
 
 
 def _judged(folder: Path) -> bool:
     return (folder / "metrics.json").exists()
 
 
-def _json(path: Path) -> Mapping[str, Any] | None:
+def _json(path: Path, needed: Sequence[str]) -> Mapping[str, Any] | None:
+    """What a file says, the needed parts among it; None where there is no file."""
     if not path.exists():
         return None
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
+    for name in needed:
+        try:
+            functools.reduce(operator.getitem, name.split("."), found)
+        except (LookupError, TypeError) as error:
+            raise _damaged(path, f"it lacks {name}") from error
     return found
 
 
-def _damaged(path: Path, error: Exception) -> CorruptRecord:
-    return CorruptRecord(f"{path} cannot be read ({error})", mend="remove it, and run the command that made it again")
+def _damaged(path: Path, why: Exception | str) -> CorruptRecord:
+    return CorruptRecord(f"{path} cannot be read ({why})", mend="remove it, and run the command that made it again")
+
+
+def _card(folder: Path) -> Mapping[str, Any] | None:
+    if not (folder / PREDICTION_CARD).exists():
+        return None
+    found = predictions.card(folder)
+    _json(folder / PREDICTION_CARD, _OF_CARD)
+    return found
 
 
 def _scores(folder: Path) -> Scores:
@@ -186,14 +212,18 @@ def _scores(folder: Path) -> Scores:
         with path.open(newline="", encoding="utf-8") as file:
             (_, *names), *rows = csv.reader(file)
         counts = tuple(tuple(int(count) for count in row[1:]) for row in rows)
+        if [row[0] for row in rows] != names or {len(row) for row in counts} != {len(names)}:
+            raise ValueError("its rows are not of the classes that its columns are of")
         if (folder / "cells.csv").exists():
             path = folder / "cells.csv"
             with path.open(newline="", encoding="utf-8") as file:
                 cells = {row["cell"]: (int(row["samples"]), int(row["right"])) for row in csv.DictReader(file)}
-    except (OSError, ValueError, KeyError) as error:
+            if not all(0 <= right <= samples > 0 for samples, right in cells.values()):
+                raise ValueError("a cell without samples was not judged, and none has more right than samples")
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise _damaged(path, error) from error
-    return Scores(totals=_json(folder / "metrics.json") or {}, names=tuple(names), counts=counts, cells=cells,
-                  trust=_json(folder / "trust.json") or {})
+    return Scores(totals=_json(folder / "metrics.json", _OF_SCORES) or {}, names=tuple(names), counts=counts,
+                  cells=cells, trust=_json(folder / "trust.json", _OF_TRUST) or {})
 
 
 def _curves(run: Run) -> Curves | None:

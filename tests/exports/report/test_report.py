@@ -274,6 +274,12 @@ def test_before_the_labels_of_the_target_are_opened_the_page_says_so_and_shows_w
 @pytest.mark.parametrize(("file", "content"), [
     ("report/areas.json", b"{"), ("report/bigru-grl/confusion.csv", b"truth,a\na,many\n"),
     ("report/bigru-grl/trust.json", b"\xff\xfe"), ("review/queue.parquet", b"PAR1"),
+    ("report/areas.json", b"{}"), ("report/bigru-grl/metrics.json", b"{}"), ("report/bigru-grl/metrics.json", b"[1]"),
+    ("report/bigru-grl-2024/trust.json", b'{"review": {}}'), ("report/bigru-grl-2024/trust.json", b"{}"),
+    ("report/export/audit.json", b"{}"), ("report/export/audit.json", b"[]"),
+    ("report/spatial-cv/metrics.json", b"{}"), ("report/bigru-grl/cells.csv", b"cell,samples,right\nE0045N0487,0,0\n"),
+    ("report/bigru-grl/cells.csv", b"cell,samples,right\nE0045N0487,3\n"),
+    ("report/bigru-grl/confusion.csv", b"truth,a\nb,1\n"), ("report/bigru-grl/confusion.csv", b""),
     ("review/verdicts.jsonl", b'{"parcel": "1"}\n')])
 def test_what_is_damaged_is_named(full, tmp_path, file, content):
     shutil.copytree(full.run.path, tmp_path / "run")
@@ -281,6 +287,17 @@ def test_what_is_damaged_is_named(full, tmp_path, file, content):
     (run.path / file).write_bytes(content)
     with pytest.raises(CorruptRecord, match=re.escape(file.split("/")[-1])):
         commands.run_report(run)
+
+
+@pytest.mark.parametrize("key", ["unseen", "masked", "pixels"])
+def test_a_card_of_the_map_that_lacks_its_counts_is_named(full, tmp_path, key):
+    shutil.copytree(full.run.path, tmp_path / "run")
+    path = tmp_path / "run" / "predictions" / runs.PREDICTION_CARD
+    card = json.loads(path.read_text())
+    card.pop(key)
+    path.write_text(json.dumps(card))
+    with pytest.raises(CorruptRecord, match=rf"prediction\.json .*it lacks {key}"):
+        commands.run_report(runs.Run(tmp_path / "run"))
 
 
 def test_classes_in_another_order_than_the_maps_are_refused_and_not_swapped(full, tmp_path):
