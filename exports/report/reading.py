@@ -219,7 +219,7 @@ def _scores(folder: Path) -> Scores:
             with path.open(newline="", encoding="utf-8") as file:
                 cells = {row["cell"]: (int(row["samples"]), int(row["right"])) for row in csv.DictReader(file)}
             if not all(0 <= right <= samples > 0 for samples, right in cells.values()):
-                raise ValueError("a cell without samples was not judged, and none has more right than samples")
+                raise ValueError("a cell has no samples, or more right ones than samples")
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise _damaged(path, error) from error
     return Scores(totals=_json(folder / "metrics.json", _OF_SCORES) or {}, names=tuple(names), counts=counts,
