@@ -40,6 +40,9 @@ _OF_PROTOCOL = ("protocol", "seasons", "seeds", "models", "groups", "overall")
 _OF_CARD = ("pixels", "unseen", "masked")
 _OF_AREAS = ("class_digest", "counted_ha", "unseen_ha", "sample.file", "sample.units", "estimates")
 
+_TRAIN = "train "
+"""How the manifest begins the names of what `train` does."""
+
 _PIXELS = 640
 """Pixels along a map's longer side that a report shows at most."""
 
@@ -139,6 +142,12 @@ class Material:
     def areas_stale(self) -> bool:
         """Whether the areas are of another map than the run has by now."""
         return bool(self.areas and self.card and self.areas["class_digest"] != self.card["class_digest"])
+
+    @property
+    def taught_by_review(self) -> Mapping[str, Mapping[str, Any]]:
+        """By model that reviewed parcels taught, which they were and who judged them."""
+        return {stage.removeprefix(_TRAIN): did["training"]["review"] for stage, did in self.stages.items()
+                if stage.startswith(_TRAIN) and "review" in did.get("training", {})}
 
     @property
     def mapping_model(self) -> str | None:

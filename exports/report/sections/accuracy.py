@@ -40,8 +40,14 @@ def _models(material: Material) -> Table:
                 if material.target else "Scores on held-out cells of the labelled seasons, the worst first.",
         head=("model", "macro-F1, labelled seasons", "accuracy", "samples", f"macro-F1, {target}", "accuracy",
               "samples"),
-        rows=tuple((name, *_numbers(material.held_out.get(name)), *_numbers(material.target.get(name)))
+        rows=tuple((_known(material, name), *_numbers(material.held_out.get(name)), *_numbers(material.target.get(name)))
                    for name in names))
+
+
+def _known(material: Material, name: str) -> str:
+    """A model's name, and what it was shown that others were not."""
+    review = material.taught_by_review.get(name)
+    return f"{name} (taught by reviewed parcels of {review['season']})" if review else name
 
 
 def _macro(material: Material, name: str) -> float:

@@ -204,6 +204,28 @@ def test_verdicts_that_were_taken_back_are_not_counted(full, page):
     assert said.endswith(": 1.")
 
 
+def test_what_review_is_worth_stands_beside_who_gave_it_and_what_was_open(full, page, tmp_path):
+    assert not any(row[0] == "bigru-grl" and "2024" in row for row in page.rows)
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    shutil.copytree(run.models / "bigru-grl", run.models / "bigru-grl-reviewed")
+    scores = json.loads((run.report / "bigru-grl" / "metrics.json").read_text())
+    for season, gained in (("", -0.01), ("-2024", 0.05)):
+        folder = shutil.copytree(run.report / f"bigru-grl{season}", run.report / f"bigru-grl-reviewed{season}")
+        (folder / "metrics.json").write_text(json.dumps(scores | {"macro_f1": scores["macro_f1"] + gained}))
+    manifest.record(run.path, "train bigru-grl-reviewed", {"training": {"review": {
+        "season": 2024, "reviewers": {"Ana": 3, full.who: 2}, "parcels": 4, "samples": 61, "disputed": 1, "held_out": 2,
+        "verdicts": "0" * 16, "target_open": True}}})
+    page = Page(commands.run_report(run).read_text())
+    without = f"{scores['macro_f1']:.3f}"
+    by = f"Ana (3) and {full.who} (2)"
+    assert ["bigru-grl", "labelled seasons", without, f"{scores['macro_f1'] - 0.01:.3f}", "-0.010", "4", by] in page.rows
+    assert ["bigru-grl", "2024", without, f"{scores['macro_f1'] + 0.05:.3f}", "+0.050", "4", by] in page.rows
+    assert any(text.startswith("Labels of the 2024 season were open") for _, text in page.texts)
+    assert [row[0] for row in page.rows if row[0].startswith("bigru-grl-reviewed (")] == \
+        ["bigru-grl-reviewed (taught by reviewed parcels of 2024)"]
+
+
 def test_areas_stand_with_their_intervals_beside_what_pixels_add_up_to(full, page):
     found = json.loads((full.run.report / "areas.json").read_text())
     [area] = [row for row in found["estimates"] if row["measure"] == "area" and row["class"] == full.names[0]]
