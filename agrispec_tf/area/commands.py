@@ -29,7 +29,7 @@ from exports import manifest, predictions
 from exports.runs import Run
 from exports.terminal import aligned
 
-SAMPLE, DESIGN, AREAS = "sample.csv", "design.json", "areas.json"
+SAMPLE, FEATURES, DESIGN, AREAS = "sample.csv", "sample.geojson", "design.json", "areas.json"
 
 # Olofsson et al. 2014, section 5.1, https://doi.org/10.1016/j.rse.2014.02.015: 50 to 100 units a rare stratum.
 _FLOOR = 50
@@ -107,7 +107,7 @@ def run_design(run: Run, config: Config, standard_error: float) -> Iterator[str]
             "simulated": card["simulated"], "pixel_ha": mapped.pixel_ha, "standard_error": standard_error,
             "strata": [{"stratum": name, "class": mapped.class_names[int(name)], "units": int(units)}
                        for name, units in zip(strata.names, strata.units, strict=True)]}
-    write_files({folder / "sample.geojson": features, folder / DESIGN: json.dumps(said, indent=2).encode(),
+    write_files({folder / FEATURES: features, folder / DESIGN: json.dumps(said, indent=2).encode(),
                  folder / SAMPLE: table})
     rows: Table = [["class", "pixels", "ha", "expected right", "to label"]]
     rows += [[mapped.class_names[int(name)], f"{units:,.0f}", f"{area:,.1f}", f"{right:.1%}", f"{count:,}"]
@@ -116,7 +116,7 @@ def run_design(run: Run, config: Config, standard_error: float) -> Iterator[str]
     yield from aligned(rows)
     yield (f"{found.allocation.sum():,} pixels to label for a standard error of {found.standard_error:.4f} of overall"
            f" accuracy, if as many are right as the model expects, and at most {_SUREST:.0%}")
-    yield (f"Write the class that each really is into the column {REFERENCE} of {folder / SAMPLE} (or of sample.geojson"
+    yield (f"Write the class that each really is into the column {REFERENCE} of {folder / SAMPLE} (or of {FEATURES}"
            f" beside it); then: agrispec-gee area estimate {run.path}")
 
 
@@ -124,7 +124,7 @@ def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
     """Estimate areas and accuracies of a run's map by a labelled sample into `report/areas.json`, and tell them.
 
     Args:
-        file: the sample; None takes that of `run_design`.
+        file: the sample; None takes that of `run_design`, whichever of its two files is labelled.
 
     Raises:
         RunError: the run has no map, or no sample.
@@ -132,8 +132,8 @@ def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
         DataError: the sample is not one that estimates can be made of, or is of another area than the map.
     """
     card, mapped = _map(run)
-    path = file or run.need(run.area / SAMPLE, "area design")
-    table = _with_map(sample_file.read(path), mapped, path)
+    path, table = (file, sample_file.read(file)) if file else _labelled(run)
+    table = _with_map(table, mapped, path)
     strata = _strata(run, table, mapped)
     pixels: dict[str, int] = card["pixels"]
     counted = {name: round(count * mapped.pixel_ha, 4) for name, count in pixels.items()}
@@ -158,7 +158,7 @@ def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
     yield from lines(found, sorted(range(len(found.classes)), key=lambda number: _place(found.classes[number], mapped)),
                      counted, simulated=card["simulated"])
     yield from doubts
-    yield f"Areas: {run.report / AREAS}"
+    yield f"Areas, by the labels of {path}: {run.report / AREAS}"
 
 
 def lines(found: Assessment, order: Sequence[int], counted: Mapping[str, float], *, simulated: bool) -> Iterator[str]:
@@ -216,6 +216,26 @@ def _place(name: object, mapped: Mapped) -> tuple[int, str]:
 def _map(run: Run) -> tuple[dict[str, Any], Mapped]:
     card = predictions.card(run.need(run.predictions, "predict"))
     return card, Mapped.of(run.predictions)
+
+
+def _labelled(run: Run) -> tuple[Path, pd.DataFrame]:
+    """The drawn sample out of the file that people labelled; the table where neither is or both say the same."""
+    table, features = run.need(run.area / SAMPLE, "area design"), run.area / FEATURES
+    found = {path: sample_file.read(path) for path in (table, features) if path.exists()}
+    answers = {path: _answers(each) for path, each in found.items()}
+    if all(answers.values()) and len(answers) == 2 and answers[table] != answers[features]:
+        raise DataError(f"{table} and {features} are both labelled, and differently",
+                        mend="move one of them away, or name the one that counts: --sample FILE")
+    path = next((path for path, given in answers.items() if given), table)
+    return path, found[path]
+
+
+def _answers(table: pd.DataFrame) -> dict[Any, Any]:
+    """The labels of a drawn sample, by what identifies a unit; a unit without one is left out."""
+    if REFERENCE not in table.columns:
+        return {}
+    labels = table.set_index("unit" if "unit" in table.columns else [LON, LAT])[REFERENCE].dropna()
+    return dict(labels.items())
 
 
 def _with_map(table: pd.DataFrame, mapped: Mapped, path: Path) -> pd.DataFrame:

@@ -135,6 +135,35 @@ def test_a_map_that_is_made_anew_needs_no_new_sample(run):
     assert found["overall accuracy", ""] < 0.75
 
 
+def label_features(run, named):
+    """Writes labels into the GeoJSON of a draw, as a GIS does."""
+    path = run.area / commands.FEATURES
+    collection = json.loads(path.read_text())
+    for feature in collection["features"]:
+        feature["properties"]["reference"] = str(named(feature["properties"]["stratum"]))
+    path.write_text(json.dumps(collection))
+
+
+def test_either_file_of_a_draw_may_be_labelled(run):
+    asked("area", "design", run.path)
+    neither = asked("area", "estimate", run.path)
+    assert "sample.csv is labelled yet" in neither.output
+    label_features(run, lambda stratum: NAMES[stratum])
+    done = asked("area", "estimate", run.path)
+    assert done.exit_code == 0, done.output
+    assert "by the labels of" in done.output.splitlines()[-1]
+    assert "sample.geojson" in done.output.splitlines()[-1]
+    assert json.loads((run.report / "areas.json").read_text())["sample"]["file"] == "sample.geojson"
+    labelled(run, wrong=0)
+    assert "sample.csv" in asked("area", "estimate", run.path).output.splitlines()[-1]
+    labelled(run)
+    torn = asked("area", "estimate", run.path)
+    assert torn.exit_code == 1
+    assert "both labelled, and differently" in torn.output
+    (run.area / commands.FEATURES).unlink()
+    assert asked("area", "estimate", run.path).exit_code == 0
+
+
 @pytest.mark.parametrize("error", [0.05, 0.02, 0.01, 0.004])
 def test_a_design_reaches_the_standard_error_with_enough_units_of_rare_classes(error):
     strata = Strata(names=(0, 1, 2), areas=np.array([2.0, 300, 700]), units=np.array([200.0, 30000, 70000]))
