@@ -234,8 +234,8 @@ def _answers(table: pd.DataFrame) -> dict[Any, Any]:
     """The labels of a drawn sample, by what identifies a unit; a unit without one is left out."""
     if REFERENCE not in table.columns:
         return {}
-    labels = table.set_index("unit" if "unit" in table.columns else [LON, LAT])[REFERENCE].dropna()
-    return dict(labels.items())
+    keys = next((keys for keys in (["unit"], [LON, LAT]) if set(keys) <= set(table.columns)), None)
+    return dict((table.set_index(keys) if keys else table)[REFERENCE].dropna().items())
 
 
 def _with_map(table: pd.DataFrame, mapped: Mapped, path: Path) -> pd.DataFrame:
