@@ -257,15 +257,24 @@ def _with_map(table: pd.DataFrame, mapped: Mapped, path: Path) -> pd.DataFrame:
 
 
 def _named(column: pd.Series[Any], names: tuple[str, ...], what: str) -> pd.Series[Any]:
-    """Class numbers by their names; names as they are."""
-    if not pd.api.types.is_numeric_dtype(column):
-        return column
+    """Class numbers by their names; names as the map writes them, those that it has in no case as they are.
+
+    Raises:
+        DataError: a number is none of a class, or no name is one of the map's.
+    """
     known = column.dropna()
-    strange = known[~known.isin(range(len(names)))]
-    if len(strange):
-        raise DataError(f"{strange.iloc[0]:g} in column {what} is no class number, 0 to {len(names) - 1}",
-                        mend=f"write the classes' names: {', '.join(names)}")
-    return column.map(dict(enumerate(names)))
+    mend = f"write the classes' names: {', '.join(names)}"
+    if pd.api.types.is_numeric_dtype(column):
+        strange = known[~known.isin(range(len(names)))]
+        if len(strange):
+            raise DataError(f"{strange.iloc[0]:g} in column {what} is no class number, 0 to {len(names) - 1}", mend=mend)
+        return column.map(dict(enumerate(names)))
+    written = {name.strip().casefold(): name for name in names} | {name: name for name in names}
+    found = column.map(lambda word: written.get(word, written.get(word.casefold(), word)), na_action="ignore")
+    if len(known) and not found.isin(names).any():
+        raise DataError(f"none of the classes in column {what} is one of the map's:"
+                        f" {', '.join(known.unique()[:5].tolist())}", mend=mend)
+    return found
 
 
 def _strata(run: Run, table: pd.DataFrame, mapped: Mapped) -> Strata:

@@ -241,6 +241,8 @@ def test_strata_other_than_the_map_are_those_that_probabilities_tell(run):
     (lambda table: table.assign(lon=table["lon"] + 1), "lie where the map has no class"),
     (lambda table: table.drop(columns=["reference"]), "lacks the columns reference"),
     (lambda table: table.assign(reference=None), "is labelled yet"),
+    (lambda table: table.assign(reference="ble"), "none of the classes in column reference is one of the map's: ble"),
+    (lambda table: table.assign(map="ble"), "none of the classes in column map is one of the map's: ble"),
     (lambda table: table.assign(reference=7), "7 in column reference is no class number"),
     (lambda table: table.assign(fold="train", label=0), "holds training samples")])
 def test_samples_that_tell_nothing_are_refused_and_leave_no_estimate(run, change, said):
@@ -261,6 +263,17 @@ def test_classes_that_the_map_cannot_show_are_estimated_and_named(run):
     assert "The map has no class forest" in done.output
     rows = [line.split()[0] for line in done.output.splitlines()[1:5]]
     assert rows == [*NAMES, "forest"]
+
+
+def test_names_of_classes_are_matched_whatever_their_case(run):
+    asked("area", "design", run.path)
+    table = labelled(run)
+    asked("area", "estimate", run.path)
+    wanted = json.loads((run.report / "areas.json").read_text())["estimates"]
+    table.assign(reference=" " + table["reference"].str.upper(), map=NAMES[table["stratum"]]).assign(
+        map=lambda each: each["map"].str.title()).to_csv(run.path / "loud.csv", index=False)
+    assert asked("area", "estimate", run.path, "--sample", run.path / "loud.csv").exit_code == 0
+    assert json.loads((run.report / "areas.json").read_text())["estimates"] == wanted
 
 
 def test_named_strata_of_the_map_need_no_probabilities(run):
