@@ -72,11 +72,13 @@ class Review:
 
     Attributes:
         queued: parcels that wait, or waited, for a person; None where no queue was made.
+        stale: whether the queue is of other parcels than the predictions have by now.
         verdicts: by reviewer, how many of each kind stand; what was taken back does not count.
         disagreed: parcels that reviewers give different classes.
     """
 
     queued: int | None
+    stale: bool
     verdicts: Mapping[str, Mapping[str, int]]
     disagreed: tuple[str, ...]
 
@@ -172,14 +174,13 @@ def read(run: Run, config: Config) -> Material:
     on_target = {name: run.report / f"{name}-{config.season.target}" for name in models}
     protocols = {name: run.report / name / "metrics.json" for name in PROTOCOLS}
     card = _card(run.predictions)
-    season = card["season"] if card else config.season.target
     return Material(
         run=run, config=config, stages=manifest.read(run.path)["stages"], simulated=manifest.simulated(run.path),
         audit=_json(run.report / "export" / "audit.json", _OF_AUDIT), curves=_curves(run), held_out=held_out,
         target={name: _scores(folder) for name, folder in on_target.items() if _judged(folder)},
         protocols={name: found for name, path in protocols.items() if (found := _json(path, _OF_PROTOCOL))},
         card=card, picture=_picture(run.predictions, config.taxonomy.names) if card else None,
-        review=_review(run, config, season), areas=_json(run.report / AREAS, _OF_AREAS))
+        review=_review(run, config, card), areas=_json(run.report / AREAS, _OF_AREAS))
 
 
 def _judged(folder: Path) -> bool:
@@ -266,19 +267,23 @@ def _thinned(path: Path, shape: tuple[int, int], step: int) -> NDArray[Any]:
         return np.stack([windows.pixels((row, 0, 1, width), [0])[0, 0, ::step] for row in range(0, height, step)])
 
 
-def _review(run: Run, config: Config, season: int) -> Review | None:
+def _review(run: Run, config: Config, card: Mapping[str, Any] | None) -> Review | None:
     file, log = run.review / queue.FILE, verdicts.Log(run.review, config.taxonomy.names)
     if not file.exists() and not log.path.exists():
         return None
-    try:
-        queued = pq.read_metadata(file).num_rows if file.exists() else None
-    except (OSError, pa.ArrowException) as error:
-        raise _damaged(file, error) from error
-    stands = verdicts.standing(log.read(), season)
+    queued, stale = None, False
+    if file.exists():
+        try:
+            found = pq.read_metadata(file)
+            queued, of_parcels = found.num_rows, json.loads(found.metadata[b"review"])["parcels_digest"]
+        except (OSError, pa.ArrowException, ValueError, LookupError, TypeError) as error:
+            raise _damaged(file, error) from error
+        stale = card is not None and of_parcels != card["parcels_digest"]
+    stands = verdicts.standing(log.read(), card["season"] if card else config.season.target)
     counted: dict[str, dict[str, int]] = {}
     for by in stands.values():
         for reviewer, verdict in by.items():
             kinds = counted.setdefault(reviewer, {})
             kinds[verdict.verdict] = kinds.get(verdict.verdict, 0) + 1
-    return Review(queued=queued, verdicts=counted, disagreed=tuple(verdicts.agreed(stands)[1]))
+    return Review(queued=queued, stale=stale, verdicts=counted, disagreed=tuple(verdicts.agreed(stands)[1]))
 

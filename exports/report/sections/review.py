@@ -31,6 +31,8 @@ def _state(material: Material) -> Iterator[Block]:
     queue = "not made" if found.queued is None else counted(found.queued, "parcel")
     yield Facts((("Queue", (queue,)), ("Verdicts that stand", (f"{given:,}",)),
                  ("Reviewers", (f"{len(found.verdicts):,}",))))
+    if found.stale:
+        yield Missing("The queue is of the parcels of an earlier map.", f"agrispec-gee review queue {path}")
     if not found.verdicts:
         yield Missing("Nobody has said anything yet.", f"agrispec-gee review serve {path}")
         return

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from agrispec.formats import example, geotiff
@@ -147,7 +149,8 @@ def _mapped(run, random):
 
 def _reviewed(folder: Path):
     folder.mkdir()
-    pd.DataFrame({"rank": range(7)}).to_parquet(folder / "queue.parquet")
+    queue = pa.table({"rank": range(7)}).replace_schema_metadata({b"review": b'{"parcels_digest": null}'})
+    pq.write_table(queue, folder / "queue.parquet")
     said = [("1", "accept", WHO, NAMES[0], 2024), ("2", "correct", WHO, NAMES[1], 2024), ("2", "undo", WHO, None, 2024),
             ("3", "skip", WHO, None, 2024), ("1", "correct", WHO, NAMES[1], 2024),
             ("1", "accept", "Ana", NAMES[0], 2024), ("3", "accept", "Ana", NAMES[0], 2024),

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from markdown_it import MarkdownIt
@@ -267,6 +268,20 @@ def test_areas_of_an_earlier_map_are_called_so(full, tmp_path):
     parts = {section.id: section for section in sections(reading.read(run, run.config))}
     assert any(getattr(block, "what", "") == "These estimates are of an earlier map." for block in
                parts["areas"].blocks)
+
+
+def test_a_queue_of_an_earlier_maps_parcels_is_called_so(full, tmp_path, page):
+    stale = "The queue is of the parcels of an earlier map."
+    assert stale not in " ".join(text for _, text in page.texts)
+    assert "Parcels queued for review" in [text for _, text in page.texts]
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    path = run.review / "queue.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({b"review": b'{"parcels_digest": "of another"}'}), path)
+    texts = [text for _, text in Page(commands.run_report(run).read_text()).texts]
+    assert stale in " ".join(texts)
+    assert "Parcels queued for review" not in texts
 
 
 def test_what_was_doubtful_about_a_sample_is_said_beside_its_areas(full, tmp_path):
