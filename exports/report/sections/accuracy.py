@@ -34,10 +34,15 @@ def section(material: Material) -> Section:
 
 def _models(material: Material) -> Table:
     target = material.config.season.target
-    names = sorted({*material.held_out, *material.target}, key=lambda name: _macro(material, name))
+    # Scores of two seasons make no order.
+    names = sorted({*material.held_out, *material.target},
+                   key=lambda name: (bool(material.target) and name not in material.target, _macro(material, name)))
+    caption = "Scores on held-out cells of the labelled seasons, the worst first."
+    if material.target:
+        caption = "Scores on held-out cells, the worst in the season to map first" + (
+            "; models that were not judged there stand last." if set(names) - set(material.target) else ".")
     return Table(
-        caption="Scores on held-out cells, the worst in the season to map first."
-                if material.target else "Scores on held-out cells of the labelled seasons, the worst first.",
+        caption=caption,
         head=("model", "macro-F1, labelled seasons", "accuracy", "samples", f"macro-F1, {target}", "accuracy",
               "samples"),
         rows=tuple((_known(material, name), *_numbers(material.held_out.get(name)), *_numbers(material.target.get(name)))

@@ -205,6 +205,24 @@ def test_verdicts_that_were_taken_back_are_not_counted(full, page):
     assert said.endswith(": 1.")
 
 
+def test_models_that_were_not_judged_on_the_season_to_map_stand_apart(full, tmp_path, written):
+    assert "stand last" not in written[0]
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    scores = json.loads((run.report / "bigru-grl" / "metrics.json").read_text())
+    for name, seasons in {"poor": {"": 0.2}, "good": {"": 0.1, "-2024": 0.95}}.items():
+        shutil.copytree(run.models / "bigru-grl", run.models / name)
+        for season, macro in seasons.items():
+            folder = shutil.copytree(run.report / "bigru-grl", run.report / f"{name}{season}")
+            (folder / "metrics.json").write_text(json.dumps(scores | {"macro_f1": macro}))
+    page = Page(commands.run_report(run).read_text())
+    names = [row[0] for row in page.rows if row[0] in ("bigru-grl", "poor", "good") and len(row) == 7
+             and row[3] == "100"]
+    assert names == ["bigru-grl", "good", "poor"]
+    assert any("the worst in the season to map first; models that were not judged there stand last." in text
+               for _, text in page.texts)
+
+
 def test_what_review_is_worth_stands_beside_who_gave_it_and_what_was_open(full, page, tmp_path):
     assert not any(row[0] == "bigru-grl" and "2024" in row for row in page.rows)
     shutil.copytree(full.run.path, tmp_path / "run")
