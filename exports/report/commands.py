@@ -44,7 +44,7 @@ def document(material: Material) -> Document:
     config = material.config
     seasons = ", ".join(map(str, config.season.source))
     return Document(
-        title=f"Crop map {config.season.target}: {material.name}",
+        title=f"Crop map {material.card['season'] if material.card else config.season.target}: {material.name}",
         subtitle=f"{len(config.taxonomy)} classes in {len(config.area.resolved)} cells, learned from {seasons}.",
         simulated=material.simulated, opening=tuple(_opening(material)), sections=sections(material))
 

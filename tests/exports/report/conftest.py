@@ -20,7 +20,7 @@ from exports import manifest, runs, samples, shards
 from exports.audit.commands import run_audit
 from exports.review.verdicts import Verdict
 
-EVIL = '<b onclick="x">wheat</b> | `a` *b* _c_'
+EVIL = '<b onclick="x">wheat</b> | `a` *b* _c_ &lt;'
 """The name of a class, which is data: none of it is markup."""
 NAMES = (EVIL, "maize & beet")
 WHO = '<img src=x onerror="alert(1)">'

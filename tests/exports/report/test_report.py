@@ -278,6 +278,15 @@ def test_pixels_that_were_not_to_be_mapped_are_told_from_those_that_nobody_saw(f
     assert any("blank: no clear look, or masked" in text for _, text in page.texts)
 
 
+def test_the_title_names_the_season_of_the_map(full, page, tmp_path):
+    assert ("h1", "Crop map 2024: full") in page.texts
+    shutil.copytree(full.run.path, tmp_path / "run")
+    path = tmp_path / "run" / "predictions" / runs.PREDICTION_CARD
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"season": 2023}))
+    page = Page(commands.run_report(runs.Run(tmp_path / "run")).read_text())
+    assert ("h1", "Crop map 2023: run") in page.texts
+
+
 def test_areas_of_an_earlier_map_are_called_so(full, tmp_path):
     shutil.copytree(full.run.path, tmp_path / "run")
     run = runs.Run(tmp_path / "run")
