@@ -38,7 +38,7 @@ class Graphs(Protocol):
 
 
 _SCALED = 0.01
-"""How far from 1 the areal scale of a map's CRS may be: hectares are counted in pixels. Within a UTM zone and in national
+"""How far from 1 the areal scale of a map's CRS may be: hectares are counted in pixels. In a UTM zone and in national
 grids it is a few thousandths; Web Mercator has 2.3 at 49° of latitude."""
 
 

@@ -267,7 +267,8 @@ def _named(column: pd.Series[Any], names: tuple[str, ...], what: str) -> pd.Seri
     if pd.api.types.is_numeric_dtype(column):
         strange = known[~known.isin(range(len(names)))]
         if len(strange):
-            raise DataError(f"{strange.iloc[0]:g} in column {what} is no class number, 0 to {len(names) - 1}", mend=mend)
+            raise DataError(f"{strange.iloc[0]:g} in column {what} is no class number, 0 to {len(names) - 1}",
+                            mend=mend)
         return column.map(dict(enumerate(names)))
     written = {name.strip().casefold(): name for name in names} | {name: name for name in names}
     found = column.map(lambda word: written.get(word, written.get(word.casefold(), word)), na_action="ignore")

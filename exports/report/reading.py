@@ -250,7 +250,7 @@ def _picture(folder: Path, names: tuple[str, ...]) -> Picture:
     mapped = tuple(tags[number] for number in sorted(tags))
     if mapped != names:
         raise ConfigError(f"[[classes]] are {', '.join(names)}; those of the map are {', '.join(mapped)}",
-                          mend="give them the names and the order that they had when it was predicted, or predict again")
+                          mend="give them the names and the order that they had when it was made, or predict again")
     grid = described.grid
     step = -(-max(grid.shape) // _PIXELS)
     classes, probability = (_thinned(folder / name, grid.shape, step)

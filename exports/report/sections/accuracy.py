@@ -45,8 +45,8 @@ def _models(material: Material) -> Table:
         caption=caption,
         head=("model", "macro-F1, labelled seasons", "accuracy", "samples", f"macro-F1, {target}", "accuracy",
               "samples"),
-        rows=tuple((_known(material, name), *_numbers(material.held_out.get(name)), *_numbers(material.target.get(name)))
-                   for name in names))
+        rows=tuple((_known(material, name), *_numbers(material.held_out.get(name)),
+                    *_numbers(material.target.get(name))) for name in names))
 
 
 def _known(material: Material, name: str) -> str:

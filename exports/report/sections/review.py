@@ -69,5 +69,5 @@ def _moved(material: Material) -> Iterator[Block]:
     yield Paragraph((
         (f"Labels of the {target} season were open to the models with verdicts: beside models that saw none they show"
          " what review is worth, not which kind of model is better. " if opened else "")
-        + "Parcels that touch a held-out cell taught nothing, so both are judged on places that taught neither. With few"
-          " cells a small difference may be chance.",))
+        + "Parcels that touch a held-out cell taught nothing, so both are judged on places that taught neither. With"
+          " few cells a small difference may be chance.",))

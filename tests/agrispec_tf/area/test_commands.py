@@ -214,7 +214,8 @@ def test_a_sample_of_which_hard_places_were_left_out_is_refused(run):
 def test_strata_other_than_the_map_are_those_that_probabilities_tell(run):
     lon, lat = commands.Mapped.of(run.predictions).places(np.array([2010, 2020, 5010, 5020, 9010, 9020]))
     table = pd.DataFrame({"lon": lon, "lat": lat, "stratum": ["north"] * 2 + ["south"] * 4,
-                          "inclusion_probability": [0.001] * 2 + [4 / 7800] * 4, "reference": NAMES[[0, 1, 2, 2, 2, 1]]})
+                          "inclusion_probability": [0.001] * 2 + [4 / 7800] * 4,
+                          "reference": NAMES[[0, 1, 2, 2, 2, 1]]})
     table.to_parquet(run.path / "mine.parquet")
     done = asked("area", "estimate", run.path, "--sample", run.path / "mine.parquet")
     assert done.exit_code == 0, done.output

@@ -38,7 +38,8 @@ def test_labels_are_read_from_each_kind_of_file_without_blanks_about_them(tmp_pa
     else:
         rows = labelled.to_dict("records")
         path.write_text(json.dumps({"features": [
-            {"geometry": {"type": "Point", "coordinates": [row.pop("lon"), row.pop("lat")]}, "properties": row} for row in rows]}))
+            {"geometry": {"type": "Point", "coordinates": [row.pop("lon"), row.pop("lat")]}, "properties": row}
+            for row in rows]}))
     found = sample_file.read(path)["reference"]
     assert found[0] == "wheat"
     assert pd.isna(found[1])
