@@ -40,6 +40,9 @@ _AS_LARGE, _ALIKE = 0.01, 0.05
 """How far, as a share, strata may be from what the map's classes add up to before it is said, and before it is refused:
 where half the places were left out, probabilities tell half the area."""
 
+_ALL_DRAWN = ("give every place that was drawn, with the probability that it was drawn with, or sample this map:"
+              " agrispec-gee area design RUN")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
@@ -134,9 +137,9 @@ def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
     card, mapped = _map(run)
     path, table = (file, sample_file.read(file)) if file else _labelled(run)
     table = _with_map(table, mapped, path)
-    strata = _strata(run, table, mapped)
     pixels: dict[str, int] = card["pixels"]
     counted = {name: round(count * mapped.pixel_ha, 4) for name, count in pixels.items()}
+    strata = _strata(run, table, mapped, counted)
     doubts = list(_other_area(strata, sum(counted.values()), path))
     found = assess(ReferenceSample.of(table, strata))
     strange = sorted({str(name) for name in found.classes} - set(mapped.class_names))
@@ -201,8 +204,7 @@ def _other_area(strata: Strata, whole: float, path: Path) -> Iterator[str]:
     said = f"The strata of the sample are {area:,.1f} ha, the map's classes {whole:,.1f} ha"
     if abs(area - whole) > _ALIKE * whole:
         raise DataError(f"{path} is no sample of this map, or some of its places were left out: t{said[1:]}",
-                        mend="give every place that was drawn, with the probability that it was drawn with; or sample"
-                             " this map: agrispec-gee area design RUN")
+                        mend=_ALL_DRAWN)
     if abs(area - whole) > _AS_LARGE * whole:
         yield f"{said}: the sample is of another area than the map, or some of its places were left out."
 
@@ -278,9 +280,9 @@ def _named(column: pd.Series[Any], names: tuple[str, ...], what: str) -> pd.Seri
     return found
 
 
-def _strata(run: Run, table: pd.DataFrame, mapped: Mapped) -> Strata:
+def _strata(run: Run, table: pd.DataFrame, mapped: Mapped, counted: Mapping[str, float]) -> Strata:
     """The strata that a sample was drawn from: those of `run_design`, else those that its probabilities tell, else,
-    where it names strata and no probabilities, the map's classes."""
+    where it names strata and no probabilities, the map's classes, of which so many hectares are counted."""
     drawn = run.area / DESIGN
     if "unit" in table.columns and drawn.exists():
         try:
@@ -294,7 +296,9 @@ def _strata(run: Run, table: pd.DataFrame, mapped: Mapped) -> Strata:
     if INCLUSION in table.columns:
         if STRATUM not in table.columns and table[INCLUSION].nunique() == 1:
             table[STRATUM] = "all"
-        return strata_of(table, mapped.pixel_ha)
+        told = strata_of(table, mapped.pixel_ha)
+        _check_classes(told, table, mapped.class_names, counted)
+        return told
     if STRATUM not in table.columns:
         return strata_of(table, mapped.pixel_ha)  # which says what is missing, and why it matters
     strata, _ = mapped.strata()
@@ -302,3 +306,16 @@ def _strata(run: Run, table: pd.DataFrame, mapped: Mapped) -> Strata:
         return strata
     return Strata(names=tuple(mapped.class_names[int(number)] for number in strata.names), areas=strata.areas,
                   units=strata.units)
+
+
+def _check_classes(told: Strata, table: pd.DataFrame, names: tuple[str, ...], counted: Mapping[str, float]) -> None:
+    """Raise where strata that probabilities tell are the map's classes, and yet not as large as these."""
+    named: dict[int | str, str] = {**dict(enumerate(names)), **{name: name for name in names}}
+    if not table[STRATUM].map(named).eq(table[MAPPED]).all():
+        return
+    for name, area in zip(told.names, told.areas.tolist(), strict=True):
+        on_map = counted[named[name]]
+        if abs(area - on_map) > _ALIKE * on_map:
+            raise DataError(f"stratum {name} is {area:,.1f} ha by the probabilities and number of its places, and"
+                            f" {on_map:,.1f} ha of the map: some of its places were left out, or the map is another"
+                            " one", mend=_ALL_DRAWN)

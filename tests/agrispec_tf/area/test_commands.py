@@ -232,8 +232,13 @@ def test_strata_other_than_the_map_are_those_that_probabilities_tell(run):
 @pytest.mark.parametrize(("change", "said"), [
     # Half of a draw tells half the area by its probabilities, and gives it narrow intervals.
     (lambda table: table.iloc[::2].drop(columns=["unit"]), "some of its places were left out"),
-    (lambda table: table.assign(inclusion_probability=table["inclusion_probability"] / 2).drop(columns=["unit"]),
-     "given.csv is no sample of this map"),
+    (lambda table: table.assign(stratum="all", inclusion_probability=len(table) / 9500).iloc[::2].drop(
+        columns=["unit"]), "given.csv is no sample of this map"),
+    # The rare class is 10 ha of 95: without a third of its places the whole is hardly smaller.
+    (lambda table: table[(table["stratum"] > 0) | (table.index % 3 > 0)].drop(columns=["unit"]),
+     "stratum 0 is "),
+    (lambda table: table[(table["stratum"] > 0) | (table.index % 3 > 0)].drop(columns=["unit"]).assign(
+        stratum=lambda each: NAMES[each["stratum"]]), "stratum wheat is "),
     (lambda table: table.drop(columns=["inclusion_probability", "stratum", "unit"]), "no inclusion_probability"),
     (lambda table: table.assign(lon=table["lon"].map("{:.7f}".format).str.replace(".", ",")), "is not of numbers"),
     (lambda table: table.assign(stratum=table["stratum"].where(table.index > 0)).drop(columns=["unit"]),
