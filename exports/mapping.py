@@ -7,7 +7,8 @@ import uuid
 from pathlib import Path
 from typing import Any, Protocol
 
-from pyproj import CRS
+import numpy as np
+from pyproj import CRS, Proj
 from pyproj.exceptions import CRSError
 from shapely.errors import GEOSException
 
@@ -36,11 +37,16 @@ class Graphs(Protocol):
     def window(self, spec: CubeSpec, season: Season, grid: Grid, mask: str = "") -> Expression: ...
 
 
+_SCALED = 0.01
+"""How far from 1 the areal scale of a map's CRS may be: hectares are counted in pixels. In a UTM zone and in national
+grids it is a few thousandths; Web Mercator has 2.3 at 49° of latitude."""
+
+
 def grid_of(config: Config) -> Grid:
     """The map's pixels, aligned to multiples of their size.
 
     Raises:
-        ConfigError: the map's CRS is unknown, or does not count in metres.
+        ConfigError: the map's CRS is unknown, does not count in metres, or shows areas larger or smaller than they are.
     """
     try:
         crs = CRS.from_user_input(config.map.crs)
@@ -50,7 +56,17 @@ def grid_of(config: Config) -> Grid:
     if not crs.is_projected or {axis.unit_name for axis in crs.axis_info} != {"metre"}:
         raise ConfigError(f"[map] crs {config.map.crs!r} does not count in metres, as pixels do",
                           mend="give the UTM zone of the area, or a national grid, and bounds in metres")
-    return Grid.covering(config.map.crs, config.map.corners, config.spec.scale_m)
+    grid = Grid.covering(config.map.crs, config.map.corners, config.spec.scale_m)
+    west, south, east, north = grid.bounds
+    plane = Proj(crs)
+    places = plane(np.array([(west + east) / 2, west, west, east, east]),
+                   np.array([(south + north) / 2, south, north, south, north]), inverse=True)
+    scales = np.asarray(plane.get_factors(*places).areal_scale)
+    if not (np.abs(scales - 1) <= _SCALED).all():
+        raise ConfigError(f"[map] crs {config.map.crs!r} shows areas {scales[np.argmax(np.abs(scales - 1))]:.3g} times"
+                          " as large as they are, and hectares are counted in its pixels",
+                          mend='give the UTM zone of the area, e.g. "EPSG:32631", and bounds in its metres')
+    return grid
 
 
 def aoi_of(run: Run, config: Config) -> Polygons | None:

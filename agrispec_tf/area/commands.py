@@ -29,12 +29,19 @@ from exports import manifest, predictions
 from exports.runs import Run
 from exports.terminal import aligned
 
-SAMPLE, DESIGN, AREAS = "sample.csv", "design.json", "areas.json"
+SAMPLE, FEATURES, DESIGN, AREAS = "sample.csv", "sample.geojson", "design.json", "areas.json"
 
 # Olofsson et al. 2014, section 5.1, https://doi.org/10.1016/j.rse.2014.02.015: 50 to 100 units a rare stratum.
 _FLOOR = 50
 _SUREST = 0.95
 """No class is expected to be righter than this, however sure the model is: a sample must be able to show errors."""
+
+_AS_LARGE, _ALIKE = 0.01, 0.05
+"""How far, as a share, strata may be from what the map's classes add up to before it is said, and before it is refused:
+where half the places were left out, probabilities tell half the area."""
+
+_ALL_DRAWN = ("give every place that was drawn, with the probability that it was drawn with, or sample this map:"
+              " agrispec-gee area design RUN")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +110,7 @@ def run_design(run: Run, config: Config, standard_error: float) -> Iterator[str]
             "simulated": card["simulated"], "pixel_ha": mapped.pixel_ha, "standard_error": standard_error,
             "strata": [{"stratum": name, "class": mapped.class_names[int(name)], "units": int(units)}
                        for name, units in zip(strata.names, strata.units, strict=True)]}
-    write_files({folder / "sample.geojson": features, folder / DESIGN: json.dumps(said, indent=2).encode(),
+    write_files({folder / FEATURES: features, folder / DESIGN: json.dumps(said, indent=2).encode(),
                  folder / SAMPLE: table})
     rows: Table = [["class", "pixels", "ha", "expected right", "to label"]]
     rows += [[mapped.class_names[int(name)], f"{units:,.0f}", f"{area:,.1f}", f"{right:.1%}", f"{count:,}"]
@@ -112,7 +119,7 @@ def run_design(run: Run, config: Config, standard_error: float) -> Iterator[str]
     yield from aligned(rows)
     yield (f"{found.allocation.sum():,} pixels to label for a standard error of {found.standard_error:.4f} of overall"
            f" accuracy, if as many are right as the model expects, and at most {_SUREST:.0%}")
-    yield (f"Write the class that each really is into the column {REFERENCE} of {folder / SAMPLE} (or of sample.geojson"
+    yield (f"Write the class that each really is into the column {REFERENCE} of {folder / SAMPLE} (or of {FEATURES}"
            f" beside it); then: agrispec-gee area estimate {run.path}")
 
 
@@ -120,20 +127,25 @@ def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
     """Estimate areas and accuracies of a run's map by a labelled sample into `report/areas.json`, and tell them.
 
     Args:
-        file: the sample; None takes that of `run_design`.
+        file: the sample; None takes that of `run_design`, whichever of its two files is labelled.
 
     Raises:
         RunError: the run has no map, or no sample.
         CorruptRecord: the map is damaged.
-        DataError: the sample is not one that estimates can be made of.
+        DataError: the sample is not one that estimates can be made of, or is of another area than the map.
     """
     card, mapped = _map(run)
-    path = file or run.need(run.area / SAMPLE, "area design")
-    table = _with_map(sample_file.read(path), mapped, path)
-    strata = _strata(run, table, mapped)
-    found = assess(ReferenceSample.of(table, strata))
+    path, table = (file, sample_file.read(file)) if file else _labelled(run)
+    table = _with_map(table, mapped, path)
     pixels: dict[str, int] = card["pixels"]
     counted = {name: round(count * mapped.pixel_ha, 4) for name, count in pixels.items()}
+    strata = _strata(run, table, mapped, counted)
+    doubts = list(_other_area(strata, sum(counted.values()), path))
+    found = assess(ReferenceSample.of(table, strata))
+    strange = sorted({str(name) for name in found.classes} - set(mapped.class_names))
+    if strange:
+        doubts.append(f"The map has no class {', '.join(strange)}: these are classes that it cannot show, or slips of"
+                      " the pen.")
     rows: list[dict[str, Any]] = found.table.astype(object).where(found.table.notna(), None).to_dict("records")
     rows.sort(key=lambda row: _place(row["class"], mapped))
     said = {"season": card["season"], "model": card["model"], "class_digest": card["class_digest"],
@@ -141,21 +153,15 @@ def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
             "unseen_ha": round(card["unseen"] * mapped.pixel_ha, 4), "strata_ha": float(strata.areas.sum()),
             "sample": {"file": path.name, "digest": manifest.digest(path), "units": found.sampled,
                        "strata": len(strata.names)},
-            "estimates": rows}
+            "doubts": doubts, "estimates": rows}
     write_files({run.report / AREAS: (json.dumps(said, indent=1) + "\n").encode()})
     manifest.record(run.path, "area estimate", {
         "sample": said["sample"], "class_digest": card["class_digest"],
         "overall_accuracy": round(float(found.overall.value), 4)})
     yield from lines(found, sorted(range(len(found.classes)), key=lambda number: _place(found.classes[number], mapped)),
                      counted, simulated=card["simulated"])
-    strange = sorted({str(name) for name in found.classes} - set(mapped.class_names))
-    if strange:
-        yield f"The map has no class {', '.join(strange)}: these are classes that it cannot show, or slips of the pen."
-    whole = sum(counted.values())
-    if abs(strata.areas.sum() - whole) > 0.01 * whole:
-        yield (f"The strata of the sample are {strata.areas.sum():,.1f} ha, the map's classes {whole:,.1f} ha: the"
-               " sample is of another area than the map, or some of its places were left out.")
-    yield f"Areas: {run.report / AREAS}"
+    yield from doubts
+    yield f"Areas, by the labels of {path}: {run.report / AREAS}"
 
 
 def lines(found: Assessment, order: Sequence[int], counted: Mapping[str, float], *, simulated: bool) -> Iterator[str]:
@@ -188,6 +194,21 @@ def lines(found: Assessment, order: Sequence[int], counted: Mapping[str, float],
                " three: what so many units may fail to show.")
 
 
+def _other_area(strata: Strata, whole: float, path: Path) -> Iterator[str]:
+    """Why the strata of a sample are not quite the map, of which `whole` hectares have a class.
+
+    Raises:
+        DataError: they are another area.
+    """
+    area = float(strata.areas.sum())
+    said = f"The strata of the sample are {area:,.1f} ha, the map's classes {whole:,.1f} ha"
+    if abs(area - whole) > _ALIKE * whole:
+        raise DataError(f"{path} is no sample of this map, or some of its places were left out: t{said[1:]}",
+                        mend=_ALL_DRAWN)
+    if abs(area - whole) > _AS_LARGE * whole:
+        yield f"{said}: the sample is of another area than the map, or some of its places were left out."
+
+
 def _place(name: object, mapped: Mapped) -> tuple[int, str]:
     """Classes in the map's order, those that it does not know behind."""
     known = mapped.class_names
@@ -197,6 +218,26 @@ def _place(name: object, mapped: Mapped) -> tuple[int, str]:
 def _map(run: Run) -> tuple[dict[str, Any], Mapped]:
     card = predictions.card(run.need(run.predictions, "predict"))
     return card, Mapped.of(run.predictions)
+
+
+def _labelled(run: Run) -> tuple[Path, pd.DataFrame]:
+    """The drawn sample out of the file that people labelled; the table where neither is or both say the same."""
+    table, features = run.need(run.area / SAMPLE, "area design"), run.area / FEATURES
+    found = {path: sample_file.read(path) for path in (table, features) if path.exists()}
+    answers = {path: _answers(each) for path, each in found.items()}
+    if all(answers.values()) and len(answers) == 2 and answers[table] != answers[features]:
+        raise DataError(f"{table} and {features} are both labelled, and differently",
+                        mend="move one of them away, or name the one that counts: --sample FILE")
+    path = next((path for path, given in answers.items() if given), table)
+    return path, found[path]
+
+
+def _answers(table: pd.DataFrame) -> dict[Any, Any]:
+    """The labels of a drawn sample, by what identifies a unit; a unit without one is left out."""
+    if REFERENCE not in table.columns:
+        return {}
+    keys = next((keys for keys in (["unit"], [LON, LAT]) if set(keys) <= set(table.columns)), None)
+    return dict((table.set_index(keys) if keys else table)[REFERENCE].dropna().items())
 
 
 def _with_map(table: pd.DataFrame, mapped: Mapped, path: Path) -> pd.DataFrame:
@@ -218,20 +259,30 @@ def _with_map(table: pd.DataFrame, mapped: Mapped, path: Path) -> pd.DataFrame:
 
 
 def _named(column: pd.Series[Any], names: tuple[str, ...], what: str) -> pd.Series[Any]:
-    """Class numbers by their names; names as they are."""
-    if not pd.api.types.is_numeric_dtype(column):
-        return column
+    """Class numbers by their names; names as the map writes them, those that it has in no case as they are.
+
+    Raises:
+        DataError: a number is none of a class, or no name is one of the map's.
+    """
     known = column.dropna()
-    strange = known[~known.isin(range(len(names)))]
-    if len(strange):
-        raise DataError(f"{strange.iloc[0]:g} in column {what} is no class number, 0 to {len(names) - 1}",
-                        mend=f"write the classes' names: {', '.join(names)}")
-    return column.map(dict(enumerate(names)))
+    mend = f"write the classes' names: {', '.join(names)}"
+    if pd.api.types.is_numeric_dtype(column):
+        strange = known[~known.isin(range(len(names)))]
+        if len(strange):
+            raise DataError(f"{strange.iloc[0]:g} in column {what} is no class number, 0 to {len(names) - 1}",
+                            mend=mend)
+        return column.map(dict(enumerate(names)))
+    written = {name.strip().casefold(): name for name in names} | {name: name for name in names}
+    found = column.map(lambda word: written.get(word, written.get(word.casefold(), word)), na_action="ignore")
+    if len(known) and not found.isin(names).any():
+        raise DataError(f"none of the classes in column {what} is one of the map's:"
+                        f" {', '.join(known.unique()[:5].tolist())}", mend=mend)
+    return found
 
 
-def _strata(run: Run, table: pd.DataFrame, mapped: Mapped) -> Strata:
+def _strata(run: Run, table: pd.DataFrame, mapped: Mapped, counted: Mapping[str, float]) -> Strata:
     """The strata that a sample was drawn from: those of `run_design`, else those that its probabilities tell, else,
-    where it names strata and no probabilities, the map's classes."""
+    where it names strata and no probabilities, the map's classes, of which so many hectares are counted."""
     drawn = run.area / DESIGN
     if "unit" in table.columns and drawn.exists():
         try:
@@ -245,7 +296,9 @@ def _strata(run: Run, table: pd.DataFrame, mapped: Mapped) -> Strata:
     if INCLUSION in table.columns:
         if STRATUM not in table.columns and table[INCLUSION].nunique() == 1:
             table[STRATUM] = "all"
-        return strata_of(table, mapped.pixel_ha)
+        told = strata_of(table, mapped.pixel_ha)
+        _check_classes(told, table, mapped.class_names, counted)
+        return told
     if STRATUM not in table.columns:
         return strata_of(table, mapped.pixel_ha)  # which says what is missing, and why it matters
     strata, _ = mapped.strata()
@@ -253,3 +306,16 @@ def _strata(run: Run, table: pd.DataFrame, mapped: Mapped) -> Strata:
         return strata
     return Strata(names=tuple(mapped.class_names[int(number)] for number in strata.names), areas=strata.areas,
                   units=strata.units)
+
+
+def _check_classes(told: Strata, table: pd.DataFrame, names: tuple[str, ...], counted: Mapping[str, float]) -> None:
+    """Raise where strata that probabilities tell are the map's classes, and yet not as large as these."""
+    named: dict[int | str, str] = {**dict(enumerate(names)), **{name: name for name in names}}
+    if not table[STRATUM].map(named).eq(table[MAPPED]).all():
+        return
+    for name, area in zip(told.names, told.areas.tolist(), strict=True):
+        on_map = counted[named[name]]
+        if abs(area - on_map) > _ALIKE * on_map:
+            raise DataError(f"stratum {name} is {area:,.1f} ha by the probabilities and number of its places, and"
+                            f" {on_map:,.1f} ha of the map: some of its places were left out, or the map is another"
+                            " one", mend=_ALL_DRAWN)

@@ -35,14 +35,14 @@ def read(path: Path) -> pd.DataFrame:
     """A labelled sample, out of CSV, Parquet or GeoJSON by the file's suffix; texts lose blanks about them.
 
     Raises:
-        DataError: the file cannot be read, is of training samples, or is of parcels.
+        DataError: the file cannot be read, is of training samples or of parcels, or has texts in place of numbers.
     """
     readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".geojson": _of_features, ".json": _of_features}
     if path.suffix.lower() not in readers:
         raise DataError(f"{path} is no table that can be read here", mend="give a .csv, .parquet or .geojson file")
     try:
         table: pd.DataFrame = readers[path.suffix.lower()](path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(f"{path} cannot be read ({error})", mend="give a whole .csv, .parquet or .geojson file") \
             from error
     if set(table.columns) >= _OF_TRAINING:
@@ -56,12 +56,18 @@ def read(path: Path) -> pd.DataFrame:
         if name in table.columns and not pd.api.types.is_numeric_dtype(table[name]):
             words = table[name].astype("string").str.strip()
             table[name] = words.mask(words == "").astype(object)
-    if INCLUSION in table.columns and not pd.api.types.is_numeric_dtype(table[INCLUSION]):
-        raise DataError(f"the column {INCLUSION} of {path} holds texts", mend="write numbers above 0 and up to 1")
+    for name, wanted in ((INCLUSION, "numbers above 0 and up to 1"), (LON, "degrees"), (LAT, "degrees")):
+        if name in table.columns and len(table) and not pd.api.types.is_numeric_dtype(table[name]):
+            raise DataError(f"the column {name} of {path} is not of numbers: it begins with {table[name].iloc[0]!r}",
+                            mend=f"write {wanted}, with a point before decimals")
     return table
 
 
 def _of_features(path: Path) -> pd.DataFrame:
     features = json.loads(path.read_text(encoding="utf-8"))["features"]
+    kinds = sorted({each["geometry"]["type"] for each in features} - {"Point"})
+    if kinds:
+        raise DataError(f"{path} holds {', '.join(kinds)} where places are wanted",
+                        mend="give a Point for each unit that was drawn, the middle of its pixel")
     return pd.DataFrame([{LON: each["geometry"]["coordinates"][0], LAT: each["geometry"]["coordinates"][1],
                           **each["properties"]} for each in features])

@@ -72,9 +72,13 @@ class Strata:
             unit_area: of one unit, in any unit of area.
 
         Raises:
-            DataError: a probability is not above 0 and at most 1, or probabilities differ within a stratum.
+            DataError: a unit has no stratum, a probability is not above 0 and at most 1, or probabilities differ within
+                a stratum.
         """
         index, names = pd.factorize(np.asarray(stratum), sort=True)
+        if (index < 0).any():
+            raise DataError(f"{(index < 0).sum()} of {len(index)} sampled units have no stratum",
+                            mend="name the stratum that each unit was drawn from")
         shared = shared_probabilities(index, np.asarray(inclusion, np.float64), tuple(names.tolist()))
         units = np.bincount(index, minlength=len(names)) / shared
         return cls(names=tuple(names.tolist()), areas=units * unit_area, units=units)

@@ -110,7 +110,7 @@ def design(run: Path, standard_error: float) -> None:
 @area.command()
 @RUN
 @click.option("--sample", type=click.Path(path_type=Path, exists=True, dir_okay=False),
-              help="Labelled places, CSV, Parquet or GeoJSON.  [default: RUN/area/sample.csv]")
+              help="Labelled places, CSV, Parquet or GeoJSON.  [default: that of RUN/area]")
 def estimate(run: Path, sample: Path | None) -> None:
     """Estimate areas and accuracies of RUN's map by a labelled probability sample, with 95 % intervals."""
     from agrispec_tf.area import commands

@@ -44,7 +44,7 @@ def document(material: Material) -> Document:
     config = material.config
     seasons = ", ".join(map(str, config.season.source))
     return Document(
-        title=f"Crop map {config.season.target}: {material.name}",
+        title=f"Crop map {material.card['season'] if material.card else config.season.target}: {material.name}",
         subtitle=f"{len(config.taxonomy)} classes in {len(config.area.resolved)} cells, learned from {seasons}.",
         simulated=material.simulated, opening=tuple(_opening(material)), sections=sections(material))
 
@@ -64,7 +64,7 @@ def _opening(material: Material) -> Iterable[Block]:
         overall = next(row for row in material.areas["estimates"] if row["measure"] == "overall accuracy")
         pairs.append((f"Share of the area mapped right, 95 % interval {overall['low']:.0%} to {overall['high']:.0%}",
                       (f"{overall['estimate']:.0%}",)))
-    if material.review and material.review.queued is not None:
+    if material.review and material.review.queued is not None and not material.review.stale:
         pairs.append(("Parcels queued for review", (f"{material.review.queued:,}",)))
     if pairs:
         yield Facts(tuple(pairs), large=True)

@@ -72,7 +72,7 @@ def _said(said: Said) -> str:
 
 def _plain(text: str) -> str:
     """Words in which nothing is markup, in one line."""
-    return re.sub(r"([\\`*\[\]<>]|(?<!\w)_|_(?!\w))", r"\\\1", re.sub(r"\s+", " ", text))
+    return re.sub(r"([\\`*\[\]<>]|&(?=#?\w+;)|(?<!\w)_|_(?!\w))", r"\\\1", re.sub(r"\s+", " ", text))
 
 
 def _code(text: str) -> str:

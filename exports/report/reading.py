@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
-from collections.abc import Mapping
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from agrispec.config import Config
-from agrispec.errors import CorruptRecord
+from agrispec.errors import ConfigError, CorruptRecord
 from agrispec.formats import geotiff
 from exports import manifest, predictions
 from exports.inspection import series
@@ -27,6 +29,19 @@ PROTOCOLS = ("spatial-cv", "leave-one-region-out", "leave-one-season-out", "in-s
 """Folders below `report/` in which `evaluate --protocol` leaves its tables."""
 
 AREAS = "areas.json"
+
+# What sections take out of the files, "a.b" for b within a.
+_OF_AUDIT = ("complete", "missing", "expected", "received", "cells", "classes", "reasons", "contents.cube",
+             "contents.seasons", "labels")
+_OF_SCORES = ("samples", "overall_accuracy", "macro_f1")
+_OF_TRUST = ("reliability.ece", "reliability.confidence", "reliability.accuracy", "reliability.samples",
+             "review.threshold", "review.coverage", "review.standing", "review.precision", "review.precision_95")
+_OF_PROTOCOL = ("protocol", "seasons", "seeds", "models", "groups", "overall")
+_OF_CARD = ("pixels", "unseen", "masked")
+_OF_AREAS = ("class_digest", "counted_ha", "unseen_ha", "sample.file", "sample.units", "estimates")
+
+_TRAIN = "train "
+"""How the manifest begins the names of what `train` does."""
 
 _PIXELS = 640
 """Pixels along a map's longer side that a report shows at most."""
@@ -57,11 +72,13 @@ class Review:
 
     Attributes:
         queued: parcels that wait, or waited, for a person; None where no queue was made.
+        stale: whether the queue is of other parcels than the predictions have by now.
         verdicts: by reviewer, how many of each kind stand; what was taken back does not count.
         disagreed: parcels that reviewers give different classes.
     """
 
     queued: int | None
+    stale: bool
     verdicts: Mapping[str, Mapping[str, int]]
     disagreed: tuple[str, ...]
 
@@ -129,6 +146,12 @@ class Material:
         return bool(self.areas and self.card and self.areas["class_digest"] != self.card["class_digest"])
 
     @property
+    def taught_by_review(self) -> Mapping[str, Mapping[str, Any]]:
+        """By model that reviewed parcels taught, which they were and who judged them."""
+        return {stage.removeprefix(_TRAIN): did["training"]["review"] for stage, did in self.stages.items()
+                if stage.startswith(_TRAIN) and "review" in did.get("training", {})}
+
+    @property
     def mapping_model(self) -> str | None:
         """The model whose scores matter most: that of the map, else the one that is best on the newest season that
         was judged; None where none was."""
@@ -142,6 +165,7 @@ def read(run: Run, config: Config) -> Material:
     """What the stages of a run left.
 
     Raises:
+        ConfigError: the classes are not those of the map.
         CorruptRecord: a file of theirs is damaged.
         RunError: the manifest is.
     """
@@ -149,33 +173,46 @@ def read(run: Run, config: Config) -> Material:
     held_out = {name: _scores(run.report / name) for name in models if _judged(run.report / name)}
     on_target = {name: run.report / f"{name}-{config.season.target}" for name in models}
     protocols = {name: run.report / name / "metrics.json" for name in PROTOCOLS}
-    card = predictions.card(run.predictions) if (run.predictions / PREDICTION_CARD).exists() else None
-    season = card["season"] if card else config.season.target
+    card = _card(run.predictions)
     return Material(
         run=run, config=config, stages=manifest.read(run.path)["stages"], simulated=manifest.simulated(run.path),
-        audit=_json(run.report / "export" / "audit.json"), curves=_curves(run), held_out=held_out,
+        audit=_json(run.report / "export" / "audit.json", _OF_AUDIT), curves=_curves(run), held_out=held_out,
         target={name: _scores(folder) for name, folder in on_target.items() if _judged(folder)},
-        protocols={name: found for name, path in protocols.items() if (found := _json(path)) is not None},
-        card=card, picture=_picture(run.predictions) if card else None,
-        review=_review(run, config, season), areas=_json(run.report / AREAS))
+        protocols={name: found for name, path in protocols.items() if (found := _json(path, _OF_PROTOCOL))},
+        card=card, picture=_picture(run.predictions, config.taxonomy.names) if card else None,
+        review=_review(run, config, card), areas=_json(run.report / AREAS, _OF_AREAS))
 
 
 def _judged(folder: Path) -> bool:
     return (folder / "metrics.json").exists()
 
 
-def _json(path: Path) -> Mapping[str, Any] | None:
+def _json(path: Path, needed: Sequence[str]) -> Mapping[str, Any] | None:
+    """What a file says, the needed parts among it; None where there is no file."""
     if not path.exists():
         return None
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
+    for name in needed:
+        try:
+            functools.reduce(operator.getitem, name.split("."), found)
+        except (LookupError, TypeError) as error:
+            raise _damaged(path, f"it lacks {name}") from error
     return found
 
 
-def _damaged(path: Path, error: Exception) -> CorruptRecord:
-    return CorruptRecord(f"{path} cannot be read ({error})", mend="remove it, and run the command that made it again")
+def _damaged(path: Path, why: Exception | str) -> CorruptRecord:
+    return CorruptRecord(f"{path} cannot be read ({why})", mend="remove it, and run the command that made it again")
+
+
+def _card(folder: Path) -> Mapping[str, Any] | None:
+    if not (folder / PREDICTION_CARD).exists():
+        return None
+    found = predictions.card(folder)
+    _json(folder / PREDICTION_CARD, _OF_CARD)
+    return found
 
 
 def _scores(folder: Path) -> Scores:
@@ -185,14 +222,18 @@ def _scores(folder: Path) -> Scores:
         with path.open(newline="", encoding="utf-8") as file:
             (_, *names), *rows = csv.reader(file)
         counts = tuple(tuple(int(count) for count in row[1:]) for row in rows)
+        if [row[0] for row in rows] != names or {len(row) for row in counts} != {len(names)}:
+            raise ValueError("its rows are not of the classes that its columns are of")
         if (folder / "cells.csv").exists():
             path = folder / "cells.csv"
             with path.open(newline="", encoding="utf-8") as file:
                 cells = {row["cell"]: (int(row["samples"]), int(row["right"])) for row in csv.DictReader(file)}
-    except (OSError, ValueError, KeyError) as error:
+            if not all(0 <= right <= samples > 0 for samples, right in cells.values()):
+                raise ValueError("a cell has no samples, or more right ones than samples")
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise _damaged(path, error) from error
-    return Scores(totals=_json(folder / "metrics.json") or {}, names=tuple(names), counts=counts, cells=cells,
-                  trust=_json(folder / "trust.json") or {})
+    return Scores(totals=_json(folder / "metrics.json", _OF_SCORES) or {}, names=tuple(names), counts=counts,
+                  cells=cells, trust=_json(folder / "trust.json", _OF_TRUST) or {})
 
 
 def _curves(run: Run) -> Curves | None:
@@ -202,8 +243,15 @@ def _curves(run: Run) -> Curves | None:
     return found if any(group.name != "no label" for group in found.groups) else None
 
 
-def _picture(folder: Path) -> Picture:
-    grid = geotiff.describe(folder / predictions.CLASSES).grid
+def _picture(folder: Path, names: tuple[str, ...]) -> Picture:
+    """The map of these classes, whose numbers another order of names would give other names and colours."""
+    described = geotiff.describe(folder / predictions.CLASSES)
+    tags = {int(key.removeprefix("class_")): name for key, name in described.tags.items() if key.startswith("class_")}
+    mapped = tuple(tags[number] for number in sorted(tags))
+    if mapped != names:
+        raise ConfigError(f"[[classes]] are {', '.join(names)}; those of the map are {', '.join(mapped)}",
+                          mend="give them the names and the order that they had when it was made, or predict again")
+    grid = described.grid
     step = -(-max(grid.shape) // _PIXELS)
     classes, probability = (_thinned(folder / name, grid.shape, step)
                             for name in (predictions.CLASSES, "probability.tif"))
@@ -219,19 +267,23 @@ def _thinned(path: Path, shape: tuple[int, int], step: int) -> NDArray[Any]:
         return np.stack([windows.pixels((row, 0, 1, width), [0])[0, 0, ::step] for row in range(0, height, step)])
 
 
-def _review(run: Run, config: Config, season: int) -> Review | None:
+def _review(run: Run, config: Config, card: Mapping[str, Any] | None) -> Review | None:
     file, log = run.review / queue.FILE, verdicts.Log(run.review, config.taxonomy.names)
     if not file.exists() and not log.path.exists():
         return None
-    try:
-        queued = pq.read_metadata(file).num_rows if file.exists() else None
-    except (OSError, pa.ArrowException) as error:
-        raise _damaged(file, error) from error
-    stands = verdicts.standing(log.read(), season)
+    queued, stale = None, False
+    if file.exists():
+        try:
+            found = pq.read_metadata(file)
+            queued, of_parcels = found.num_rows, json.loads(found.metadata[b"review"])["parcels_digest"]
+        except (OSError, pa.ArrowException, ValueError, LookupError, TypeError) as error:
+            raise _damaged(file, error) from error
+        stale = card is not None and of_parcels != card["parcels_digest"]
+    stands = verdicts.standing(log.read(), card["season"] if card else config.season.target)
     counted: dict[str, dict[str, int]] = {}
     for by in stands.values():
         for reviewer, verdict in by.items():
             kinds = counted.setdefault(reviewer, {})
             kinds[verdict.verdict] = kinds.get(verdict.verdict, 0) + 1
-    return Review(queued=queued, verdicts=counted, disagreed=tuple(verdicts.agreed(stands)[1]))
+    return Review(queued=queued, stale=stale, verdicts=counted, disagreed=tuple(verdicts.agreed(stands)[1]))
 

@@ -34,14 +34,25 @@ def section(material: Material) -> Section:
 
 def _models(material: Material) -> Table:
     target = material.config.season.target
-    names = sorted({*material.held_out, *material.target}, key=lambda name: _macro(material, name))
+    # Scores of two seasons make no order.
+    names = sorted({*material.held_out, *material.target},
+                   key=lambda name: (bool(material.target) and name not in material.target, _macro(material, name)))
+    caption = "Scores on held-out cells of the labelled seasons, the worst first."
+    if material.target:
+        caption = "Scores on held-out cells, the worst in the season to map first" + (
+            "; models that were not judged there stand last." if set(names) - set(material.target) else ".")
     return Table(
-        caption="Scores on held-out cells, the worst in the season to map first."
-                if material.target else "Scores on held-out cells of the labelled seasons, the worst first.",
+        caption=caption,
         head=("model", "macro-F1, labelled seasons", "accuracy", "samples", f"macro-F1, {target}", "accuracy",
               "samples"),
-        rows=tuple((name, *_numbers(material.held_out.get(name)), *_numbers(material.target.get(name)))
-                   for name in names))
+        rows=tuple((_known(material, name), *_numbers(material.held_out.get(name)),
+                    *_numbers(material.target.get(name))) for name in names))
+
+
+def _known(material: Material, name: str) -> str:
+    """A model's name, and what it was shown that others were not."""
+    review = material.taught_by_review.get(name)
+    return f"{name} (taught by reviewed parcels of {review['season']})" if review else name
 
 
 def _macro(material: Material, name: str) -> float:

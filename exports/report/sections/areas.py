@@ -38,6 +38,8 @@ def section(material: Material) -> Section:
     if any(row["agree"] for row in found["estimates"]):
         blocks.append(Paragraph(("Where all sampled pixels agree there is no coefficient of variation, and the interval"
                                  " is that of the rule of three: what so many pixels may fail to show.",), quiet=True))
+    # Those that estimated before doubts were kept have none.
+    blocks += [Paragraph((doubt,)) for doubt in found.get("doubts", ())]
     if found["unseen_ha"]:
         blocks.append(Paragraph((f"{found['unseen_ha']:,.1f} ha without a clear look are in none of these numbers.",),
                                 quiet=True))

@@ -19,6 +19,8 @@ _SIDE = 640
 _SURE = "cividis"
 """Shades that all kinds of colour vision order alike. https://doi.org/10.1371/journal.pone.0199239"""
 
+_MASKED = "masked, or outside of the area of interest"
+
 
 def section(material: Material) -> Section:
     """Classes beside probabilities, and pixels by class."""
@@ -27,27 +29,31 @@ def section(material: Material) -> Section:
         return Section("map", title, (
             Missing("Nothing has been mapped yet.", f"agrispec-gee predict {material.name}"),))
     names, colours = material.config.taxonomy.names, material.config.taxonomy.colours
-    pixel_ha, pixels = picture.pixel_m**2 / 10_000, card["pixels"]
-    total = sum(pixels.values()) + card["unseen"]
+    pixel_ha, pixels, masked = picture.pixel_m**2 / 10_000, card["pixels"], card["masked"]
+    to_map = sum(pixels.values()) + card["unseen"]
     rows, columns = picture.shape
     largest = sorted(pixels, key=lambda name: -pixels[name])[:3]
     figure = Figure(
         name="map", content=_drawn(picture, colours),
-        alt=f"Map of {columns} by {rows} pixels of {picture.pixel_m:g} m; most of it is "
-            + listed(f"{name} ({pixels[name] / max(total, 1):.0%})" for name in largest),
+        alt=f"Map of {columns} by {rows} pixels of {picture.pixel_m:g} m; most of what was to be mapped is "
+            + listed(f"{name} ({pixels[name] / max(to_map, 1):.0%})" for name in largest),
         caption=f"Season {card['season']} by {card['model']}; north is up, {columns * picture.pixel_m / 1000:,.2f} ×"
                 f" {rows * picture.pixel_m / 1000:,.2f} km. Left: class, in the colours of the table; blank: no clear"
-                " look. Right: probability of the class, from dark blue (0) to bright yellow (1).")
+                f" look{f', or {_MASKED}' if masked else ''}. Right: probability of the class, from dark blue (0) to"
+                " bright yellow (1).")
+    counts = [(name, pixels.get(name, 0)) for name in names] + [("no clear look", card["unseen"])]
+    legend_rows = [(name, f"{count:,}", f"{count * pixel_ha:,.1f}", percent(count / to_map if to_map else None))
+                   for name, count in counts]
+    if masked:
+        legend_rows.append((_MASKED, f"{masked:,}", f"{masked * pixel_ha:,.1f}", "-"))
     legend = Table(
-        caption="Pixels by class. What pixels add up to is no estimate of an area: see areas, below.",
-        head=("class", "pixels", "ha counted", "share"),
-        rows=(*((name, f"{pixels.get(name, 0):,}", f"{pixels.get(name, 0) * pixel_ha:,.1f}",
-                 percent(pixels.get(name, 0) / total if total else None)) for name in names),
-              ("no clear look", f"{card['unseen']:,}", f"{card['unseen'] * pixel_ha:,.1f}",
-               percent(card["unseen"] / total if total else None))),
-        colours=(*colours, "#ffffff"))
+        caption="Pixels by class. Shares are of those that were to be mapped. What pixels add up to is no estimate of"
+                " an area: see areas, below.",
+        head=("class", "pixels", "ha counted", "share"), rows=tuple(legend_rows),
+        colours=(*colours, *["#ffffff"] * (len(legend_rows) - len(colours))))
     facts = Facts((
-        ("Confident", (f"{card['confident']:.1%} of the pixels have a probability of {card['threshold']:g} or more",)),
+        ("Confident", (f"{card['confident']:.1%} of the pixels that were to be mapped have a probability of"
+                       f" {card['threshold']:g} or more",)),
         ("Parcels", (f"{card['parcels']:,} with a class of their own" if card["parcels"] else "none in this run",))))
     return Section("map", title, (
         Paragraph(("A class stands in a pixel because it is the likeliest, however unlikely it is. The right picture"

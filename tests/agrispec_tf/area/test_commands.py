@@ -49,7 +49,7 @@ def write_classes(run, classes, grid):
     geotiff.write(run.predictions / "class.tif", classes[None], grid, nodata=255,
                   tags={f"class_{number}": name for number, name in enumerate(NAMES)})
     card = {"season": 2024, "model": "cropnet", "model_digest": "0" * 16, "cube": "1" * 16, "simulated": True,
-            "threshold": 0.65, "confident": 0.5, "parcels": 0, "unseen": int((classes == 255).sum()),
+            "threshold": 0.65, "confident": 0.5, "parcels": 0, "unseen": int((classes == 255).sum()), "masked": 0,
             "class_digest": manifest.digest(run.predictions / "class.tif"), "parcels_digest": None,
             "products": {name: {"file": f"{name}.tif", "digest": manifest.digest(run.predictions / f"{name}.tif")}
                          for name in ("class", "probability")},
@@ -135,6 +135,35 @@ def test_a_map_that_is_made_anew_needs_no_new_sample(run):
     assert found["overall accuracy", ""] < 0.75
 
 
+def label_features(run, named):
+    """Writes labels into the GeoJSON of a draw, as a GIS does."""
+    path = run.area / commands.FEATURES
+    collection = json.loads(path.read_text())
+    for feature in collection["features"]:
+        feature["properties"]["reference"] = str(named(feature["properties"]["stratum"]))
+    path.write_text(json.dumps(collection))
+
+
+def test_either_file_of_a_draw_may_be_labelled(run):
+    asked("area", "design", run.path)
+    neither = asked("area", "estimate", run.path)
+    assert "sample.csv is labelled yet" in neither.output
+    label_features(run, lambda stratum: NAMES[stratum])
+    done = asked("area", "estimate", run.path)
+    assert done.exit_code == 0, done.output
+    assert "by the labels of" in done.output.splitlines()[-1]
+    assert "sample.geojson" in done.output.splitlines()[-1]
+    assert json.loads((run.report / "areas.json").read_text())["sample"]["file"] == "sample.geojson"
+    labelled(run, wrong=0)
+    assert "sample.csv" in asked("area", "estimate", run.path).output.splitlines()[-1]
+    labelled(run)
+    torn = asked("area", "estimate", run.path)
+    assert torn.exit_code == 1
+    assert "both labelled, and differently" in torn.output
+    (run.area / commands.FEATURES).unlink()
+    assert asked("area", "estimate", run.path).exit_code == 0
+
+
 @pytest.mark.parametrize("error", [0.05, 0.02, 0.01, 0.004])
 def test_a_design_reaches_the_standard_error_with_enough_units_of_rare_classes(error):
     strata = Strata(names=(0, 1, 2), areas=np.array([2.0, 300, 700]), units=np.array([200.0, 30000, 70000]))
@@ -185,23 +214,41 @@ def test_a_sample_of_which_hard_places_were_left_out_is_refused(run):
 def test_strata_other_than_the_map_are_those_that_probabilities_tell(run):
     lon, lat = commands.Mapped.of(run.predictions).places(np.array([2010, 2020, 5010, 5020, 9010, 9020]))
     table = pd.DataFrame({"lon": lon, "lat": lat, "stratum": ["north"] * 2 + ["south"] * 4,
-                          "inclusion_probability": [0.001] * 2 + [0.0005] * 4, "reference": NAMES[[0, 1, 2, 2, 2, 1]]})
+                          "inclusion_probability": [0.001] * 2 + [4 / 7800] * 4,
+                          "reference": NAMES[[0, 1, 2, 2, 2, 1]]})
     table.to_parquet(run.path / "mine.parquet")
     done = asked("area", "estimate", run.path, "--sample", run.path / "mine.parquet")
     assert done.exit_code == 0, done.output
     found = json.loads((run.report / "areas.json").read_text())
-    assert found["strata_ha"] == pytest.approx(2000 * 0.01 + 8000 * 0.01)
-    assert "sample is of another area than the map" in done.output
+    assert found["strata_ha"] == pytest.approx(2000 * 0.01 + 7800 * 0.01)
+    # The map's classes are 95 ha.
+    [doubt] = found["doubts"]
+    assert doubt in done.output
+    assert "98.0 ha, the map's classes 95.0 ha: the sample is of another area than the map" in doubt
     area = {row["class"]: row["estimate"] for row in found["estimates"] if row["measure"] == "area"}
-    assert area == {"wheat": pytest.approx(10), "maize": pytest.approx(10 + 20), "beet": pytest.approx(60)}
+    assert area == {"wheat": pytest.approx(10), "maize": pytest.approx(10 + 19.5), "beet": pytest.approx(58.5)}
 
 
 @pytest.mark.parametrize(("change", "said"), [
+    # Half of a draw tells half the area by its probabilities, and gives it narrow intervals.
+    (lambda table: table.iloc[::2].drop(columns=["unit"]), "some of its places were left out"),
+    (lambda table: table.assign(stratum="all", inclusion_probability=len(table) / 9500).iloc[::2].drop(
+        columns=["unit"]), "given.csv is no sample of this map"),
+    # The rare class is 10 ha of 95: without a third of its places the whole is hardly smaller.
+    (lambda table: table[(table["stratum"] > 0) | (table.index % 3 > 0)].drop(columns=["unit"]),
+     "stratum 0 is "),
+    (lambda table: table[(table["stratum"] > 0) | (table.index % 3 > 0)].drop(columns=["unit"]).assign(
+        stratum=lambda each: NAMES[each["stratum"]]), "stratum wheat is "),
     (lambda table: table.drop(columns=["inclusion_probability", "stratum", "unit"]), "no inclusion_probability"),
+    (lambda table: table.assign(lon=table["lon"].map("{:.7f}".format).str.replace(".", ",")), "is not of numbers"),
+    (lambda table: table.assign(stratum=table["stratum"].where(table.index > 0)).drop(columns=["unit"]),
+     "have no stratum"),
     (lambda table: table.drop(columns=["lon", "unit"]), "says of no unit what the map has there"),
     (lambda table: table.assign(lon=table["lon"] + 1), "lie where the map has no class"),
     (lambda table: table.drop(columns=["reference"]), "lacks the columns reference"),
     (lambda table: table.assign(reference=None), "is labelled yet"),
+    (lambda table: table.assign(reference="ble"), "none of the classes in column reference is one of the map's: ble"),
+    (lambda table: table.assign(map="ble"), "none of the classes in column map is one of the map's: ble"),
     (lambda table: table.assign(reference=7), "7 in column reference is no class number"),
     (lambda table: table.assign(fold="train", label=0), "holds training samples")])
 def test_samples_that_tell_nothing_are_refused_and_leave_no_estimate(run, change, said):
@@ -222,6 +269,17 @@ def test_classes_that_the_map_cannot_show_are_estimated_and_named(run):
     assert "The map has no class forest" in done.output
     rows = [line.split()[0] for line in done.output.splitlines()[1:5]]
     assert rows == [*NAMES, "forest"]
+
+
+def test_names_of_classes_are_matched_whatever_their_case(run):
+    asked("area", "design", run.path)
+    table = labelled(run)
+    asked("area", "estimate", run.path)
+    wanted = json.loads((run.report / "areas.json").read_text())["estimates"]
+    table.assign(reference=" " + table["reference"].str.upper(), map=NAMES[table["stratum"]]).assign(
+        map=lambda each: each["map"].str.title()).to_csv(run.path / "loud.csv", index=False)
+    assert asked("area", "estimate", run.path, "--sample", run.path / "loud.csv").exit_code == 0
+    assert json.loads((run.report / "areas.json").read_text())["estimates"] == wanted
 
 
 def test_named_strata_of_the_map_need_no_probabilities(run):

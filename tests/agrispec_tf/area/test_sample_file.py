@@ -38,7 +38,8 @@ def test_labels_are_read_from_each_kind_of_file_without_blanks_about_them(tmp_pa
     else:
         rows = labelled.to_dict("records")
         path.write_text(json.dumps({"features": [
-            {"geometry": {"coordinates": [row.pop("lon"), row.pop("lat")]}, "properties": row} for row in rows]}))
+            {"geometry": {"type": "Point", "coordinates": [row.pop("lon"), row.pop("lat")]}, "properties": row}
+            for row in rows]}))
     found = sample_file.read(path)["reference"]
     assert found[0] == "wheat"
     assert pd.isna(found[1])
@@ -48,7 +49,9 @@ def test_labels_are_read_from_each_kind_of_file_without_blanks_about_them(tmp_pa
     ({"row": [1], "lon": [4.0], "lat": [48.0], "cell": ["a"], "season": [2023], "fold": ["test"], "label": [1]},
      "holds training samples"),
     ({"parcel": ["7"], "reference": ["wheat"], "inclusion_probability": [0.1]}, "is a sample of parcels"),
-    ({"lon": [4.0], "inclusion_probability": ["a tenth"]}, "holds texts")])
+    ({"lon": [4.0], "inclusion_probability": ["a tenth"]}, "it begins with 'a tenth'"),
+    ({"lon": ["4,5", None], "lat": [48.0, 48.1], "reference": ["wheat", "maize"]}, "lon of"),
+    ({"lon": [4.5], "lat": ["48,1"], "reference": ["wheat"]}, "with a point before decimals")])
 def test_samples_that_estimates_cannot_be_made_of_are_refused_by_name(tmp_path, columns, said):
     pd.DataFrame(columns).to_csv(tmp_path / "given.csv", index=False)
     with pytest.raises(DataError) as refused:
@@ -63,3 +66,14 @@ def test_files_that_are_no_tables_are_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=name):
         sample_file.read(tmp_path / name)
+
+
+@pytest.mark.parametrize(("geometry", "said"), [
+    ({"type": "Polygon", "coordinates": [[[4.1, 48.1], [4.2, 48.1], [4.2, 48.2], [4.1, 48.1]]]}, "holds Polygon where"),
+    ({"type": "Point", "coordinates": []}, "cannot be read"), (None, "cannot be read")])
+def test_features_that_are_no_places_are_refused(tmp_path, geometry, said):
+    path = tmp_path / "given.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [
+        {"type": "Feature", "geometry": geometry, "properties": {"reference": "wheat"}}]}))
+    with pytest.raises(DataError, match=said):
+        sample_file.read(path)

@@ -41,6 +41,11 @@ def test_probabilities_that_are_none_or_differ_are_refused(inclusion, found):
     assert found in str(refused.value)
 
 
+def test_a_unit_of_no_stratum_is_refused():
+    with pytest.raises(DataError, match="1 of 3 sampled units have no stratum"):
+        Strata.implied(np.array(["a", None, "b"], object), np.array([0.1, 0.1, 0.2]), 1)
+
+
 @pytest.mark.parametrize(("made", "found"), [
     ({"names": (), "areas": np.array([])}, "there are no strata"),
     ({"names": ("a", "a"), "areas": np.ones(2)}, "strata are named twice: a"),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from agrispec.formats import example, geotiff
@@ -18,7 +20,7 @@ from exports import manifest, runs, samples, shards
 from exports.audit.commands import run_audit
 from exports.review.verdicts import Verdict
 
-EVIL = '<b onclick="x">wheat</b> | `a` *b* _c_'
+EVIL = '<b onclick="x">wheat</b> | `a` *b* _c_ &lt;'
 """The name of a class, which is data: none of it is markup."""
 NAMES = (EVIL, "maize & beet")
 WHO = '<img src=x onerror="alert(1)">'
@@ -135,7 +137,7 @@ def _mapped(run, random):
                   tags={f"class_{number}": name for number, name in enumerate(NAMES)})
     geotiff.write(run.predictions / "probability.tif", probability[None].astype(np.float32), grid, nodata=-1)
     card = {"season": 2024, "model": "bigru-grl", "model_digest": "0" * 16, "cube": "1" * 16, "simulated": True,
-            "threshold": 0.65, "confident": float((probability >= 0.65).mean()), "parcels": 3, "unseen": 6,
+            "threshold": 0.65, "confident": float((probability >= 0.65).mean()), "parcels": 3, "unseen": 6, "masked": 0,
             "class_digest": manifest.digest(run.predictions / "class.tif"), "parcels_digest": None,
             "products": {"class": {"file": "class.tif", "digest": manifest.digest(run.predictions / "class.tif"),
                                    "missing": 255, "pyramiding": "MODE"}},
@@ -147,7 +149,8 @@ def _mapped(run, random):
 
 def _reviewed(folder: Path):
     folder.mkdir()
-    pd.DataFrame({"rank": range(7)}).to_parquet(folder / "queue.parquet")
+    queue = pa.table({"rank": range(7)}).replace_schema_metadata({b"review": b'{"parcels_digest": null}'})
+    pq.write_table(queue, folder / "queue.parquet")
     said = [("1", "accept", WHO, NAMES[0], 2024), ("2", "correct", WHO, NAMES[1], 2024), ("2", "undo", WHO, None, 2024),
             ("3", "skip", WHO, None, 2024), ("1", "correct", WHO, NAMES[1], 2024),
             ("1", "accept", "Ana", NAMES[0], 2024), ("3", "accept", "Ana", NAMES[0], 2024),

@@ -9,13 +9,14 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from matplotlib import image
 
 import cli
-from agrispec.errors import CorruptRecord
+from agrispec.errors import ConfigError, CorruptRecord
 from exports import manifest, runs
 from exports.report import commands, reading
 from exports.report.sections import sections
@@ -204,6 +205,46 @@ def test_verdicts_that_were_taken_back_are_not_counted(full, page):
     assert said.endswith(": 1.")
 
 
+def test_models_that_were_not_judged_on_the_season_to_map_stand_apart(full, tmp_path, written):
+    assert "stand last" not in written[0]
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    scores = json.loads((run.report / "bigru-grl" / "metrics.json").read_text())
+    for name, seasons in {"poor": {"": 0.2}, "good": {"": 0.1, "-2024": 0.95}}.items():
+        shutil.copytree(run.models / "bigru-grl", run.models / name)
+        for season, macro in seasons.items():
+            folder = shutil.copytree(run.report / "bigru-grl", run.report / f"{name}{season}")
+            (folder / "metrics.json").write_text(json.dumps(scores | {"macro_f1": macro}))
+    page = Page(commands.run_report(run).read_text())
+    names = [row[0] for row in page.rows if row[0] in ("bigru-grl", "poor", "good") and len(row) == 7
+             and row[3] == "100"]
+    assert names == ["bigru-grl", "good", "poor"]
+    assert any("the worst in the season to map first; models that were not judged there stand last." in text
+               for _, text in page.texts)
+
+
+def test_what_review_is_worth_stands_beside_who_gave_it_and_what_was_open(full, page, tmp_path):
+    assert not any(row[0] == "bigru-grl" and "2024" in row for row in page.rows)
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    shutil.copytree(run.models / "bigru-grl", run.models / "bigru-grl-reviewed")
+    scores = json.loads((run.report / "bigru-grl" / "metrics.json").read_text())
+    for season, gained in (("", -0.01), ("-2024", 0.05)):
+        folder = shutil.copytree(run.report / f"bigru-grl{season}", run.report / f"bigru-grl-reviewed{season}")
+        (folder / "metrics.json").write_text(json.dumps(scores | {"macro_f1": scores["macro_f1"] + gained}))
+    manifest.record(run.path, "train bigru-grl-reviewed", {"training": {"review": {
+        "season": 2024, "reviewers": {"Ana": 3, full.who: 2}, "parcels": 4, "samples": 61, "disputed": 1, "held_out": 2,
+        "verdicts": "0" * 16, "target_open": True}}})
+    page = Page(commands.run_report(run).read_text())
+    without = f"{scores['macro_f1']:.3f}"
+    said = ["4", f"Ana (3) and {full.who} (2)"]
+    assert ["bigru-grl", "labelled seasons", without, f"{scores['macro_f1'] - 0.01:.3f}", "-0.010", *said] in page.rows
+    assert ["bigru-grl", "2024", without, f"{scores['macro_f1'] + 0.05:.3f}", "+0.050", *said] in page.rows
+    assert any(text.startswith("Labels of the 2024 season were open") for _, text in page.texts)
+    assert [row[0] for row in page.rows if row[0].startswith("bigru-grl-reviewed (")] == \
+        ["bigru-grl-reviewed (taught by reviewed parcels of 2024)"]
+
+
 def test_areas_stand_with_their_intervals_beside_what_pixels_add_up_to(full, page):
     found = json.loads((full.run.report / "areas.json").read_text())
     [area] = [row for row in found["estimates"] if row["measure"] == "area" and row["class"] == full.names[0]]
@@ -222,6 +263,30 @@ def test_the_map_shows_each_class_in_its_colour_and_nothing_where_nothing_was_se
     np.testing.assert_array_equal(shown, np.vectorize(palette.get, otypes=[object])(full.classes).tolist())
 
 
+def test_pixels_that_were_not_to_be_mapped_are_told_from_those_that_nobody_saw(full, tmp_path):
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    path = run.predictions / runs.PREDICTION_CARD
+    card = json.loads(path.read_text())
+    path.write_text(json.dumps(card | {"unseen": 2, "masked": 4}))
+    page = Page(commands.run_report(run).read_text())
+    rows = {row[0]: row[1:] for row in page.rows}
+    assert rows["no clear look"] == ["2", "0.0", f"{2 / (full.classes.size - 4):.1%}"]
+    assert rows["masked, or outside of the area of interest"] == ["4", "0.0", "-"]
+    seen = (full.classes == 1).sum()
+    assert ["maize & beet", f"{seen}", f"{seen / 100:.1f}", f"{seen / (full.classes.size - 4):.1%}"] in page.rows
+    assert any("blank: no clear look, or masked" in text for _, text in page.texts)
+
+
+def test_the_title_names_the_season_of_the_map(full, page, tmp_path):
+    assert ("h1", "Crop map 2024: full") in page.texts
+    shutil.copytree(full.run.path, tmp_path / "run")
+    path = tmp_path / "run" / "predictions" / runs.PREDICTION_CARD
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"season": 2023}))
+    page = Page(commands.run_report(runs.Run(tmp_path / "run")).read_text())
+    assert ("h1", "Crop map 2023: run") in page.texts
+
+
 def test_areas_of_an_earlier_map_are_called_so(full, tmp_path):
     shutil.copytree(full.run.path, tmp_path / "run")
     run = runs.Run(tmp_path / "run")
@@ -230,6 +295,30 @@ def test_areas_of_an_earlier_map_are_called_so(full, tmp_path):
     parts = {section.id: section for section in sections(reading.read(run, run.config))}
     assert any(getattr(block, "what", "") == "These estimates are of an earlier map." for block in
                parts["areas"].blocks)
+
+
+def test_a_queue_of_an_earlier_maps_parcels_is_called_so(full, tmp_path, page):
+    stale = "The queue is of the parcels of an earlier map."
+    assert stale not in " ".join(text for _, text in page.texts)
+    assert "Parcels queued for review" in [text for _, text in page.texts]
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    path = run.review / "queue.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({b"review": b'{"parcels_digest": "of another"}'}), path)
+    texts = [text for _, text in Page(commands.run_report(run).read_text()).texts]
+    assert stale in " ".join(texts)
+    assert "Parcels queued for review" not in texts
+
+
+def test_what_was_doubtful_about_a_sample_is_said_beside_its_areas(full, tmp_path):
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    found = json.loads((run.report / "areas.json").read_text())
+    assert found["doubts"] == []
+    (run.report / "areas.json").write_text(json.dumps(found | {"doubts": ["The strata are 98.0 ha."]}))
+    page = Page(commands.run_report(run).read_text())
+    assert ("p", "The strata are 98.0 ha.") in page.texts
 
 
 def test_before_the_labels_of_the_target_are_opened_the_page_says_so_and_shows_what_is_known(full, tmp_path):
@@ -249,12 +338,38 @@ def test_before_the_labels_of_the_target_are_opened_the_page_says_so_and_shows_w
 @pytest.mark.parametrize(("file", "content"), [
     ("report/areas.json", b"{"), ("report/bigru-grl/confusion.csv", b"truth,a\na,many\n"),
     ("report/bigru-grl/trust.json", b"\xff\xfe"), ("review/queue.parquet", b"PAR1"),
+    ("report/areas.json", b"{}"), ("report/bigru-grl/metrics.json", b"{}"), ("report/bigru-grl/metrics.json", b"[1]"),
+    ("report/bigru-grl-2024/trust.json", b'{"review": {}}'), ("report/bigru-grl-2024/trust.json", b"{}"),
+    ("report/export/audit.json", b"{}"), ("report/export/audit.json", b"[]"),
+    ("report/spatial-cv/metrics.json", b"{}"), ("report/bigru-grl/cells.csv", b"cell,samples,right\nE0045N0487,0,0\n"),
+    ("report/bigru-grl/cells.csv", b"cell,samples,right\nE0045N0487,3\n"),
+    ("report/bigru-grl/confusion.csv", b"truth,a\nb,1\n"), ("report/bigru-grl/confusion.csv", b""),
     ("review/verdicts.jsonl", b'{"parcel": "1"}\n')])
 def test_what_is_damaged_is_named(full, tmp_path, file, content):
     shutil.copytree(full.run.path, tmp_path / "run")
     run = runs.Run(tmp_path / "run")
     (run.path / file).write_bytes(content)
     with pytest.raises(CorruptRecord, match=re.escape(file.split("/")[-1])):
+        commands.run_report(run)
+
+
+@pytest.mark.parametrize("key", ["unseen", "masked", "pixels"])
+def test_a_card_of_the_map_that_lacks_its_counts_is_named(full, tmp_path, key):
+    shutil.copytree(full.run.path, tmp_path / "run")
+    path = tmp_path / "run" / "predictions" / runs.PREDICTION_CARD
+    card = json.loads(path.read_text())
+    card.pop(key)
+    path.write_text(json.dumps(card))
+    with pytest.raises(CorruptRecord, match=rf"prediction\.json .*it lacks {key}"):
+        commands.run_report(runs.Run(tmp_path / "run"))
+
+
+def test_classes_in_another_order_than_the_maps_are_refused_and_not_swapped(full, tmp_path):
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    head, first, second = run.config_file.read_text().split("[[classes]]")
+    run.config_file.write_text(f"{head}[[classes]]{second}[[classes]]{first}")
+    with pytest.raises(ConfigError, match="those of the map are <b"):
         commands.run_report(run)
 
 
