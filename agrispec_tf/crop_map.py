@@ -53,11 +53,21 @@ _WAITING = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Parcels:
+class Parcels:
     """A map's parcels: GeoJSON features in degrees, and they on its pixels."""
 
     fields: Sequence[Mapping[str, Any]]
     shapes: Polygons
+
+    @classmethod
+    def of(cls, fields: Sequence[Mapping[str, Any]], config: Config) -> Parcels:
+        """Features on the map of a configuration; none where there are none.
+
+        Raises:
+            DataError: they cannot be told apart, or have no shape.
+        """
+        parcels.check(fields, config.labels.parcel_id)
+        return cls(fields=fields, shapes=Polygons.of((each["geometry"] for each in fields), config.map.crs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +102,7 @@ class _Model:
         return self.chosen.predictor.probabilities(series)
 
 
-def run_predict(run: Run, config: Config, model: str, source: Source, fields: Sequence[Mapping[str, Any]],
+def run_predict(run: Run, config: Config, model: str, source: Source, of_parcels: Parcels,
                 progress: Callable[[float], None], *, runtime: str = runtimes.AUTO,
                 smooth: str | None = None) -> dict[str, Any]:
     """Predict every pixel of a source, and every parcel, into `predictions/`, all of it or nothing.
@@ -103,7 +113,7 @@ def run_predict(run: Run, config: Config, model: str, source: Source, fields: Se
     Args:
         model: folder name below `model/`.
         source: the pixels.
-        fields: parcels as GeoJSON features in degrees; none where there are none.
+        of_parcels: the parcels of the same configuration.
         progress: told of the share that is done.
         runtime: what computes the model, as in `runtimes.choose`.
         smooth: `MAJORITY` or `BAYESIAN`, beside the classes as they are; None leaves it.
@@ -114,20 +124,17 @@ def run_predict(run: Run, config: Config, model: str, source: Source, fields: Se
     Raises:
         RunError: there is no such model.
         SchemaMismatch: the pixels are of another cube than the model.
-        DataError: parcels cannot be told apart.
     """
     trained = run_models.load(run, config, model)
     runtimes.check(run, model, runtime)
     trained.cube.check_read(source.spec)
-    parcels.check(fields, config.labels.parcel_id)
     classes, tiling = len(trained.class_names), source.tiling
-    of_parcels = _Parcels(fields=fields, shapes=Polygons.of((each["geometry"] for each in fields), tiling.grid.crs))
     said = {"season": source.season, "model": model, "model_digest": model_folder.digest(run.models / model),
             "cube": source.spec.digest, "source": dict(source.about)}
     checkpoint = map_checkpoint.opened(run.predicting, {
         **said, "crs": tiling.grid.crs, "transform": list(tiling.grid.transform), "shape": list(tiling.grid.shape),
         "side": tiling.side, "runtime": runtime, "logits": smooth == BAYESIAN, "threshold": config.training.confidence,
-        "parcels": _digest(fields)}, len(fields), classes)
+        "parcels": _digest(of_parcels.fields)}, len(of_parcels.fields), classes)
     images = {product.name: (np.dtype(product.dtype), 1) for product in products.RAW}
     if smooth == BAYESIAN:
         images[LOGITS] = np.dtype(np.float16), classes
@@ -169,7 +176,7 @@ def _digest(fields: Sequence[Mapping[str, Any]]) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def _map(source: Source, model: _Model, judge: _Judge, canvas: Canvas, of_parcels: _Parcels, checkpoint: Checkpoint,
+def _map(source: Source, model: _Model, judge: _Judge, canvas: Canvas, of_parcels: Parcels, checkpoint: Checkpoint,
          progress: Callable[[float], None]) -> None:
     """Map what is not done yet: a thread reads the next block and one writes the last ones meanwhile."""
     waiting: deque[Future[None]] = deque()
@@ -193,7 +200,7 @@ def _map(source: Source, model: _Model, judge: _Judge, canvas: Canvas, of_parcel
 
 
 def _lay(block: Block, places: Series, found: Prediction, seconds: float, judge: _Judge, canvas: Canvas,
-         of_parcels: _Parcels, checkpoint: Checkpoint) -> None:
+         of_parcels: Parcels, checkpoint: Checkpoint) -> None:
     """Write a block's products, add its pixels to their parcels, and keep that it is done; in this order."""
     count, side = len(block.looks), canvas.tiling.side
     images: dict[str, NDArray[Any]] = {products.LOOKS.name: block.looks}
@@ -222,7 +229,7 @@ def _products(found: Prediction, judge: _Judge) -> dict[Product, NDArray[Any]]:
             products.ENTROPY: found.entropy, products.SET_SIZE: found.set_size(judge.least)}
 
 
-def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parcels: _Parcels, sums: ParcelSums,
+def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parcels: Parcels, sums: ParcelSums,
            smooth: str | None, said: Mapping[str, Any]) -> dict[str, Any]:
     """Write the images of a whole canvas, its table and its cards; what `prediction.json` says."""
     taxonomy, grid = config.taxonomy, canvas.tiling.grid

@@ -52,14 +52,14 @@ class Findings:
 
 
 def check(fields: Sequence[Mapping[str, Any]], key: str) -> None:
-    """Whether a property tells parcels apart.
+    """Whether a property tells parcels apart, and each has a shape.
 
     Args:
         fields: GeoJSON features.
         key: the property.
 
     Raises:
-        DataError: a parcel lacks it, or two have the same.
+        DataError: a parcel lacks it, or two have the same; or a parcel has no shape.
     """
     mend = "name the property that identifies parcels in [labels] parcel_id"
     known: set[str] = set()
@@ -69,6 +69,8 @@ def check(fields: Sequence[Mapping[str, Any]], key: str) -> None:
             raise DataError(f"parcel {number} has no property {key!r}; it has {', '.join(properties)}", mend=mend)
         if properties[key] in ("", None) or str(properties[key]) in known:
             raise DataError(f"{key} = {properties[key]!r} names no parcel, or more than one", mend=mend)
+        if not field["geometry"]:
+            raise DataError(f"parcel {properties[key]!r} has no shape", mend="take it out of [labels] parcels")
         known.add(str(properties[key]))
 
 

@@ -73,6 +73,10 @@ def of_patches(run, aoi=None):
     return mapping.patches_of(run, run.config, aoi)
 
 
+def map_of(run, config, source, fields, **how):
+    return crop_map.run_predict(run, config, "forest", source, crop_map.Parcels.of(fields, config), quiet, **how)
+
+
 def images(run, names=SHOWN):
     return {name: geotiff.read(run.predictions / f"{name}.tif")[0] for name in names}
 
@@ -83,7 +87,7 @@ def copied(run, folder):
 
 @pytest.fixture(scope="module")
 def mapped(run, fields):
-    card = crop_map.run_predict(run, run.config, "forest", of_patches(run), fields, quiet)
+    card = map_of(run, run.config, of_patches(run), fields)
     return card, images(run), parcels.read(run.predictions / parcels.FILE)
 
 
@@ -188,7 +192,7 @@ def test_a_streamed_map_is_the_map_of_patches(run, tiny, fields, mapped, tmp_pat
     try:
         source = mapping.stream_of(streamed.config, engine, graphs, None, 2023)
         assert source.tiling.count == 4
-        card = crop_map.run_predict(streamed, streamed.config, "forest", source, fields, quiet)
+        card = map_of(streamed, streamed.config, source, fields)
     finally:
         engine.close()
     for name, image in images(streamed).items():
@@ -203,7 +207,7 @@ def test_a_streamed_map_is_the_map_of_patches(run, tiny, fields, mapped, tmp_pat
 def test_one_block_and_many_are_one_map(run, fields, mapped, tmp_path, monkeypatch, pixels):
     again = copied(run, tmp_path)
     monkeypatch.setattr("exports.blocks._PIXELS", pixels)
-    crop_map.run_predict(again, again.config, "forest", of_patches(again), fields, quiet)
+    map_of(again, again.config, of_patches(again), fields)
     for name, image in images(again).items():
         np.testing.assert_array_equal(image, mapped[1][name], err_msg=name)
     pd.testing.assert_frame_equal(parcels.read(again.predictions / parcels.FILE), mapped[2])
@@ -225,7 +229,8 @@ KILLED = """
         lay(*arguments)
     crop_map._lay = dying
     source = mapping.patches_of(run, run.config, None)
-    crop_map.run_predict(run, run.config, "forest", source, fields, lambda done: None)
+    of_parcels = crop_map.Parcels.of(fields, run.config)
+    crop_map.run_predict(run, run.config, "forest", source, of_parcels, lambda done: None)
 """
 
 
@@ -247,7 +252,7 @@ def test_a_map_that_is_killed_twice_goes_on_to_equal_files(run, fields, mapped, 
     assert crop_map.unfinished(again, again.config, 2024, None) is None
     read = []
     monkeypatch.setattr(Patches, "blocks", lambda self, done, of=Patches.blocks: read.append(done) or of(self, done))
-    card = crop_map.run_predict(again, again.config, "forest", of_patches(again), fields, quiet)
+    card = map_of(again, again.config, of_patches(again), fields)
     assert read == [5]
     for name, image in images(again).items():
         np.testing.assert_array_equal(image, mapped[1][name], err_msg=name)
@@ -261,11 +266,10 @@ def test_another_model_begins_anew(run, fields, mapped, tmp_path):
     killed(again, fields, 4)
     config = replace(again.config, training=replace(again.config.training, seed=5))
     forests.run_train(again, config, "forest")
-    card = crop_map.run_predict(again, again.config, "forest", of_patches(again), fields, quiet)
+    card = map_of(again, again.config, of_patches(again), fields)
     assert card["model_digest"] != mapped[0]["model_digest"]
     fresh = copied(again, tmp_path / "fresh")
-    assert crop_map.run_predict(fresh, fresh.config, "forest", of_patches(fresh), fields, quiet)["products"] == card[
-        "products"]
+    assert map_of(fresh, fresh.config, of_patches(fresh), fields)["products"] == card["products"]
 
 
 def test_what_was_kept_and_is_damaged_is_named(run, tmp_path):
@@ -284,7 +288,7 @@ def test_only_the_area_of_interest_is_mapped(run, tiny, fields, mapped, tmp_path
     aoi = mapping.aoi_of(again, config)
     columns, rows = np.meshgrid(np.arange(24), np.arange(20))
     inside = shapely.contains_xy(triangle, 613005 + 10 * columns, 5401995 - 10 * rows)
-    card = crop_map.run_predict(again, config, "forest", of_patches(again, aoi), fields, quiet)
+    card = map_of(again, config, of_patches(again, aoi), fields)
     of_patch = images(again)
     for name, image in of_patch.items():
         missing = -1 if image.dtype == np.float32 else 255
@@ -296,8 +300,7 @@ def test_only_the_area_of_interest_is_mapped(run, tiny, fields, mapped, tmp_path
     monkeypatch.setattr(type(engine), "pixels", lambda self, graph, grid: asked.append(grid) or pixels(
         self, graph, grid))
     try:
-        crop_map.run_predict(again, config, "forest", mapping.stream_of(config, engine, graphs, aoi, 2023), fields,
-                             quiet)
+        map_of(again, config, mapping.stream_of(config, engine, graphs, aoi, 2023), fields)
     finally:
         engine.close()
     for name, image in images(again).items():
@@ -331,7 +334,7 @@ def test_a_mask_asset_hides_pixels_from_both_sources(run, tiny, mapped, tmp_path
         found = {}
         for name, source in (("patches", mapping.patches_of(again, config, None)),
                              ("stream", mapping.stream_of(config, engine, graphs, None, 2023))):
-            found[name] = crop_map.run_predict(again, config, "forest", source, (), quiet), images(again)
+            found[name] = map_of(again, config, source, ()), images(again)
         with pytest.raises(AssetMissing, match="is not there"):
             mapping.check_mask(replace(config, map=replace(config.map, mask=f"{MASK}2")), engine)
         with pytest.raises(ConfigError, match="is of type IMAGE_COLLECTION"):
@@ -350,12 +353,12 @@ def test_a_mask_asset_hides_pixels_from_both_sources(run, tiny, mapped, tmp_path
 
 def test_smoothed_classes_lie_beside_the_raw_ones(run, tiny, mapped, tmp_path):
     again = copied(run, tmp_path)
-    crop_map.run_predict(again, again.config, "forest", of_patches(again), (), quiet, smooth="majority")
+    map_of(again, again.config, of_patches(again), (), smooth="majority")
     found = images(again, (*SHOWN, "smoothed"))
     np.testing.assert_array_equal(found["class"], mapped[1]["class"])
     np.testing.assert_array_equal(found["smoothed"], smoothing.majority_numpy(found["class"], NO_CLASS))
     assert (found["smoothed"] != found["class"]).any()
-    crop_map.run_predict(again, again.config, "forest", of_patches(again), (), quiet, smooth="bayesian")
+    map_of(again, again.config, of_patches(again), (), smooth="bayesian")
     smoothed = images(again, ("smoothed",))["smoothed"]
     probabilities, counts = expected(run, tiny)
     clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
@@ -397,9 +400,18 @@ def test_patches_that_are_not_those_of_their_export_are_refused(run, tmp_path):
         Patches.of(again.patches, run.config.spec)
 
 
-def test_parcels_that_cannot_be_told_apart_are_refused_before_a_pixel_is_read(run, fields):
-    with pytest.raises(DataError, match="names no parcel, or more than one"):
-        crop_map.run_predict(run, run.config, "forest", of_patches(run), [fields[0], fields[0]], quiet)
+def test_parcels_that_cannot_be_told_apart_are_refused_before_an_export_is_paid_for(run, tmp_path, monkeypatch):
+    again, asked = copied(run, tmp_path), []
+    monkeypatch.setattr(mapping, "export_patches", lambda *arguments: asked.append(arguments) or {})
+    text = again.config_file.read_text()
+    again.config_file.write_text(text.replace("[labels]", '[labels]\nparcels = "projects/p/assets/fields"\nparcel_id = "nothing"'))
+    engine = type(engines.open(again.config.engine, again.path))
+    monkeypatch.setattr(engine, "features", lambda *arguments, **how: [
+        {"type": "Feature", "properties": {"id": 1}, "geometry": {}}])
+    done = CliRunner().invoke(cli.main, ["predict", str(again.path), "--model", "forest"])
+    assert done.exit_code == 1
+    assert "has no property 'nothing'; it has id" in done.output
+    assert not asked
 
 
 def test_tiles_cover_a_grid_and_their_insides_are_its_pixels(tiny):

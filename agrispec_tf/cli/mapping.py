@@ -48,12 +48,13 @@ def predict(opening: Opening, run: Path, model: str, season: int | None, stream:
         aoi, year = mapping.aoi_of(opened.run, config), config.season.target if season is None else season
         asset, exported = config.labels.parcels.format(season=year), {}
         fields = engine.features(graphs.parcels(asset, mapping.grid_of(config))) if asset else []
+        of_parcels = crop_map.Parcels.of(fields, config)
         if stream:
             source = mapping.stream_of(config, engine, graphs, aoi, year)
         elif (source := crop_map.unfinished(opened.run, config, year, aoi)) is None:
             exported = mapping.export_patches(opened.run, config, engine, graphs, tell, year)
             source = mapping.patches_of(opened.run, config, aoi)
-        did = exported | crop_map.run_predict(opened.run, config, model, source, fields,
+        did = exported | crop_map.run_predict(opened.run, config, model, source, of_parcels,
                                               lambda share: tell(f"{share:.0%} of the map"), runtime=runtime,
                                               smooth=smooth)
         manifest.record(run, "predict", did)
