@@ -24,7 +24,6 @@ from scipy.special import logit
 
 from agrispec.ahead import ahead
 from agrispec.config import Config
-from agrispec.errors import RecordError
 from agrispec.formats.atomic import whole_folder
 from agrispec_tf import map_checkpoint, model_folder, picture, run_models
 from agrispec_tf.data.samples import Series
@@ -34,8 +33,8 @@ from agrispec_tf.deployment.runtimes import Chosen
 from agrispec_tf.map_checkpoint import Checkpoint
 from agrispec_tf.model_folder import Trained
 from agrispec_tf.predict import ParcelSums, Prediction
-from exports import manifest, map_images, mapping, parcels, predictions, products, shards, tiles
-from exports.blocks import Block, Patches, Source
+from exports import manifest, map_images, parcels, predictions, products, tiles
+from exports.blocks import Block, Source
 from exports.map_images import LOGITS
 from exports.polygons import Polygons
 from exports.products import Product
@@ -151,25 +150,6 @@ def run_predict(run: Run, config: Config, model: str, source: Source, of_parcels
                 "runtime": checkpoint.runtime and {**checkpoint.runtime, "pixels_per_s": rate}})
     shutil.rmtree(run.predicting, ignore_errors=True)
     return card
-
-
-def unfinished(run: Run, config: Config, year: int, aoi: Polygons | None) -> Patches | None:
-    """The patches of a run that an interrupted map is made of, if it is a map of this season and of this mask; None
-    where they must be exported.
-
-    Raises:
-        CorruptRecord: its checkpoint is damaged.
-    """
-    made = map_checkpoint.made_of(run.predicting)
-    if made is None or not run.patches.exists():
-        return None
-    try:
-        found = mapping.patches_of(run, config, aoi)
-    except RecordError:  # of another cube, or not whole
-        return None
-    wanted = shards.PatchLayout(grid=mapping.grid_of(config), patch=config.map.patch, season=year,
-                                mask=config.map.mask)
-    return found if made["source"] == found.about and found.layout == wanted else None
 
 
 def _digest(fields: Sequence[Mapping[str, Any]]) -> str:

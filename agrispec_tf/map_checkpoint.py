@@ -66,18 +66,6 @@ class Checkpoint:
         self._saved = now
 
 
-def made_of(folder: Path) -> Mapping[str, Any] | None:
-    """What the unfinished map of a folder is made of; None where there is none.
-
-    Raises:
-        CorruptRecord: its checkpoint is damaged.
-    """
-    if not (folder / FILE).is_file():
-        return None
-    found: Mapping[str, Any] = json.loads(_read(folder)[0]["made_of"])
-    return found
-
-
 def opened(folder: Path, made_of: Mapping[str, Any], parcels: int, classes: int) -> Checkpoint:
     """The checkpoint of a folder, if it is of a map of the same make; else a new one, and the folder is emptied.
 

@@ -14,7 +14,7 @@ from shapely.errors import GEOSException
 from agrispec.config import Config
 from agrispec.cube import CubeSpec
 from agrispec.engine import Engine, Expression, PatchExport
-from agrispec.errors import AssetMissing, ConfigError, DataError
+from agrispec.errors import AssetMissing, ConfigError, DataError, RecordError
 from agrispec.formats.atomic import whole_folder
 from agrispec.grid import Grid
 from agrispec.season import Season
@@ -23,6 +23,7 @@ from exports.blocks import Patches, Stream
 from exports.export.places import Progress
 from exports.polygons import Polygons
 from exports.runs import Run
+from exports.shards import PatchLayout
 from exports.storage.receiving import Receiver
 from exports.tiles import Tiling
 
@@ -110,6 +111,22 @@ def patches_of(run: Run, config: Config, aoi: Polygons | None) -> Patches:
     return Patches.of(run.need(run.patches, "predict"), config.spec.view(), aoi)
 
 
+def kept_patches(run: Run, config: Config, aoi: Polygons | None, season: int) -> Patches | None:
+    """The pixels of an earlier export, if it is of this cube, map, season and mask, and whole; None where pixels must
+    be exported.
+
+    Args:
+        season: year in which the season to map ends.
+    """
+    if not run.patches.exists():
+        return None
+    try:
+        found = patches_of(run, config, aoi)
+    except RecordError:  # of another cube, or not whole
+        return None
+    return found if found.layout == _layout(config, season) else None
+
+
 def stream_of(config: Config, engine: Engine, graphs: Graphs, aoi: Polygons | None, season: int) -> Stream:
     """The pixels of a map as an engine computes them, a window at a time.
 
@@ -140,15 +157,14 @@ def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, pro
         TaskFailed: the task failed.
         DataError: its files did not arrive.
     """
-    spec, side, token = config.spec.view(), config.map.patch, uuid.uuid4().hex[:8]
-    year = config.season.target if season is None else season
-    grid = grid_of(config)
+    spec, token = config.spec.view(), uuid.uuid4().hex[:8]
+    layout = _layout(config, config.season.target if season is None else season)
     objects, below = storage.open(engine, config.engine.bucket), f"exports/{run.path.resolve().name}/{token}/"
     objects.check()
     prefix = f"{below}map"
-    request = graphs.patches(spec, config.season_of(year), grid, side, bucket=config.engine.bucket,
-                             prefix=prefix, description=f"patches {year}",
-                             request_id=planning.request_id(token, "map"), mask=config.map.mask)
+    request = graphs.patches(spec, config.season_of(layout.season), layout.grid, layout.patch,
+                             bucket=config.engine.bucket, prefix=prefix, description=f"patches {layout.season}",
+                             request_id=planning.request_id(token, "map"), mask=layout.mask)
     [done] = tasks.export(engine, [request], lambda operation: progress(operation.description))
     names = objects.list(prefix)
     if not names:
@@ -158,8 +174,11 @@ def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, pro
         with Receiver(objects) as receiver:
             for coming in [receiver.fetch(name, folder / Path(name).name) for name in names]:
                 coming.result()
-        shards.describe(folder, spec, layout=shards.PatchLayout(grid=grid, patch=side, season=year,
-                                                                      mask=config.map.mask))
+        shards.describe(folder, spec, layout=layout)
         total = shards.mixer_of(folder).total_patches
     objects.delete(below)
-    return {"season": year, "patches": total, "eecu_seconds": done.eecu_seconds}
+    return {"season": layout.season, "patches": total, "eecu_seconds": done.eecu_seconds}
+
+
+def _layout(config: Config, season: int) -> PatchLayout:
+    return PatchLayout(grid=grid_of(config), patch=config.map.patch, season=season, mask=config.map.mask)

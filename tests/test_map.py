@@ -248,8 +248,6 @@ def test_a_map_that_is_killed_twice_goes_on_to_equal_files(run, fields, mapped, 
     killed(again, fields, 3)
     killed(again, fields, 2)
     assert not again.predictions.exists()
-    assert crop_map.unfinished(again, again.config, 2023, None).about == of_patches(again).about
-    assert crop_map.unfinished(again, again.config, 2024, None) is None
     read = []
     monkeypatch.setattr(Patches, "blocks", lambda self, done, of=Patches.blocks: read.append(done) or of(self, done))
     card = map_of(again, again.config, of_patches(again), fields)
@@ -275,7 +273,22 @@ def test_another_model_begins_anew(run, fields, mapped, tmp_path):
 def test_what_was_kept_and_is_damaged_is_named(run, tmp_path):
     (tmp_path / map_checkpoint.FILE).write_bytes(b"PK nothing")
     with pytest.raises(CorruptRecord, match="does not say how far the map is"):
-        map_checkpoint.made_of(tmp_path)
+        map_checkpoint.opened(tmp_path, {}, 0, 2)
+
+
+def test_patches_of_this_map_are_not_exported_again(run, tmp_path):
+    again = copied(run, tmp_path)
+    config = again.config
+    assert mapping.kept_patches(again, config, None, 2023).about == of_patches(again).about
+    changes = {"patch": 4, "mask": MASK, "bounds": (613000, 5401800, 613230, 5402000)}
+    for name, value in changes.items():
+        assert mapping.kept_patches(again, replace(config, map=replace(config.map, **{name: value})), None, 2023) is None
+    assert mapping.kept_patches(again, config, None, 2024) is None
+    [path] = again.patches.glob("*.tfrecord.gz")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert mapping.kept_patches(again, config, None, 2023) is None
+    shutil.rmtree(again.patches)
+    assert mapping.kept_patches(again, config, None, 2023) is None
 
 
 def test_only_the_area_of_interest_is_mapped(run, tiny, fields, mapped, tmp_path, monkeypatch):
@@ -462,7 +475,13 @@ def test_the_command_maps_streams_smooths_and_refuses_what_trees_cannot(run, map
     assert card["runtime"]["name"] == "trees"
     done = predict_by()
     assert done.exit_code == 0, done.output
-    assert "patches" in manifest.read(again.path)["stages"]["predict"]
+    assert f"{again.patches} holds the pixels of this map already; --fresh exports them anew" in done.output
+    assert "eecu_seconds" not in manifest.read(again.path)["stages"]["predict"]
+    done = predict_by("--fresh")
+    assert done.exit_code == 0, done.output
+    assert "already" not in done.output
+    assert "eecu_seconds" in manifest.read(again.path)["stages"]["predict"]
+    assert predict_by("--fresh", "--stream").exit_code == 2
     refused = predict_by("--runtime", "onnx")
     assert refused.exit_code == 2
     assert "forest is made of trees" in refused.output

@@ -24,13 +24,14 @@ def _of_run(default: str = "cropnet") -> Callable[[Any], Any]:
 @_of_run()
 @_SEASON
 @click.option("--stream", is_flag=True, help="Ask for pixels window by window, without a bucket.")
+@click.option("--fresh", is_flag=True, help="Export patches anew, though RUN has those of this map: imagery changes.")
 @click.option("--runtime", type=click.Choice(["auto", "keras", "onnx", "openvino", "int8"]), default="auto",
               show_default=True, help="What computes the model; auto takes the fastest whose answers agree.")
 @click.option("--smooth", type=click.Choice(["majority", "bayesian"]),
               help="Add smoothed.tif, classes by what is around them.")
 @click.pass_obj
-def predict(opening: Opening, run: Path, model: str, season: int | None, stream: bool, runtime: str,
-            smooth: str | None) -> None:
+def predict(opening: Opening, run: Path, model: str, season: int | None, stream: bool, fresh: bool,
+            runtime: str, smooth: str | None) -> None:
     """Map RUN's area: class, probability, doubts and looks of every pixel, and a table of its parcels.
 
     Interrupted, the same command goes on where it was.
@@ -39,6 +40,8 @@ def predict(opening: Opening, run: Path, model: str, season: int | None, stream:
     from agrispec_tf.deployment import runtimes
     from exports import manifest, mapping
     from exports.export import holding
+    if fresh and stream:
+        raise click.UsageError("--fresh is about patches, which --stream does without")
     alone = holding.held(run, file=".predicting.lock", work="mapped", go_on="predict again, which goes on")
     with opening(run) as opened, alone, progress("predicting") as tell:
         config, engine, graphs = opened.config, opened.engine, opened.graphs
@@ -51,7 +54,10 @@ def predict(opening: Opening, run: Path, model: str, season: int | None, stream:
         of_parcels = crop_map.Parcels.of(fields, config)
         if stream:
             source = mapping.stream_of(config, engine, graphs, aoi, year)
-        elif (source := crop_map.unfinished(opened.run, config, year, aoi)) is None:
+        elif not fresh and (kept := mapping.kept_patches(opened.run, config, aoi, year)):
+            warn(f"{kept.folder} holds the pixels of this map already; --fresh exports them anew")
+            source = kept
+        else:
             exported = mapping.export_patches(opened.run, config, engine, graphs, tell, year)
             source = mapping.patches_of(opened.run, config, aoi)
         did = exported | crop_map.run_predict(opened.run, config, model, source, of_parcels,
