@@ -24,6 +24,7 @@ from scipy.special import logit
 
 from agrispec.ahead import ahead
 from agrispec.config import Config
+from agrispec.errors import DataError
 from agrispec.formats.atomic import whole_folder
 from agrispec_tf import map_checkpoint, model_folder, picture, run_models
 from agrispec_tf.data.samples import Series
@@ -123,6 +124,7 @@ def run_predict(run: Run, config: Config, model: str, source: Source, of_parcels
     Raises:
         RunError: there is no such model.
         SchemaMismatch: the pixels are of another cube than the model.
+        DataError: nothing was to be mapped.
     """
     trained = run_models.load(run, config, model)
     runtimes.check(run, model, runtime)
@@ -213,12 +215,15 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
            smooth: str | None, said: Mapping[str, Any]) -> dict[str, Any]:
     """Write the images of a whole canvas, its table and its cards; what `prediction.json` says."""
     taxonomy, grid = config.taxonomy, canvas.tiling.grid
+    counts = map_images.count(canvas, len(taxonomy))
+    if counts.masked == grid.width * grid.height:
+        raise DataError("no pixel was to be mapped", mend="look at [map] aoi and mask: pixels are mapped whose centre"
+                        " lies in a polygon of the one, and where the other is not 0")
     rows = {product: map_images.raw(canvas, product) for product in products.RAW}
     if smooth:
         rows[products.SMOOTHED] = (map_images.majority if smooth == MAJORITY else map_images.bayesian)(canvas)
     for product, of_product in rows.items():
         map_images.write(canvas, product, of_product, taxonomy, folder)
-    counts = map_images.count(canvas, len(taxonomy))
     classes, probability = map_images.thinned(canvas, [products.CLASS.name, products.PROBABILITY.name])
     title = f"Crop map {said['season']} by {said['model']}"
     picture.draw_map(folder / "map.png", classes, probability, taxonomy.names, taxonomy.colours,

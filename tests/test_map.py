@@ -28,6 +28,7 @@ from agrispec_tf.data.samples import Series
 from exports import manifest, mapping, parcels, predictions, products, runs, schema, shards
 from exports.blocks import Patches
 from exports.export import cubes, holding, places
+from exports.polygons import Polygons
 from exports.tiles import Tiling
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
@@ -318,7 +319,18 @@ def test_only_the_area_of_interest_is_mapped(run, tiny, fields, mapped, tmp_path
         engine.close()
     for name, image in images(again).items():
         np.testing.assert_array_equal(image, of_patch[name], err_msg=name)
-    assert len(asked) == 4  # of nine windows
+    assert len(asked) == 3  # of nine windows
+
+
+def test_a_map_without_a_pixel_to_map_is_refused_and_the_last_one_stays(run, tiny, tmp_path):
+    again = copied(run, tmp_path)
+    before = (again.predictions / "prediction.json").read_bytes()
+    between = shapely.transform(shapely.box(613006, 5401991, 613009, 5401994), Transformer.from_crs(
+        tiny.grid.crs, "EPSG:4326", always_xy=True).transform, interleaved=False)  # no pixel's centre
+    aoi = Polygons.of([shapely.geometry.mapping(between)], tiny.grid.crs)
+    with pytest.raises(DataError, match="no pixel was to be mapped; look at"):
+        map_of(again, again.config, of_patches(again, aoi), ())
+    assert (again.predictions / "prediction.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(("content", "said"), [
