@@ -322,7 +322,7 @@ def test_only_the_area_of_interest_is_mapped(run, tiny, fields, mapped, tmp_path
     assert len(asked) == 3  # of nine windows
 
 
-def test_a_map_without_a_pixel_to_map_is_refused_and_the_last_one_stays(run, tiny, tmp_path):
+def test_a_map_without_a_pixel_to_map_is_refused_and_the_last_one_stays(run, tiny, mapped, tmp_path):
     again = copied(run, tmp_path)
     before = (again.predictions / "prediction.json").read_bytes()
     between = shapely.transform(shapely.box(613006, 5401991, 613009, 5401994), Transformer.from_crs(
