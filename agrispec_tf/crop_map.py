@@ -228,13 +228,15 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
     title = f"Crop map {said['season']} by {said['model']}"
     picture.draw_map(folder / "map.png", classes, probability, taxonomy.names, taxonomy.colours,
                      f"{title} (simulated)" if said["simulated"] else title)
+    rows_of_parcels = int((sums.pixels > 0).sum())
     if of_parcels.fields:
         table = parcels.table(of_parcels.fields, config.labels.parcel_id, taxonomy.names, _findings(sums, judge))
         parcels.write(folder / parcels.FILE, table)
     card = {
         **said, "pixels": dict(zip(taxonomy.names, counts.classes, strict=True)), "unseen": counts.unseen,
         "masked": counts.masked, "confident": counts.confident / max(sum(counts.classes) + counts.unseen, 1),
-        "parcels": len(table) if of_parcels.fields else 0,
+        "parcels": rows_of_parcels, "parcels_asked": len(sums.pixels),
+        "parcels_without_pixels": len(sums.pixels) - rows_of_parcels,
         "products": {product.name: {"file": product.file, "digest": manifest.digest(folder / product.file),
                                     "missing": product.missing, "pyramiding": product.pyramiding} for product in rows},
         "parcels_digest": manifest.digest(folder / parcels.FILE) if of_parcels.fields else None,

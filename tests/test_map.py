@@ -24,6 +24,7 @@ from agrispec.kernels import smoothing
 from agrispec.taxonomy import NO_CLASS
 from agrispec_tf import crop_map, map_checkpoint, predict, run_models
 from agrispec_tf.baselines import training as forests
+from agrispec_tf.cli.mapping import _tell_doubts
 from agrispec_tf.data.samples import Series
 from exports import manifest, mapping, parcels, predictions, products, runs, schema, shards
 from exports.blocks import Patches
@@ -184,6 +185,13 @@ def test_parcels_are_sums_over_their_pixels(run, tiny, fields, mapped):
     np.testing.assert_allclose(table["area_ha"], [0.8256, 1.74, 0.0841], rtol=2e-3)
     assert table["small"].tolist() == [0, 0, 1]
     assert shapely.from_wkb(table["geometry"][0]).equals_exact(shapely.geometry.shape(fields[0]["geometry"]), 1e-9)
+
+
+def test_parcels_without_a_row_are_counted_and_told(mapped, capsys):
+    card, _, table = mapped
+    assert (card["parcels_asked"], card["parcels_without_pixels"], card["parcels"]) == (4, 1, len(table))
+    _tell_doubts(card)
+    assert "1 of 4 parcels have no row" in capsys.readouterr().err
 
 
 def test_a_streamed_map_is_the_map_of_patches(run, tiny, fields, mapped, tmp_path, monkeypatch):
