@@ -164,7 +164,8 @@ def _map(source: Source, model: _Model, judge: _Judge, canvas: Canvas, of_parcel
     waiting: deque[Future[None]] = deque()
     if checkpoint.done == canvas.tiling.count:
         return
-    with ThreadPoolExecutor(1) as writer, closing(ahead(source.blocks(checkpoint.done), 1)) as blocks:
+    with (ThreadPoolExecutor(1) as writer,
+          closing(ahead(source.blocks(checkpoint.done), 1, source.stop)) as blocks):
         for block in blocks:
             places = Series(cube=source.spec, values=block.values, counts=block.counts, heat=block.heat)
             began = time.perf_counter()

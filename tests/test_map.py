@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from click.testing import CliRunner
 from pyproj import Transformer
 
 import cli
-from agrispec.errors import AssetMissing, ConfigError, CorruptRecord, DataError, SchemaMismatch
+from agrispec.ahead import ahead
+from agrispec.errors import AssetMissing, ConfigError, CorruptRecord, DataError, EngineUnreachable, SchemaMismatch
 from agrispec.formats import geotiff, mixer
 from agrispec.formats.asset_tree import AssetTree
 from agrispec.kernels import smoothing
@@ -345,6 +347,32 @@ def test_a_map_without_a_pixel_to_map_is_refused_and_the_last_one_stays(run, tin
     with pytest.raises(DataError, match="no pixel was to be mapped; look at"):
         map_of(again, again.config, of_patches(again, aoi), ())
     assert (again.predictions / "prediction.json").read_bytes() == before
+
+
+def test_a_map_that_is_interrupted_does_not_wait_for_an_engine_that_is_silent(run, tmp_path, monkeypatch):
+    again = copied(run, tmp_path)
+    monkeypatch.setattr("exports.blocks._LARGEST", 16)
+    monkeypatch.setattr("exports.export.window._PAUSE_S", (3600.0, 3600.0))
+    engine = engines.open(again.config.engine, again.path)
+    pixels, silent = type(engine).pixels, threading.Event()
+
+    def answer(self, graph, grid):
+        if (grid.transform[2], grid.transform[5]) != (613000, 5402000):
+            silent.set()
+            raise EngineUnreachable("silence", mend="wait")
+        return pixels(self, graph, grid)
+    monkeypatch.setattr(type(engine), "pixels", answer)
+    try:
+        source = mapping.stream_of(again.config, engine, graphs, None, 2023)
+        found = ahead(source.blocks(0), 1, source.stop)
+        assert next(found).first == 0
+        assert silent.wait(60)
+        leaving = threading.Thread(target=found.close, daemon=True)
+        leaving.start()
+        leaving.join(60)
+        assert not leaving.is_alive()
+    finally:
+        engine.close()
 
 
 @pytest.mark.parametrize(("content", "said"), [
