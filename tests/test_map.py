@@ -18,7 +18,6 @@ from click.testing import CliRunner
 from pyproj import Transformer
 
 import cli
-from agrispec.ahead import ahead
 from agrispec.errors import AssetMissing, ConfigError, CorruptRecord, DataError, EngineUnreachable, SchemaMismatch
 from agrispec.formats import geotiff, mixer
 from agrispec.formats.asset_tree import AssetTree
@@ -361,16 +360,21 @@ def test_a_map_that_is_interrupted_does_not_wait_for_an_engine_that_is_silent(ru
             silent.set()
             raise EngineUnreachable("silence", mend="wait")
         return pixels(self, graph, grid)
+
+    def interrupt(share):
+        silent.wait(60)
+        raise KeyboardInterrupt
+
+    def predicting():
+        with pytest.raises(KeyboardInterrupt):
+            crop_map.run_predict(again, again.config, "forest", mapping.stream_of(
+                again.config, engine, graphs, None, 2023), crop_map.Parcels.of((), again.config), interrupt)
+        left.set()
     monkeypatch.setattr(type(engine), "pixels", answer)
+    left = threading.Event()
     try:
-        source = mapping.stream_of(again.config, engine, graphs, None, 2023)
-        found = ahead(source.blocks(0), 1, source.stop)
-        assert next(found).first == 0
-        assert silent.wait(60)
-        leaving = threading.Thread(target=found.close, daemon=True)
-        leaving.start()
-        leaving.join(60)
-        assert not leaving.is_alive()
+        threading.Thread(target=predicting, daemon=True).start()
+        assert left.wait(120)
     finally:
         engine.close()
 
