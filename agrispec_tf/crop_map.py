@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from agrispec_tf.deployment import runtimes
 from agrispec_tf.deployment.runtimes import Chosen
 from agrispec_tf.map_checkpoint import Checkpoint
 from agrispec_tf.model_folder import Trained
-from agrispec_tf.predict import ParcelSums, Prediction
+from agrispec_tf.predict import ParcelSums, Prediction, Predictor
 from exports import manifest, map_images, parcels, predictions, products, tiles
 from exports.blocks import Block, Source
 from exports.map_images import LOGITS
@@ -80,26 +80,52 @@ class _Judge:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Model:
-    """A trained model, on a runtime from the first pixel that it sees on."""
+    """A trained model on a runtime, which is compared with others once there are `runtimes.SHOWN` pixels to do it on.
+
+    Attributes:
+        begun: the runtime until then: the one that was asked for, Keras where none was.
+        shown: the pixels so far.
+        chosen: the runtime from then on.
+    """
 
     run: Run
     config: Config
     name: str
     trained: Trained
     runtime: str
-    chosen: Chosen | None = field(default=None)
+    begun: Predictor | None = None
+    shown: Series | None = None
+    chosen: Chosen | None = None
 
     def probabilities(self, series: Series, checkpoint: Checkpoint) -> NDArray[np.float32]:
         if self.chosen is None and checkpoint.runtime is not None:
             # Gone on with as it was begun: another runtime's last digits differ.
             name = str(checkpoint.runtime["name"])
-            self.chosen = Chosen(name=name, predictor=runtimes.opened(self.run, self.config, self.name, self.trained,
-                                                                      name))
-        elif self.chosen is None:
-            shown = series.take(np.arange(min(len(series), runtimes.SHOWN)))
-            self.chosen = runtimes.choose(self.run, self.config, self.name, self.trained, self.runtime, shown)
-            checkpoint.runtime = self.chosen.said
-        return self.chosen.predictor.probabilities(series)
+            self.chosen = Chosen(name=name, predictor=self._opened(name))
+        if self.chosen is not None:
+            return self.chosen.predictor.probabilities(series)
+        if self.begun is None:
+            self.begun = self._opened(runtimes.KERAS if self.runtime == runtimes.AUTO else self.runtime)
+        known = 0 if self.shown is None else len(self.shown)
+        more = series.take(np.arange(min(len(series), runtimes.SHOWN - known)))
+        self.shown = more if self.shown is None else self.shown.joined(more)
+        if len(self.shown) < runtimes.SHOWN:
+            return self.begun.probabilities(series)
+        return self._choose(self.runtime, self.begun, self.shown, checkpoint).predictor.probabilities(series)
+
+    def settle(self, checkpoint: Checkpoint) -> None:
+        """What computed a map of fewer pixels is compared on these; where none was asked for it was Keras."""
+        if self.chosen is None and self.begun is not None and self.shown is not None:
+            self._choose(runtimes.KERAS if self.runtime == runtimes.AUTO else self.runtime, self.begun, self.shown,
+                         checkpoint)
+
+    def _choose(self, runtime: str, begun: Predictor, shown: Series, checkpoint: Checkpoint) -> Chosen:
+        self.chosen = runtimes.choose(self.run, self.config, self.name, self.trained, runtime, begun, shown)
+        checkpoint.runtime = self.chosen.said
+        return self.chosen
+
+    def _opened(self, runtime: str) -> Predictor:
+        return runtimes.opened(self.run, self.config, self.name, self.trained, runtime)
 
 
 def run_predict(run: Run, config: Config, model: str, source: Source, of_parcels: Parcels,
@@ -180,6 +206,7 @@ def _map(source: Source, model: _Model, judge: _Judge, canvas: Canvas, of_parcel
             progress(block.first / canvas.tiling.count)
         for written in waiting:
             written.result()
+    model.settle(checkpoint)
 
 
 def _lay(block: Block, places: Series, found: Prediction, seconds: float, judge: _Judge, canvas: Canvas,

@@ -26,6 +26,7 @@ from agrispec.taxonomy import NO_CLASS
 from agrispec_tf import crop_map, map_checkpoint, predict, run_models
 from agrispec_tf.baselines import training as forests
 from agrispec_tf.data.samples import Series
+from agrispec_tf.deployment import runtimes
 from exports import manifest, mapping, parcels, predictions, products, runs, schema, shards
 from exports.blocks import Patches
 from exports.export import cubes, holding, places
@@ -469,6 +470,22 @@ def test_patches_that_are_not_those_of_their_export_are_refused(run, tmp_path):
         of_patches(again)
     with pytest.raises(SchemaMismatch, match="are of cube"):
         Patches.of(again.patches, run.config.spec)
+
+
+@pytest.mark.parametrize(("most", "compared"), [(100, 100), (10**6, None)])
+def test_runtimes_are_compared_once_there_are_pixels_enough(run, mapped, tmp_path, monkeypatch, most, compared):
+    again, seen = copied(run, tmp_path), sum(mapped[0]["pixels"].values())
+    monkeypatch.setattr("exports.blocks._PIXELS", 1)  # 64 pixels a block
+    monkeypatch.setattr(runtimes, "SHOWN", most)
+    asked, choose = [], runtimes.choose
+    monkeypatch.setattr(runtimes, "choose", lambda *arguments: asked.append((arguments[4], len(arguments[-1])))
+                        or choose(*arguments))
+    card = map_of(again, again.config, of_patches(again), ())
+    # On a map of fewer pixels Keras has computed all, and nothing else is tried.
+    assert asked == [("auto", compared) if compared else ("keras", seen)]
+    assert card["runtime"]["compared"] == (compared or seen)
+    for name, image in images(again).items():
+        np.testing.assert_array_equal(image, mapped[1][name], err_msg=name)
 
 
 def test_parcels_that_cannot_be_told_apart_are_refused_before_an_export_is_paid_for(run, tmp_path, monkeypatch):
