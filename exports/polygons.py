@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from rasterio import Affine, features
 from shapely.geometry import shape
 
 from agrispec.grid import Grid
+
+# It silences a warning of its own by `warnings.catch_warnings`, which in two threads at once lets it through.
+_RASTERIZING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +64,10 @@ class Polygons:
         if not len(near):
             return np.full(grid.shape, -1, np.int32)
         a, b, c, d, e, f = grid.transform
-        numbers: NDArray[np.int32] = features.rasterize(
-            [(self.parts[part], self.owners[part]) for part in near.tolist()], out_shape=grid.shape, fill=-1,
-            dtype=np.int32, transform=Affine(a, b, c, d, e, f))
+        with _RASTERIZING:
+            numbers: NDArray[np.int32] = features.rasterize(
+                [(self.parts[part], self.owners[part]) for part in near.tolist()], out_shape=grid.shape, fill=-1,
+                dtype=np.int32, transform=Affine(a, b, c, d, e, f))
         return numbers
 
     def _near(self, grid: Grid) -> NDArray[np.int64]:

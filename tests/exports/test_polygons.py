@@ -1,9 +1,14 @@
 """Polygons own the pixels whose centre they hold, however a map is cut."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import shapely
 from pyproj import Transformer
+from rasterio import features
 
 from agrispec.grid import Grid
 from exports.polygons import Polygons
@@ -66,6 +71,19 @@ def test_what_their_bounds_alone_meet_is_not_touched(area):
         window = shapely.box(*part.bounds)
         assert found.touch(part) == (corners.intersects(window) or slope.intersects(window))
         assert found.touch(part) or (owned[row:row + 8, column:column + 8] == -1).all()
+
+
+def test_threads_rasterize_one_after_another(area, polygons, monkeypatch):
+    busy, rasterize = threading.Lock(), features.rasterize
+
+    def alone(*arguments, **how):
+        assert busy.acquire(blocking=False)
+        time.sleep(0.02)
+        busy.release()
+        return rasterize(*arguments, **how)
+    monkeypatch.setattr(features, "rasterize", alone)
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(polygons.numbers, [area] * 8))) == 8
 
 
 def test_of_none_no_pixel_is_owned(area):
