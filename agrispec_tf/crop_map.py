@@ -34,9 +34,10 @@ from agrispec_tf.deployment.runtimes import Chosen
 from agrispec_tf.map_checkpoint import Checkpoint
 from agrispec_tf.model_folder import Trained
 from agrispec_tf.predict import ParcelSums, Prediction, Predictor
+from agrispec_tf.triage import confident
 from exports import manifest, map_images, parcels, predictions, products, tiles
 from exports.blocks import Block, Source
-from exports.map_images import LOGITS
+from exports.map_images import LOGITS, Rows
 from exports.polygons import Polygons
 from exports.products import Product
 from exports.runs import PREDICTION_CARD, Run
@@ -129,18 +130,19 @@ class _Model:
 
 
 def run_predict(run: Run, config: Config, model: str, source: Source, of_parcels: Parcels,
-                progress: Callable[[float], None], *, runtime: str = runtimes.AUTO,
+                progress: Callable[[float], None], doubt: Callable[[str], None], *, runtime: str = runtimes.AUTO,
                 smooth: str | None = None) -> dict[str, Any]:
     """Predict every pixel of a source, and every parcel, into `predictions/`, all of it or nothing.
 
-    A map that was interrupted goes on where it was, if model, cube, season, grid, masks, parcels and source are what
-    they were, and begins anew if not.
+    A map that was interrupted goes on where it was, if model, cube, season, grid, masks, parcels, source and runtime
+    are what they were and what Bayes smooths is kept as it was, and begins anew if not.
 
     Args:
         model: folder name below `model/`.
         source: the pixels.
         of_parcels: the parcels of the same configuration.
         progress: told of the share that is done.
+        doubt: told why an unfinished map is dropped.
         runtime: what computes the model, as in `runtimes.choose`.
         smooth: `MAJORITY` or `BAYESIAN`, beside the classes as they are; None leaves it.
 
@@ -160,9 +162,9 @@ def run_predict(run: Run, config: Config, model: str, source: Source, of_parcels
             "cube": source.spec.digest, "source": dict(source.about)}
     checkpoint = map_checkpoint.opened(run.predicting, {
         **said, "crs": tiling.grid.crs, "transform": list(tiling.grid.transform), "shape": list(tiling.grid.shape),
-        "side": tiling.side, "runtime": runtime, "logits": smooth == BAYESIAN, "threshold": config.training.confidence,
-        "parcels": _digest(of_parcels.fields)}, len(of_parcels.fields), classes)
-    images = {product.name: (np.dtype(product.dtype), 1) for product in products.RAW}
+        "side": tiling.side, "runtime": runtime, "logits": smooth == BAYESIAN,
+        "parcels": _digest(of_parcels.fields)}, len(of_parcels.fields), classes, doubt)
+    images = {product.name: (np.dtype(product.dtype), 1) for product in products.RAW if product != products.CONFIDENT}
     if smooth == BAYESIAN:
         images[LOGITS] = np.dtype(np.float16), classes
     judge = _Judge(threshold=config.training.confidence,
@@ -234,20 +236,30 @@ def _lay(block: Block, places: Series, found: Prediction, seconds: float, judge:
 
 
 def _products(found: Prediction, judge: _Judge) -> dict[Product, NDArray[Any]]:
-    return {products.CLASS: found.classes, products.PROBABILITY: found.probability,
-            products.CONFIDENT: found.confident(judge.threshold), products.SECOND: found.second,
+    return {products.CLASS: found.classes, products.PROBABILITY: found.probability, products.SECOND: found.second,
             products.ENTROPY: found.entropy, products.SET_SIZE: found.set_size(judge.least)}
+
+
+def _confident(canvas: Canvas, threshold: float) -> Rows:
+    """The rows of `products.CONFIDENT`, which follow from those of the probability."""
+    def rows(row: int, count: int) -> NDArray[np.uint8]:
+        probability = canvas.rows(products.PROBABILITY.name, row, count)
+        return np.where(probability == products.PROBABILITY.missing, products.CONFIDENT.missing,
+                        confident(probability, threshold)).astype(np.uint8)
+
+    return rows
 
 
 def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parcels: Parcels, sums: ParcelSums,
            smooth: str | None, said: Mapping[str, Any]) -> dict[str, Any]:
     """Write the images of a whole canvas, its table and its cards; what `prediction.json` says."""
     taxonomy, grid = config.taxonomy, canvas.tiling.grid
-    counts = map_images.count(canvas, len(taxonomy))
+    rows = {product: map_images.raw(canvas, product) for product in products.RAW}
+    rows[products.CONFIDENT] = _confident(canvas, judge.threshold)
+    counts = map_images.count(canvas, len(taxonomy), rows[products.CONFIDENT])
     if counts.masked == grid.width * grid.height:
         raise DataError("no pixel was to be mapped", mend="look at [map] aoi and mask: pixels are mapped whose centre"
                         " lies in a polygon of the one, and where the other is not 0")
-    rows = {product: map_images.raw(canvas, product) for product in products.RAW}
     if smooth:
         rows[products.SMOOTHED] = (map_images.majority if smooth == MAJORITY else map_images.bayesian)(canvas)
     for product, of_product in rows.items():

@@ -126,7 +126,7 @@ def predicted(run: Run, trained: Any, predictor: Any) -> float:
           patch.object(runtimes, "check"), patch.object(runtimes, "choose", return_value=chosen)):
         began = time.perf_counter()
         crop_map.run_predict(run, run.config, "benchmark", mapping.patches_of(run, run.config, None),
-                             crop_map.Parcels.of((), run.config), lambda share: None)
+                             crop_map.Parcels.of((), run.config), lambda share: None, print)
         return time.perf_counter() - began
 
 

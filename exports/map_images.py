@@ -96,16 +96,16 @@ def write(canvas: Canvas, product: Product, rows: Rows, taxonomy: Taxonomy, fold
     base.unlink()
 
 
-def count(canvas: Canvas, classes: int) -> Counts:
-    """The pixels of a map of so many classes."""
+def count(canvas: Canvas, classes: int, confident: Rows) -> Counts:
+    """The pixels of a map of so many classes, and of an image that is 1 where a class stands without review."""
     found = np.zeros(256, np.int64)
-    masked = confident = 0
+    masked = standing = 0
     for row, several in canvas.strips():
         found += np.bincount(canvas.rows(products.CLASS.name, row, several).ravel(), minlength=256)
         masked += int((canvas.rows(products.LOOKS.name, row, several) == products.MASKED).sum())
-        confident += int((canvas.rows(products.CONFIDENT.name, row, several) == 1).sum())
+        standing += int((confident(row, several) == 1).sum())
     return Counts(classes=tuple(found[:classes].tolist()), unseen=int(found[NO_CLASS]) - masked, masked=masked,
-                  confident=confident)
+                  confident=standing)
 
 
 def thinned(canvas: Canvas, names: Sequence[str]) -> list[NDArray[Any]]:

@@ -76,8 +76,9 @@ def of_patches(run, aoi=None):
     return mapping.patches_of(run, run.config, aoi)
 
 
-def map_of(run, config, source, fields, **how):
-    return crop_map.run_predict(run, config, "forest", source, crop_map.Parcels.of(fields, config), quiet, **how)
+def map_of(run, config, source, fields, doubt=quiet, **how):
+    return crop_map.run_predict(run, config, "forest", source, crop_map.Parcels.of(fields, config), quiet, doubt,
+                                **how)
 
 
 def images(run, names=SHOWN):
@@ -247,7 +248,7 @@ KILLED = """
     crop_map._lay = dying
     source = mapping.patches_of(run, run.config, None)
     of_parcels = crop_map.Parcels.of(fields, run.config)
-    crop_map.run_predict(run, run.config, "forest", source, of_parcels, lambda done: None)
+    crop_map.run_predict(run, run.config, "forest", source, of_parcels, lambda done: None, print)
 """
 
 
@@ -281,16 +282,33 @@ def test_another_model_begins_anew(run, fields, mapped, tmp_path):
     killed(again, fields, 4)
     config = replace(again.config, training=replace(again.config.training, seed=5))
     forests.run_train(again, config, "forest")
-    card = map_of(again, again.config, of_patches(again), fields)
+    told = []
+    card = map_of(again, again.config, of_patches(again), fields, told.append)
+    assert told == [f"the unfinished map in {again.predicting}, 4 tiles, is dropped: this one has another model_digest"]
     assert card["model_digest"] != mapped[0]["model_digest"]
     fresh = copied(again, tmp_path / "fresh")
     assert map_of(fresh, fresh.config, of_patches(fresh), fields)["products"] == card["products"]
 
 
+def test_another_threshold_goes_on_and_judges_all_pixels(run, fields, mapped, tmp_path, monkeypatch):
+    again = copied(run, tmp_path)
+    killed(again, fields, 4)
+    config = replace(again.config, training=replace(again.config.training, confidence=0.9))
+    read, told = [], []
+    monkeypatch.setattr(Patches, "blocks", lambda self, done, of=Patches.blocks: read.append(done) or of(self, done))
+    card = map_of(again, config, of_patches(again), fields, told.append)
+    assert (read, told, card["threshold"]) == ([4], [], 0.9)
+    found = images(again)
+    np.testing.assert_array_equal(found["probability"], mapped[1]["probability"])
+    np.testing.assert_array_equal(found["confident"], np.where(
+        found["probability"] == -1, NO_CLASS, found["probability"] >= np.float32(0.9)))
+    assert card["confident"] == (found["confident"] == 1).mean() < mapped[0]["confident"]
+
+
 def test_what_was_kept_and_is_damaged_is_named(run, tmp_path):
     (tmp_path / map_checkpoint.FILE).write_bytes(b"PK nothing")
     with pytest.raises(CorruptRecord, match="does not say how far the map is"):
-        map_checkpoint.opened(tmp_path, {}, 0, 2)
+        map_checkpoint.opened(tmp_path, {}, 0, 2, quiet)
 
 
 def test_patches_of_this_map_are_not_exported_again(run, tmp_path):
@@ -369,7 +387,8 @@ def test_a_map_that_is_interrupted_does_not_wait_for_an_engine_that_is_silent(ru
     def predicting():
         with pytest.raises(KeyboardInterrupt):
             crop_map.run_predict(again, again.config, "forest", mapping.stream_of(
-                again.config, engine, graphs, None, 2023), crop_map.Parcels.of((), again.config), interrupt)
+                again.config, engine, graphs, None, 2023), crop_map.Parcels.of((), again.config), interrupt,
+                quiet)
         left.set()
     monkeypatch.setattr(type(engine), "pixels", answer)
     left = threading.Event()

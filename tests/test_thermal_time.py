@@ -123,7 +123,7 @@ def test_a_model_on_thermal_time_is_trained_kept_and_maps_the_area(run, model):
     assert kept == axis
     assert "by growing degree days above 0 °C" in (run.models / model / "card.md").read_text("utf-8")
     said = crop_map.run_predict(run, run.config, model, mapping.patches_of(run, run.config, None),
-                                crop_map.Parcels.of((), run.config), quiet)
+                                crop_map.Parcels.of((), run.config), quiet, quiet)
     classes = geotiff.read(run.predictions / "class.tif")[0]
     assert classes.shape == (32, 32)
     assert sum(said["pixels"].values()) + said["unseen"] == 1024

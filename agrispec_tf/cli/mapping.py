@@ -61,8 +61,8 @@ def predict(opening: Opening, run: Path, model: str, season: int | None, stream:
             exported = mapping.export_patches(opened.run, config, engine, graphs, tell, year)
             source = mapping.patches_of(opened.run, config, aoi)
         did = exported | crop_map.run_predict(opened.run, config, model, source, of_parcels,
-                                              lambda share: tell(f"{share:.0%} of the map"), runtime=runtime,
-                                              smooth=smooth)
+                                              lambda share: tell(f"{share:.0%} of the map"), warn,
+                                              runtime=runtime, smooth=smooth)
         manifest.record(run, "predict", did)
     _tell_doubts(did)
     click.echo(f"Map in {opened.run.predictions / 'map.png'}; next: agrispec-gee publish {run}")
