@@ -25,7 +25,7 @@ from scipy.special import logit
 from agrispec.ahead import ahead
 from agrispec.config import Config
 from agrispec.errors import DataError
-from agrispec.formats.atomic import whole_folder
+from agrispec.formats.atomic import remove_parts, whole_folder
 from agrispec_tf import map_checkpoint, model_folder, picture, run_models
 from agrispec_tf.data.samples import Series
 from agrispec_tf.data.thermal_axis import continued
@@ -132,7 +132,8 @@ class _Model:
 def run_predict(run: Run, config: Config, model: str, source: Source, of_parcels: Parcels,
                 progress: Callable[[float], None], doubt: Callable[[str], None], *, runtime: str = runtimes.AUTO,
                 smooth: str | None = None) -> dict[str, Any]:
-    """Predict every pixel of a source, and every parcel, into `predictions/`, all of it or nothing.
+    """Predict every pixel of a source, and every parcel, into `predictions/`, all of it or nothing. One process at a
+    time does so.
 
     A map that was interrupted goes on where it was, if model, cube, season, grid, masks, parcels, source and runtime
     are what they were and what Bayes smooths is kept as it was, and begins anew if not.
@@ -173,6 +174,7 @@ def run_predict(run: Run, config: Config, model: str, source: Source, of_parcels
         _map(source, _Model(run=run, config=config, name=model, trained=trained, runtime=runtime), judge, canvas,
              of_parcels, checkpoint, progress)
         rate = round(checkpoint.pixels / checkpoint.seconds) if checkpoint.seconds else None
+        remove_parts(run.predictions)
         with whole_folder(run.predictions) as folder:
             card = _write(folder, canvas, config, judge, of_parcels, checkpoint.sums, smooth, {
                 **said, "threshold": judge.threshold, "least": judge.least, "simulated": manifest.simulated(run.path),

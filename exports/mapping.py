@@ -15,7 +15,7 @@ from agrispec.config import Config
 from agrispec.cube import CubeSpec
 from agrispec.engine import Engine, Expression, PatchExport
 from agrispec.errors import AssetMissing, ConfigError, DataError, RecordError
-from agrispec.formats.atomic import whole_folder
+from agrispec.formats.atomic import remove_parts, whole_folder
 from agrispec.grid import Grid
 from agrispec.season import Season
 from exports import blocks, planning, shards, storage, tasks
@@ -143,7 +143,7 @@ def stream_of(config: Config, engine: Engine, graphs: Graphs, aoi: Polygons | No
 
 def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: Progress,
                    season: int | None = None) -> dict[str, Any]:
-    """Export every pixel of the map's area into `patches/`: the cube's window.
+    """Export every pixel of the map's area into `patches/`: the cube's window. One process at a time does so.
 
     Args:
         season: year in which the season to map ends; None maps the target season.
@@ -170,6 +170,7 @@ def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, pro
     if not names:
         raise DataError(f"the export of the map left nothing under {prefix} in {config.engine.bucket}",
                         mend="look whether the bucket is the one that Earth Engine writes to")
+    remove_parts(run.patches)
     with whole_folder(run.patches) as folder:
         with Receiver(objects) as receiver:
             for coming in [receiver.fetch(name, folder / Path(name).name) for name in names]:

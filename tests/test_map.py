@@ -572,8 +572,11 @@ def test_the_command_maps_streams_smooths_and_refuses_what_trees_cannot(run, map
     assert done.exit_code == 0, done.output
     assert f"{again.patches} holds the pixels of this map already; --fresh exports them anew" in done.output
     assert "eecu_seconds" not in manifest.read(again.path)["stages"]["predict"]
+    for name in (".predictions.0123456789ab.part", ".patches.0123456789ab.part"):  # as a kill leaves them
+        (again.path / name).mkdir()
     done = predict_by("--fresh")
     assert done.exit_code == 0, done.output
+    assert not list(again.path.glob(".*.part"))
     assert "already" not in done.output
     assert "eecu_seconds" in manifest.read(again.path)["stages"]["predict"]
     assert predict_by("--fresh", "--stream").exit_code == 2
