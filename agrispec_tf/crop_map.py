@@ -37,7 +37,7 @@ from agrispec_tf.predict import ParcelSums, Prediction, Predictor
 from agrispec_tf.triage import confident
 from exports import manifest, map_images, parcels, predictions, products, tiles
 from exports.blocks import Block, Source
-from exports.map_images import LOGITS, Rows
+from exports.map_images import LOGITS, Pixels
 from exports.polygons import Polygons
 from exports.products import Product
 from exports.runs import PREDICTION_CARD, Run
@@ -242,30 +242,30 @@ def _products(found: Prediction, judge: _Judge) -> dict[Product, NDArray[Any]]:
             products.ENTROPY: found.entropy, products.SET_SIZE: found.set_size(judge.least)}
 
 
-def _confident(canvas: Canvas, threshold: float) -> Rows:
-    """The rows of `products.CONFIDENT`, which follow from those of the probability."""
-    def rows(row: int, count: int) -> NDArray[np.uint8]:
-        probability = canvas.rows(products.PROBABILITY.name, row, count)
+def _confident(canvas: Canvas, threshold: float) -> Pixels:
+    """`products.CONFIDENT`, which follows from the probability."""
+    def pixels(*window: int) -> NDArray[np.uint8]:
+        probability = canvas.window(products.PROBABILITY.name, *window)
         return np.where(probability == products.PROBABILITY.missing, products.CONFIDENT.missing,
                         confident(probability, threshold)).astype(np.uint8)
 
-    return rows
+    return pixels
 
 
 def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parcels: Parcels, sums: ParcelSums,
            smooth: str | None, said: Mapping[str, Any]) -> dict[str, Any]:
     """Write the images of a whole canvas, its table and its cards; what `prediction.json` says."""
     taxonomy, grid = config.taxonomy, canvas.tiling.grid
-    rows = {product: map_images.raw(canvas, product) for product in products.RAW}
-    rows[products.CONFIDENT] = _confident(canvas, judge.threshold)
-    counts = map_images.count(canvas, len(taxonomy), rows[products.CONFIDENT])
+    images = {product: map_images.raw(canvas, product) for product in products.RAW}
+    images[products.CONFIDENT] = _confident(canvas, judge.threshold)
+    counts = map_images.count(canvas, len(taxonomy), images[products.CONFIDENT])
     if counts.masked == grid.width * grid.height:
         raise DataError("no pixel was to be mapped", mend="look at [map] aoi and mask: pixels are mapped whose centre"
                         " lies in a polygon of the one, and where the other is not 0")
     if smooth:
-        rows[products.SMOOTHED] = (map_images.majority if smooth == MAJORITY else map_images.bayesian)(canvas)
-    for product, of_product in rows.items():
-        map_images.write(canvas, product, of_product, taxonomy, folder)
+        images[products.SMOOTHED] = (map_images.majority if smooth == MAJORITY else map_images.bayesian)(canvas)
+    for product, pixels in images.items():
+        map_images.write(canvas, product, pixels, taxonomy, folder)
     classes, probability = map_images.thinned(canvas, [products.CLASS.name, products.PROBABILITY.name])
     title = f"Crop map {said['season']} by {said['model']}"
     picture.draw_map(folder / "map.png", classes, probability, taxonomy.names, taxonomy.colours,
@@ -280,7 +280,7 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
         "parcels": rows_of_parcels, "parcels_asked": len(sums.pixels),
         "parcels_without_pixels": len(sums.pixels) - rows_of_parcels,
         "products": {product.name: {"file": product.file, "digest": manifest.digest(folder / product.file),
-                                    "missing": product.missing, "pyramiding": product.pyramiding} for product in rows},
+                                    "missing": product.missing, "pyramiding": product.pyramiding} for product in images},
         "parcels_digest": manifest.digest(folder / parcels.FILE) if of_parcels.fields else None,
         "class_digest": manifest.digest(folder / products.CLASS.file)}
     item = predictions.item(card, f"{said['model']}-{said['season']}", grid, config.season_of(said["season"]))

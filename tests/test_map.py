@@ -21,13 +21,14 @@ import cli
 from agrispec.errors import AssetMissing, ConfigError, CorruptRecord, DataError, EngineUnreachable, SchemaMismatch
 from agrispec.formats import geotiff, mixer
 from agrispec.formats.asset_tree import AssetTree
+from agrispec.grid import Grid
 from agrispec.kernels import smoothing
 from agrispec.taxonomy import NO_CLASS
 from agrispec_tf import crop_map, map_checkpoint, predict, run_models
 from agrispec_tf.baselines import training as forests
 from agrispec_tf.data.samples import Series
 from agrispec_tf.deployment import runtimes
-from exports import manifest, mapping, parcels, predictions, products, runs, schema, shards
+from exports import manifest, map_images, mapping, parcels, predictions, products, runs, schema, shards, tiles
 from exports.blocks import Patches
 from exports.export import cubes, holding, places
 from exports.polygons import Polygons
@@ -442,11 +443,14 @@ def test_a_mask_asset_hides_pixels_from_both_sources(run, tiny, mapped, tmp_path
     assert not (again.predictions / parcels.FILE).exists()
 
 
-def test_smoothed_classes_lie_beside_the_raw_ones(run, tiny, mapped, tmp_path):
+@pytest.mark.parametrize("columns", [1024, 8])
+def test_smoothed_classes_lie_beside_the_raw_ones(run, tiny, mapped, tmp_path, monkeypatch, columns):
+    monkeypatch.setattr("exports.tiles._COLUMNS", columns)
     again = copied(run, tmp_path)
     map_of(again, again.config, of_patches(again), (), smooth="majority")
     found = images(again, (*SHOWN, "smoothed"))
-    np.testing.assert_array_equal(found["class"], mapped[1]["class"])
+    for name in SHOWN:
+        np.testing.assert_array_equal(found[name], mapped[1][name], err_msg=name)
     np.testing.assert_array_equal(found["smoothed"], smoothing.majority_numpy(found["class"], NO_CLASS))
     assert (found["smoothed"] != found["class"]).any()
     map_of(again, again.config, of_patches(again), (), smooth="bayesian")
@@ -462,6 +466,18 @@ def test_smoothed_classes_lie_beside_the_raw_ones(run, tiny, mapped, tmp_path):
     np.testing.assert_array_equal(smoothed[clear], logits.argmax(axis=-1)[clear])
     assert clear.sum() > 300
     assert list(predictions.card(again.predictions)["products"]) == [*SHOWN, "smoothed"]
+
+
+@pytest.mark.parametrize("columns", [1024, 16])
+def test_a_picture_is_of_every_so_manieth_pixel(tmp_path, monkeypatch, columns):
+    monkeypatch.setattr("exports.tiles._COLUMNS", columns)
+    monkeypatch.setattr(map_images, "_PICTURE", 13)
+    grid = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 600000.0, 0.0, -10.0, 5400000.0), width=50, height=30)
+    image = np.random.default_rng(0).integers(0, 255, (32, 56)).astype(np.uint8)
+    with tiles.canvas(tmp_path, Tiling(grid=grid, side=8), {"class": (np.dtype(np.uint8), 1)}) as canvas:
+        canvas.write(0, {"class": np.stack([image[row:row + 8, column:column + 8] for row in range(0, 32, 8)
+                                            for column in range(0, 56, 8)])})
+        np.testing.assert_array_equal(map_images.thinned(canvas, ["class"])[0], image[:30, :50][::4, ::4])
 
 
 def test_patches_that_are_not_those_of_their_export_are_refused(run, tmp_path):
