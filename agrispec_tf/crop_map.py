@@ -283,7 +283,8 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
                                     "missing": product.missing, "pyramiding": product.pyramiding} for product in images},
         "parcels_digest": manifest.digest(folder / parcels.FILE) if of_parcels.fields else None,
         "class_digest": manifest.digest(folder / products.CLASS.file)}
-    item = predictions.item(card, f"{said['model']}-{said['season']}", grid, config.season_of(said["season"]))
+    item = predictions.item(card, f"{said['model']}-{said['season']}", grid, config.season_of(said["season"]), taxonomy,
+                            config.publish.licence)
     for name, content in ((predictions.ITEM, item), (PREDICTION_CARD, card)):
         (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return card

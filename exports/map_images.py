@@ -84,7 +84,7 @@ def write(canvas: Canvas, product: Product, pixels: Pixels, taxonomy: Taxonomy, 
     Raises:
         StorageError: the disk is full.
     """
-    of_classes = product in (products.CLASS, products.SECOND, products.SMOOTHED)
+    of_classes = product in products.OF_CLASSES
     palette = {number: (int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16))
                for number, colour in enumerate(taxonomy.colours)}
     tags = {f"class_{number}": name for number, name in enumerate(taxonomy.names)}

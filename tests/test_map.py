@@ -23,7 +23,7 @@ from agrispec.formats import geotiff, mixer
 from agrispec.formats.asset_tree import AssetTree
 from agrispec.grid import Grid
 from agrispec.kernels import smoothing
-from agrispec.taxonomy import NO_CLASS
+from agrispec.taxonomy import NO_CLASS, CropClass, Taxonomy
 from agrispec_tf import crop_map, map_checkpoint, predict, run_models
 from agrispec_tf.baselines import training as forests
 from agrispec_tf.data.samples import Series
@@ -152,6 +152,11 @@ def test_the_files_are_cogs_that_the_card_and_the_item_describe(run, tiny, mappe
     with rasterio.open(run.predictions / "class.tif") as source:
         assert source.colormap(1)[0] == (0xE6, 0xC2, 0x29, 255)
         assert source.tags()["class_1"] == "maize"
+    assert [name for name in SHOWN if "classification:classes" in item["assets"][name]] == ["class", "second"]
+    legend = item["assets"]["class"]["classification:classes"]
+    assert legend[0] == {"value": 0, "name": "wheat", "title": "wheat", "color_hint": "E6C229"}
+    assert [each["value"] for each in legend] == list(range(len(run.config.taxonomy)))
+    assert "license" not in item["properties"]
     west, south, east, north = item["bbox"]
     assert 4 < west < east < 5
     assert 48 < south < north < 49
@@ -159,6 +164,15 @@ def test_the_files_are_cogs_that_the_card_and_the_item_describe(run, tiny, mappe
     (run.predictions / "entropy.tif").write_bytes(b"another")
     with pytest.raises(CorruptRecord, match="entropy.tif is not the file that prediction.json describes"):
         predictions.card(run.predictions)
+
+
+def test_the_item_names_classes_as_stac_does_and_the_licence(run, tiny, mapped):
+    taxonomy = Taxonomy((CropClass(name="winter wheat / spelt", codes=(1,), colour="#e6c229"),
+                         CropClass(name="maize", codes=(2,), colour="#009e73")))
+    item = predictions.item(mapped[0], "map", tiny.grid, run.config.season_of(2023), taxonomy, "CC-BY-4.0")
+    assert item["properties"]["license"] == "CC-BY-4.0"
+    named = item["assets"]["class"]["classification:classes"][0]
+    assert (named["name"], named["title"]) == ("winter-wheat---spelt", "winter wheat / spelt")
 
 
 def test_parcels_are_sums_over_their_pixels(run, tiny, fields, mapped):
