@@ -279,8 +279,8 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
         "masked": counts.masked, "confident": counts.confident / max(sum(counts.classes) + counts.unseen, 1),
         "parcels": rows_of_parcels, "parcels_asked": len(sums.pixels),
         "parcels_without_pixels": len(sums.pixels) - rows_of_parcels,
-        "products": {product.name: {"file": product.file, "digest": manifest.digest(folder / product.file),
-                                    "missing": product.missing, "pyramiding": product.pyramiding} for product in images},
+        "products": {each.name: {"file": each.file, "digest": manifest.digest(folder / each.file),
+                                 "missing": each.missing, "pyramiding": each.pyramiding} for each in images},
         "parcels_digest": manifest.digest(folder / parcels.FILE) if of_parcels.fields else None,
         "class_digest": manifest.digest(folder / products.CLASS.file)}
     item = predictions.item(card, f"{said['model']}-{said['season']}", grid, config.season_of(said["season"]), taxonomy,

@@ -1,7 +1,7 @@
 """A map while it grows: its pixels in files, tile by tile as they come, and windows of them read again.
 
-A tile's pixels lie together, so that each is written at once wherever it is; windows are put together when they are read.
-Neither needs memory for more than what is asked for.
+A tile's pixels lie together, so that each is written at once wherever it is; windows are put together when they are
+read. Neither needs memory for more than what is asked for.
 """
 
 from __future__ import annotations

@@ -332,7 +332,8 @@ def test_patches_of_this_map_are_not_exported_again(run, tmp_path):
     assert mapping.kept_patches(again, config, None, 2023).about == of_patches(again).about
     changes = {"patch": 4, "mask": MASK, "bounds": (613000, 5401800, 613230, 5402000)}
     for name, value in changes.items():
-        assert mapping.kept_patches(again, replace(config, map=replace(config.map, **{name: value})), None, 2023) is None
+        other = replace(config, map=replace(config.map, **{name: value}))
+        assert mapping.kept_patches(again, other, None, 2023) is None
     assert mapping.kept_patches(again, config, None, 2024) is None
     [path] = again.patches.glob("*.tfrecord.gz")
     path.write_bytes(path.read_bytes()[:-1])
@@ -541,7 +542,8 @@ def test_parcels_that_cannot_be_told_apart_are_refused_before_an_export_is_paid_
     again, asked = copied(run, tmp_path), []
     monkeypatch.setattr(mapping, "export_patches", lambda *arguments: asked.append(arguments) or {})
     text = again.config_file.read_text()
-    again.config_file.write_text(text.replace("[labels]", '[labels]\nparcels = "projects/p/assets/fields"\nparcel_id = "nothing"'))
+    again.config_file.write_text(text.replace(
+        "[labels]", '[labels]\nparcels = "projects/p/assets/fields"\nparcel_id = "nothing"'))
     engine = engines.open(again.config.engine, again.path)
     engine.close()
     monkeypatch.setattr(type(engine), "features", lambda *arguments, **how: [

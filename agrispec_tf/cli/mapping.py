@@ -74,8 +74,8 @@ def _tell_doubts(did: Mapping[str, Any]) -> None:
         warn(f"the temperatures of {did['warmth_stops']} pixels stop before the model's window does; thermal time goes"
              " on as in the training season")
     if did["parcels_without_pixels"]:
-        warn(f"{did['parcels_without_pixels']} of {did['parcels_asked']} parcels have no row: no pixel that is mapped and"
-             " was clearly seen is theirs; they are off the map, masked, never seen, narrower than pixels or below others")
+        warn(f"{did['parcels_without_pixels']} of {did['parcels_asked']} parcels have no row: no pixel that is mapped"
+             " and was clearly seen is theirs; they are off the map or masked, clouded, too narrow, or below others")
     runtime = did["runtime"]
     if runtime and (runtime["name"] == "int8" or runtime["agreement"] < 1):
         warn(f"{runtime['name']} gives {runtime['agreement']:.2%} of {runtime['compared']} pixels the class that Keras"
