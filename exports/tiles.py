@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from agrispec.formats.atomic import storage_error
 from agrispec.grid import Grid
 
-
 _COLUMNS = 1024
 """Of the windows that a map is read by: what they take does not grow with its width."""
 
