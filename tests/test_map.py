@@ -410,7 +410,7 @@ def test_a_map_that_is_interrupted_does_not_wait_for_an_engine_that_is_silent(ru
     left = threading.Event()
     try:
         threading.Thread(target=predicting, daemon=True).start()
-        assert left.wait(120)
+        assert left.wait(60)
     finally:
         engine.close()
 
@@ -522,18 +522,23 @@ def test_patches_that_are_not_those_of_their_export_are_refused(run, tmp_path):
         Patches.of(again.patches, run.config.spec)
 
 
-@pytest.mark.parametrize(("most", "compared"), [(100, 100), (10**6, None)])
-def test_runtimes_are_compared_once_there_are_pixels_enough(run, mapped, tmp_path, monkeypatch, most, compared):
+@pytest.mark.parametrize(("runtime", "most", "compared"), [
+    ("auto", 100, ("auto", 100)), ("auto", 10**6, ("keras", None)), ("int8", 100, ("int8", 100)),
+    ("int8", 10**6, ("int8", None))])
+def test_runtimes_are_compared_once_there_are_pixels_enough(run, mapped, tmp_path, monkeypatch, runtime, most, compared):
     again, seen = copied(run, tmp_path), sum(mapped[0]["pixels"].values())
     monkeypatch.setattr("exports.blocks._PIXELS", 1)  # 64 pixels a block
     monkeypatch.setattr(runtimes, "SHOWN", most)
-    asked, choose = [], runtimes.choose
+    monkeypatch.setattr(runtimes, "check", lambda *arguments: None)
+    opened, asked, choose = [], [], runtimes.choose
+    monkeypatch.setattr(runtimes, "opened", lambda *arguments: opened.append(arguments[-1]) or arguments[3])
     monkeypatch.setattr(runtimes, "choose", lambda *arguments: asked.append((arguments[4], len(arguments[-1])))
                         or choose(*arguments))
-    card = map_of(again, again.config, of_patches(again), ())
-    # On a map of fewer pixels Keras has computed all, and nothing else is tried.
-    assert asked == [("auto", compared) if compared else ("keras", seen)]
-    assert card["runtime"]["compared"] == (compared or seen)
+    card = map_of(again, again.config, of_patches(again), (), runtime=runtime)
+    # Until then what was asked for computes, and Keras where nothing was: all of a map of fewer pixels.
+    assert opened == ["keras" if runtime == "auto" else runtime]
+    assert asked == [(compared[0], compared[1] or seen)]
+    assert card["runtime"]["compared"] == (compared[1] or seen)
     for name, image in images(again).items():
         np.testing.assert_array_equal(image, mapped[1][name], err_msg=name)
 

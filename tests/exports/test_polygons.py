@@ -57,7 +57,7 @@ def test_parts_of_a_map_are_the_map(area, polygons, side):
     assert touched < len(list(area.tiles(side))) or side == 16
 
 
-def test_what_their_bounds_alone_meet_is_not_touched(area):
+def test_what_their_bounds_alone_meet_is_not_touched(area, monkeypatch):
     to_degrees = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True).transform
     corners = shapely.MultiPolygon([shapely.box(600010, 5399960, 600040, 5399990),
                                     shapely.box(600566, 5399610, 600596, 5399640)])
@@ -67,6 +67,10 @@ def test_what_their_bounds_alone_meet_is_not_touched(area):
     owned = found.numbers(area)
     assert owned[2, 2] == owned[37, 57] == 0
     assert owned[2, 12] == 1
+    drawn, rasterize = [], features.rasterize
+    monkeypatch.setattr(features, "rasterize", lambda pairs, **how: drawn.extend(pairs) or rasterize(pairs, **how))
+    found.numbers(area.window(0, 0, 8, 8))
+    assert [(shape.area, number) for shape, number in drawn] == [(pytest.approx(900), 0)]  # one part of the first
     for row, column, part in area.tiles(8):
         window = shapely.box(*part.bounds)
         assert found.touch(part) == (corners.intersects(window) or slope.intersects(window))
