@@ -402,16 +402,16 @@ def test_a_map_that_is_interrupted_does_not_wait_for_an_engine_that_is_silent(ru
 
     def predicting():
         with pytest.raises(KeyboardInterrupt):
-            crop_map.run_predict(again, again.config, "forest", mapping.stream_of(
-                again.config, engine, graphs, None, 2023), crop_map.Parcels.of((), again.config), interrupt,
-                quiet)
+            crop_map.run_predict(again, again.config, "forest", source, crop_map.Parcels.of((), again.config),
+                                 interrupt, quiet)
         left.set()
     monkeypatch.setattr(type(engine), "pixels", answer)
-    left = threading.Event()
+    source, left = mapping.stream_of(again.config, engine, graphs, None, 2023), threading.Event()
     try:
         threading.Thread(target=predicting, daemon=True).start()
         assert left.wait(60)
     finally:
+        source.stop()
         engine.close()
 
 
@@ -525,7 +525,8 @@ def test_patches_that_are_not_those_of_their_export_are_refused(run, tmp_path):
 @pytest.mark.parametrize(("runtime", "most", "compared"), [
     ("auto", 100, ("auto", 100)), ("auto", 10**6, ("keras", None)), ("int8", 100, ("int8", 100)),
     ("int8", 10**6, ("int8", None))])
-def test_runtimes_are_compared_once_there_are_pixels_enough(run, mapped, tmp_path, monkeypatch, runtime, most, compared):
+def test_runtimes_are_compared_once_there_are_pixels_enough(run, mapped, tmp_path, monkeypatch, runtime, most,
+                                                            compared):
     again, seen = copied(run, tmp_path), sum(mapped[0]["pixels"].values())
     monkeypatch.setattr("exports.blocks._PIXELS", 1)  # 64 pixels a block
     monkeypatch.setattr(runtimes, "SHOWN", most)
