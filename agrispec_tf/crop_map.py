@@ -35,7 +35,7 @@ from agrispec_tf.map_checkpoint import Checkpoint
 from agrispec_tf.model_folder import Trained
 from agrispec_tf.predict import ParcelSums, Prediction, Predictor
 from agrispec_tf.triage import confident
-from exports import manifest, map_images, parcels, predictions, products, tiles
+from exports import manifest, map_images, mapping, parcels, predictions, products, tiles
 from exports.blocks import Block, Source
 from exports.map_images import LOGITS, Pixels
 from exports.polygons import Polygons
@@ -65,10 +65,12 @@ class Parcels:
         """Features on the map of a configuration; none where there are none.
 
         Raises:
+            ConfigError: the map's CRS is unknown, or does not count in metres.
             DataError: they cannot be told apart, or have no shape.
         """
+        crs = mapping.grid_of(config).crs
         parcels.check(fields, config.labels.parcel_id)
-        return cls(fields=fields, shapes=Polygons.of((each["geometry"] for each in fields), config.map.crs))
+        return cls(fields=fields, shapes=Polygons.of((each["geometry"] for each in fields), crs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
