@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from queue import SimpleQueue
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
 
 
-def ahead(items: Iterable[_Item], most: int) -> Generator[_Item, None, None]:
+def ahead(items: Iterable[_Item], most: int, stop: Callable[[], None] | None = None) -> Generator[_Item, None, None]:
     """The items in their order, made by a thread of its own before they are asked for.
 
     At most `most` are made and not yet taken: what makes them waits then. An error of theirs is raised here, after the
@@ -19,6 +19,8 @@ def ahead(items: Iterable[_Item], most: int) -> Generator[_Item, None, None]:
     Args:
         items: made in one thread only, which is not the one that takes them.
         most: 1 or more.
+        stop: called when no more are wanted, for items whose making waits for something: it need not any more, and may
+            end by any error.
     """
     made: SimpleQueue[tuple[_Item] | BaseException | None] = SimpleQueue()
     room, ended = threading.Semaphore(most), threading.Event()
@@ -50,5 +52,7 @@ def ahead(items: Iterable[_Item], most: int) -> Generator[_Item, None, None]:
             del item
     finally:
         ended.set()
+        if stop is not None:
+            stop()
         room.release()
         thread.join()

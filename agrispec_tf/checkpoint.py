@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agrispec.errors import CorruptRecord, SchemaMismatch
-from agrispec.formats.atomic import replacing, storage_error
+from agrispec.formats.atomic import remove_parts, replacing, storage_error
 from agrispec_tf.data.samples import Samples
 
 FILE = "checkpoint.npz"
@@ -102,9 +102,8 @@ def remove(path: Path) -> None:
     Raises:
         StorageError: the file system refuses.
     """
+    remove_parts(path)
     try:
-        for unfinished in path.parent.glob(f".{path.name}.*.part"):
-            unfinished.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
     except OSError as error:
         raise storage_error(path, error) from error

@@ -10,7 +10,7 @@ import io
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,20 +66,16 @@ class Checkpoint:
         self._saved = now
 
 
-def made_of(folder: Path) -> Mapping[str, Any] | None:
-    """What the unfinished map of a folder is made of; None where there is none.
-
-    Raises:
-        CorruptRecord: its checkpoint is damaged.
-    """
-    if not (folder / FILE).is_file():
-        return None
-    found: Mapping[str, Any] = json.loads(_read(folder)[0]["made_of"])
-    return found
-
-
-def opened(folder: Path, made_of: Mapping[str, Any], parcels: int, classes: int) -> Checkpoint:
+def opened(folder: Path, made_of: Mapping[str, Any], parcels: int, classes: int, doubt: Callable[[str], None]
+           ) -> Checkpoint:
     """The checkpoint of a folder, if it is of a map of the same make; else a new one, and the folder is emptied.
+
+    Args:
+        folder: of the unfinished map.
+        made_of: what the map is made of, JSON types.
+        parcels: of the map.
+        classes: of the map.
+        doubt: told what is dropped, and which of `made_of` differ.
 
     Raises:
         CorruptRecord: it is damaged.
@@ -90,6 +86,10 @@ def opened(folder: Path, made_of: Mapping[str, Any], parcels: int, classes: int)
         said, sums = _read(folder)
         if said["made_of"] == make:
             return Checkpoint(folder=folder, sums=sums, **said)
+        before, now = json.loads(said["made_of"]), json.loads(make)
+        changed = [key for key in now if before.get(key) != now[key]]
+        doubt(f"the unfinished map in {folder}, {said['done']} tiles, is dropped: this one has another"
+              f" {', '.join(changed)}")
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)

@@ -125,8 +125,8 @@ def predicted(run: Run, trained: Any, predictor: Any) -> float:
           patch("agrispec_tf.model_folder.digest", return_value="0" * 16),
           patch.object(runtimes, "check"), patch.object(runtimes, "choose", return_value=chosen)):
         began = time.perf_counter()
-        crop_map.run_predict(run, run.config, "benchmark", mapping.patches_of(run, run.config, None), (),
-                             lambda share: None)
+        crop_map.run_predict(run, run.config, "benchmark", mapping.patches_of(run, run.config, None),
+                             crop_map.Parcels.of((), run.config), lambda share: None, print)
         return time.perf_counter() - began
 
 

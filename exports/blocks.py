@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,6 +85,9 @@ class Source(Protocol):
             RecordError, EngineError: the pixels cannot be had.
         """
 
+    def stop(self) -> None:
+        """Lets `blocks`, where it waits in another thread, end by an error: nothing is asked any more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Patches:
@@ -146,6 +149,9 @@ class Patches:
                 yield _block(first + known, images.reshape(len(images), -1), self.spec, self.tiling, self.aoi)
             first += count
 
+    def stop(self) -> None:
+        """Nothing: files do not make wait."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stream:
@@ -157,6 +163,7 @@ class Stream:
         spec, season, tiling: as in `Source`.
         mask: the asset that hides what is not to be mapped in `graph`; "" where none does.
         aoi: what is to be mapped; tiles without any of it are not asked for. None maps everything.
+        window: through which they are asked for; it ends with `blocks`, which are asked for once.
     """
 
     engine: Engine
@@ -166,6 +173,7 @@ class Stream:
     tiling: Tiling
     mask: str = ""
     aoi: Polygons | None = None
+    window: Window = field(default_factory=Window)
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -177,32 +185,37 @@ class Stream:
 
         Raises:
             EngineError: the engine refuses the pixels, or does not answer for minutes.
+            CancelledError: it was stopped.
         """
         numbers = iter(range(done, self.tiling.count))
         most = max(2, min(CONCURRENT_REQUESTS, _WAITING_BYTES // tile_bytes(self.spec, self.tiling.side)))
         asked: deque[tuple[int, Future[NDArray[Any]] | None]] = deque()
-        with Window() as window, ThreadPoolExecutor(most) as pool:
+        with ThreadPoolExecutor(most) as pool:
             try:
                 while True:
                     while len(asked) < most and (number := next(numbers, None)) is not None:
-                        asked.append((number, self._asked(number, window, pool)))
+                        asked.append((number, self._asked(number, pool)))
                     if not asked:
                         return
                     number, answer = asked.popleft()
                     yield self._block(number, answer)
                     del answer
             finally:
-                window.end()
+                self.stop()
                 for _, answer in asked:
                     if answer is not None:
                         answer.cancel()
 
-    def _asked(self, number: int, window: Window, pool: ThreadPoolExecutor) -> Future[NDArray[Any]] | None:
+    def stop(self) -> None:
+        """As `Source.stop`. Requests that are under way are waited for."""
+        self.window.end()
+
+    def _asked(self, number: int, pool: ThreadPoolExecutor) -> Future[NDArray[Any]] | None:
         grid = self.tiling.inside(number)
         if self.aoi is not None and not self.aoi.touch(grid):
             return None
         request = partial(self.engine.pixels, self.graph(grid), grid)
-        return pool.submit(lambda: npy.decode(window.ask(request)))
+        return pool.submit(lambda: npy.decode(self.window.ask(request)))
 
     def _block(self, number: int, answer: Future[NDArray[Any]] | None) -> Block:
         side, bands = self.tiling.side, self.spec.patch_bands()

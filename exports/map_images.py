@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ LOGITS = "logits"
 _PICTURE = 800
 """Rows or columns of a map's picture at most."""
 
-Rows = Callable[[int, int], NDArray[Any]]
-"""First row and number of rows -> these rows of an image."""
+Pixels = Callable[[int, int, int, int], NDArray[Any]]
+"""Row, column, height and width of a window -> these pixels of an image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,45 +45,46 @@ class Counts:
     confident: int
 
 
-def raw(canvas: Canvas, product: Product) -> Rows:
-    """The rows of a product as the model gave it."""
-    return lambda row, count: canvas.rows(product.name, row, count)
+def raw(canvas: Canvas, product: Product) -> Pixels:
+    """A product as the model gave it."""
+    return partial(canvas.window, product.name)
 
 
-def majority(canvas: Canvas) -> Rows:
-    """The rows of classes after `smoothing.majority`."""
-    def rows(row: int, count: int) -> NDArray[np.uint8]:
-        first, around = _around(canvas, products.CLASS.name, row, count, smoothing.MAJORITY_REACH)
-        return smoothing.majority(around, NO_CLASS)[row - first:][:count]
-
-    return rows
+def majority(canvas: Canvas) -> Pixels:
+    """The classes after `smoothing.majority`."""
+    return _smoothed(canvas, products.CLASS.name, smoothing.MAJORITY_REACH,
+                     lambda classes: smoothing.majority(classes, NO_CLASS))
 
 
-def bayesian(canvas: Canvas) -> Rows:
-    """The rows of classes after `smoothing.bayesian`."""
-    def rows(row: int, count: int) -> NDArray[np.uint8]:
-        first, around = _around(canvas, LOGITS, row, count, smoothing.BAYES_REACH)
-        found = smoothing.bayesian(around.astype(np.float32))[row - first:][:count]
+def bayesian(canvas: Canvas) -> Pixels:
+    """The classes after `smoothing.bayesian`."""
+    def classes(logits: NDArray[np.float16]) -> NDArray[np.uint8]:
+        found = smoothing.bayesian(logits.astype(np.float32))
         unseen = np.isnan(found[..., 0])
         return np.where(unseen, NO_CLASS, np.where(unseen[..., None], 0, found).argmax(axis=-1)).astype(np.uint8)
 
-    return rows
+    return _smoothed(canvas, LOGITS, smoothing.BAYES_REACH, classes)
 
 
-def _around(canvas: Canvas, name: str, row: int, count: int, reach: int) -> tuple[int, NDArray[Any]]:
-    """The first of the rows with those that are within reach, and they."""
-    first = max(row - reach, 0)
-    last = min(row + count + reach, canvas.tiling.grid.height)
-    return first, canvas.rows(name, first, last - first)
+def _smoothed(canvas: Canvas, name: str, reach: int, smooth: Callable[[NDArray[Any]], NDArray[np.uint8]]) -> Pixels:
+    """An image after `smooth`, which looks at pixels within reach."""
+    def pixels(row: int, column: int, height: int, width: int) -> NDArray[np.uint8]:
+        top, left = max(row - reach, 0), max(column - reach, 0)
+        bottom = min(row + height + reach, canvas.tiling.grid.height)
+        right = min(column + width + reach, canvas.tiling.grid.width)
+        found = smooth(canvas.window(name, top, left, bottom - top, right - left))
+        return found[row - top:, column - left:][:height, :width]
+
+    return pixels
 
 
-def write(canvas: Canvas, product: Product, rows: Rows, taxonomy: Taxonomy, folder: Path) -> None:
+def write(canvas: Canvas, product: Product, pixels: Pixels, taxonomy: Taxonomy, folder: Path) -> None:
     """Write a product as a COG into a folder. Classes have their colours and names, as tags `class_0` …
 
     Raises:
         StorageError: the disk is full.
     """
-    of_classes = product in (products.CLASS, products.SECOND, products.SMOOTHED)
+    of_classes = product in products.OF_CLASSES
     palette = {number: (int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16))
                for number, colour in enumerate(taxonomy.colours)}
     tags = {f"class_{number}": name for number, name in enumerate(taxonomy.names)}
@@ -90,29 +92,31 @@ def write(canvas: Canvas, product: Product, rows: Rows, taxonomy: Taxonomy, fold
     with geotiff.writing(base, canvas.tiling.grid, np.dtype(product.dtype), [product.name], nodata=product.missing,
                          colours=palette if of_classes else None, tags=tags if of_classes else None,
                          compress=False) as write_window:
-        for row, count in canvas.strips():
-            write_window(row, 0, rows(row, count)[None])
+        for row, column, height, width in canvas.windows():
+            write_window(row, column, pixels(row, column, height, width)[None])
     geotiff.pyramided(base, folder / product.file, product.pyramiding)
     base.unlink()
 
 
-def count(canvas: Canvas, classes: int) -> Counts:
-    """The pixels of a map of so many classes."""
+def count(canvas: Canvas, classes: int, confident: Pixels) -> Counts:
+    """The pixels of a map of so many classes, and of an image that is 1 where a class stands without review."""
     found = np.zeros(256, np.int64)
-    masked = confident = 0
-    for row, several in canvas.strips():
-        found += np.bincount(canvas.rows(products.CLASS.name, row, several).ravel(), minlength=256)
-        masked += int((canvas.rows(products.LOOKS.name, row, several) == products.MASKED).sum())
-        confident += int((canvas.rows(products.CONFIDENT.name, row, several) == 1).sum())
+    masked = standing = 0
+    for window in canvas.windows():
+        found += np.bincount(canvas.window(products.CLASS.name, *window).ravel(), minlength=256)
+        masked += int((canvas.window(products.LOOKS.name, *window) == products.MASKED).sum())
+        standing += int((confident(*window) == 1).sum())
     return Counts(classes=tuple(found[:classes].tolist()), unseen=int(found[NO_CLASS]) - masked, masked=masked,
-                  confident=confident)
+                  confident=standing)
 
 
 def thinned(canvas: Canvas, names: Sequence[str]) -> list[NDArray[Any]]:
     """Images of every so manieth row and column, so that a picture holds them."""
     step = -(-max(canvas.tiling.grid.shape) // _PICTURE)
-    found: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
-    for row, several in canvas.strips():
-        for name, parts in found.items():
-            parts.append(canvas.rows(name, row, several)[-row % step::step, ::step])
-    return [np.concatenate(parts) for parts in found.values()]
+    shape = -(-canvas.tiling.grid.height // step), -(-canvas.tiling.grid.width // step)
+    found = {name: np.empty(shape, canvas.images[name][0]) for name in names}
+    for row, column, height, width in canvas.windows():
+        for name, image in found.items():
+            part = canvas.window(name, row, column, height, width)[-row % step::step, -column % step::step]
+            image[-(-row // step):, -(-column // step):][:part.shape[0], :part.shape[1]] = part
+    return [*found.values()]

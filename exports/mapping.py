@@ -15,8 +15,8 @@ from shapely.errors import GEOSException
 from agrispec.config import Config
 from agrispec.cube import CubeSpec
 from agrispec.engine import Engine, Expression, PatchExport
-from agrispec.errors import AssetMissing, ConfigError, DataError
-from agrispec.formats.atomic import whole_folder
+from agrispec.errors import AssetMissing, ConfigError, DataError, RecordError
+from agrispec.formats.atomic import remove_parts, whole_folder
 from agrispec.grid import Grid
 from agrispec.season import Season
 from exports import blocks, planning, shards, storage, tasks
@@ -24,6 +24,7 @@ from exports.blocks import Patches, Stream
 from exports.export.places import Progress
 from exports.polygons import Polygons
 from exports.runs import Run
+from exports.shards import PatchLayout
 from exports.storage.receiving import Receiver
 from exports.tiles import Tiling
 
@@ -126,6 +127,22 @@ def patches_of(run: Run, config: Config, aoi: Polygons | None) -> Patches:
     return Patches.of(run.need(run.patches, "predict"), config.spec.view(), aoi)
 
 
+def kept_patches(run: Run, config: Config, aoi: Polygons | None, season: int) -> Patches | None:
+    """The pixels of an earlier export, if it is of this cube, map, season and mask, and whole; None where pixels must
+    be exported.
+
+    Args:
+        season: year in which the season to map ends.
+    """
+    if not run.patches.exists():
+        return None
+    try:
+        found = patches_of(run, config, aoi)
+    except RecordError:  # of another cube, or not whole
+        return None
+    return found if found.layout == _layout(config, season) else None
+
+
 def stream_of(config: Config, engine: Engine, graphs: Graphs, aoi: Polygons | None, season: int) -> Stream:
     """The pixels of a map as an engine computes them, a window at a time.
 
@@ -142,7 +159,7 @@ def stream_of(config: Config, engine: Engine, graphs: Graphs, aoi: Polygons | No
 
 def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: Progress,
                    season: int | None = None) -> dict[str, Any]:
-    """Export every pixel of the map's area into `patches/`: the cube's window.
+    """Export every pixel of the map's area into `patches/`: the cube's window. One process at a time does so.
 
     Args:
         season: year in which the season to map ends; None maps the target season.
@@ -156,26 +173,29 @@ def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, pro
         TaskFailed: the task failed.
         DataError: its files did not arrive.
     """
-    spec, side, token = config.spec.view(), config.map.patch, uuid.uuid4().hex[:8]
-    year = config.season.target if season is None else season
-    grid = grid_of(config)
+    spec, token = config.spec.view(), uuid.uuid4().hex[:8]
+    layout = _layout(config, config.season.target if season is None else season)
     objects, below = storage.open(engine, config.engine.bucket), f"exports/{run.path.resolve().name}/{token}/"
     objects.check()
     prefix = f"{below}map"
-    request = graphs.patches(spec, config.season_of(year), grid, side, bucket=config.engine.bucket,
-                             prefix=prefix, description=f"patches {year}",
-                             request_id=planning.request_id(token, "map"), mask=config.map.mask)
+    request = graphs.patches(spec, config.season_of(layout.season), layout.grid, layout.patch,
+                             bucket=config.engine.bucket, prefix=prefix, description=f"patches {layout.season}",
+                             request_id=planning.request_id(token, "map"), mask=layout.mask)
     [done] = tasks.export(engine, [request], lambda operation: progress(operation.description))
     names = objects.list(prefix)
     if not names:
         raise DataError(f"the export of the map left nothing under {prefix} in {config.engine.bucket}",
                         mend="look whether the bucket is the one that Earth Engine writes to")
+    remove_parts(run.patches)
     with whole_folder(run.patches) as folder:
         with Receiver(objects) as receiver:
             for coming in [receiver.fetch(name, folder / Path(name).name) for name in names]:
                 coming.result()
-        shards.describe(folder, spec, layout=shards.PatchLayout(grid=grid, patch=side, season=year,
-                                                                      mask=config.map.mask))
+        shards.describe(folder, spec, layout=layout)
         total = shards.mixer_of(folder).total_patches
     objects.delete(below)
-    return {"season": year, "patches": total, "eecu_seconds": done.eecu_seconds}
+    return {"season": layout.season, "patches": total, "eecu_seconds": done.eecu_seconds}
+
+
+def _layout(config: Config, season: int) -> PatchLayout:
+    return PatchLayout(grid=grid_of(config), patch=config.map.patch, season=season, mask=config.map.mask)

@@ -24,6 +24,12 @@ FILE = "parcels.parquet"
 SMALL_HA = 0.5
 """Hectares; a parcel below has few pixels of its own."""
 
+_OWN = frozenset({
+    "class", "class_name", "probability", "second", "second_name", "second_probability", "third", "third_name",
+    "third_probability", "entropy", "agreement", "set_size", "confident", "small", "area_ha", "pixels",
+    geoparquet.GEOMETRY})
+"""What the table says of parcels beside their ids."""
+
 # Equal-area on the ellipsoid, wherever on Earth: WGS 84 / NSIDC EASE-Grid 2.0 Global. https://epsg.io/6933
 _EQUAL_AREA = "EPSG:6933"
 
@@ -52,23 +58,34 @@ class Findings:
 
 
 def check(fields: Sequence[Mapping[str, Any]], key: str) -> None:
-    """Whether a property tells parcels apart.
+    """Whether a property tells parcels apart, and each has a shape.
 
     Args:
         fields: GeoJSON features.
         key: the property.
 
     Raises:
-        DataError: a parcel lacks it, or two have the same.
+        DataError: a parcel lacks it, or two have the same; they are not all texts, all integers or all floats; or the
+            table has a column of that name. Or a parcel has no shape.
     """
     mend = "name the property that identifies parcels in [labels] parcel_id"
+    if key in _OWN:
+        raise DataError(f"[labels] parcel_id {key!r} is what the table of parcels calls a column of its own",
+                        mend="copy the property to another name")
     known: set[str] = set()
+    kinds: set[type] = set()
     for number, field in enumerate(fields):
         properties = field["properties"]
         if key not in properties:
             raise DataError(f"parcel {number} has no property {key!r}; it has {', '.join(properties)}", mend=mend)
         if properties[key] in ("", None) or str(properties[key]) in known:
             raise DataError(f"{key} = {properties[key]!r} names no parcel, or more than one", mend=mend)
+        kinds.add(type(properties[key]))
+        if len(kinds) > 1 or not kinds <= {str, int, float}:
+            raise DataError(f"{key} is of type {' and '.join(sorted(kind.__name__ for kind in kinds))}, as"
+                            f" {properties[key]!r} is", mend="give all parcels a text, all an integer or all a float")
+        if not field["geometry"]:
+            raise DataError(f"parcel {properties[key]!r} has no shape", mend="take it out of [labels] parcels")
         known.add(str(properties[key]))
 
 
@@ -117,15 +134,10 @@ def write(path: Path, parcels: pd.DataFrame) -> None:
     """Write a table of parcels.
 
     Raises:
-        DataError: a column has values of several types.
         StorageError: it cannot be written.
     """
     geometries = parcels[geoparquet.GEOMETRY].tolist()
-    try:
-        plain = pa.Table.from_pandas(parcels.drop(columns=geoparquet.GEOMETRY), preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DataError(f"the parcels' ids have several types: {error}",
-                        mend="give [labels] parcel_id one type in all parcels") from error
+    plain = pa.Table.from_pandas(parcels.drop(columns=geoparquet.GEOMETRY), preserve_index=False)
     content, _ = geoparquet.encode(plain, geometries)
     write_files({path: content})
 

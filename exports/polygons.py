@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ from shapely.geometry import shape
 
 from agrispec.grid import Grid
 
+# It silences a warning of its own by `warnings.catch_warnings`, which in two threads at once lets it through.
+_RASTERIZING = threading.Lock()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Polygons:
@@ -23,10 +27,14 @@ class Polygons:
 
     Attributes:
         shapes: P of them, in their order.
-        tree: index of their bounds.
+        parts: single polygons of the shapes, in their order.
+        owners: number of the shape that each part is of.
+        tree: index of the parts.
     """
 
     shapes: NDArray[Any]
+    parts: NDArray[Any]
+    owners: NDArray[np.int64]
     tree: shapely.STRtree
 
     @classmethod
@@ -35,7 +43,8 @@ class Polygons:
         project = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform
         found = np.array([shape(geometry) for geometry in geometries], dtype=object)
         found = shapely.transform(found, project, interleaved=False) if len(found) else found
-        return cls(found, shapely.STRtree(found))
+        parts, owners = shapely.get_parts(found, return_index=True)
+        return cls(found, parts, owners, shapely.STRtree(parts))
 
     @property
     def digest(self) -> str:
@@ -43,7 +52,7 @@ class Polygons:
         return hashlib.sha256(b"".join(shapely.to_wkb(self.shapes))).hexdigest()[:16]
 
     def touch(self, grid: Grid) -> bool:
-        """Whether a shape may have pixels of `grid`: its bounds have."""
+        """Whether a shape meets `grid`; only then it may have pixels of it."""
         return bool(len(self._near(grid)))
 
     def numbers(self, grid: Grid) -> NDArray[np.int32]:
@@ -55,10 +64,12 @@ class Polygons:
         if not len(near):
             return np.full(grid.shape, -1, np.int32)
         a, b, c, d, e, f = grid.transform
-        numbers: NDArray[np.int32] = features.rasterize(
-            [(self.shapes[number], number) for number in near.tolist()], out_shape=grid.shape, fill=-1, dtype=np.int32,
-            transform=Affine(a, b, c, d, e, f))
+        with _RASTERIZING:
+            numbers: NDArray[np.int32] = features.rasterize(
+                [(self.parts[part], self.owners[part]) for part in near.tolist()], out_shape=grid.shape, fill=-1,
+                dtype=np.int32, transform=Affine(a, b, c, d, e, f))
         return numbers
 
     def _near(self, grid: Grid) -> NDArray[np.int64]:
-        return np.sort(self.tree.query(shapely.box(*grid.bounds)))
+        """The parts that meet a grid, in their order."""
+        return np.sort(self.tree.query(shapely.box(*grid.bounds), predicate="intersects"))

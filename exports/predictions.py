@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -12,6 +13,7 @@ from agrispec.errors import CorruptRecord
 from agrispec.formats import stac
 from agrispec.grid import Grid
 from agrispec.season import Season
+from agrispec.taxonomy import Taxonomy
 from exports import manifest, parcels, products
 from exports.runs import PREDICTION_CARD
 
@@ -26,6 +28,9 @@ _KEYS = ("season", "model", "model_digest", "cube", "simulated", "threshold", "c
 
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 _PARQUET = "application/vnd.apache.parquet"
+
+_NO_NAME = re.compile(r"[^0-9A-Za-z_-]")
+"""What names of classes do not hold in STAC; titles do."""
 
 
 def card(folder: Path) -> dict[str, Any]:
@@ -51,7 +56,8 @@ def card(folder: Path) -> dict[str, Any]:
     return found
 
 
-def item(card: Mapping[str, Any], name: str, grid: Grid, season: Season) -> dict[str, Any]:
+def item(card: Mapping[str, Any], name: str, grid: Grid, season: Season, taxonomy: Taxonomy, licence: str
+         ) -> dict[str, Any]:
     """The STAC item of a map.
 
     Args:
@@ -59,9 +65,11 @@ def item(card: Mapping[str, Any], name: str, grid: Grid, season: Season) -> dict
         name: of the map.
         grid: its pixels.
         season: the one that it shows.
+        taxonomy: its classes.
+        licence: what others may do with it; "" where nobody has said.
 
-    Source: https://github.com/radiantearth/stac-spec/blob/v1.1.0/item-spec/item-spec.md and
-        https://github.com/stac-extensions/projection v2.0.0
+    Source: https://github.com/radiantearth/stac-spec/blob/v1.1.0/item-spec/item-spec.md and its common metadata,
+        https://github.com/stac-extensions/projection v2.0.0, https://github.com/stac-extensions/classification v2.0.0
     """
     outline = stac.footprint(grid)
     xs, ys = zip(*outline, strict=True)
@@ -69,16 +77,23 @@ def item(card: Mapping[str, Any], name: str, grid: Grid, season: Season) -> dict
     assets: dict[str, Any] = {
         key: {"href": product["file"], "type": _COG, "roles": ["data"],
               "bands": [{"name": key, "nodata": product["missing"]}]} for key, product in card["products"].items()}
+    classes = [{"value": number, "name": _NO_NAME.sub("-", crop.name), "title": crop.name,
+                "color_hint": crop.colour.removeprefix("#").upper()} for number, crop in enumerate(taxonomy)]
+    for product in products.OF_CLASSES:
+        if product.name in assets:
+            assets[product.name]["classification:classes"] = classes
     if card["parcels_digest"]:
         assets["parcels"] = {"href": parcels.FILE, "type": _PARQUET, "roles": ["data"]}
     return {
         "type": "Feature", "stac_version": stac.STAC_VERSION, "id": name,
-        "stac_extensions": ["https://stac-extensions.github.io/projection/v2.0.0/schema.json"],
+        "stac_extensions": ["https://stac-extensions.github.io/projection/v2.0.0/schema.json",
+                            "https://stac-extensions.github.io/classification/v2.0.0/schema.json"],
         "geometry": {"type": "Polygon", "coordinates": [[list(corner) for corner in outline]]},
         "bbox": [min(xs), min(ys), max(xs), max(ys)],
         "properties": {"datetime": _midnight(season.start), "start_datetime": _midnight(season.start),
                        "end_datetime": _midnight(season.end), "proj:code": grid.crs, "proj:shape": list(grid.shape),
-                       "proj:transform": list(grid.transform), **{f"agrispec:{key}": card[key] for key in said}},
+                       "proj:transform": list(grid.transform), **{f"agrispec:{key}": card[key] for key in said},
+                       **({"license": licence} if licence else {})},
         "links": [], "assets": assets}
 
 

@@ -63,5 +63,8 @@ LOOKS = Product(name="looks", dtype="uint8", missing=MASKED, pyramiding="MEAN")
 SMOOTHED = _of_classes("smoothed")
 """Number of the class that the neighbourhood leaves."""
 
+OF_CLASSES = (CLASS, SECOND, SMOOTHED)
+"""What holds numbers of classes."""
+
 RAW = (CLASS, PROBABILITY, CONFIDENT, SECOND, ENTROPY, SET_SIZE, LOOKS)
 """What every map has."""

@@ -1,7 +1,7 @@
-"""A map while it grows: its pixels in files, tile by tile as they come, and rows of them read again.
+"""A map while it grows: its pixels in files, tile by tile as they come, and windows of them read again.
 
-A tile's pixels lie together, so that each is written at once wherever it is; rows are put together when they are read.
-Neither needs memory for more than what is asked for.
+A tile's pixels lie together, so that each is written at once wherever it is; windows are put together when they are
+read. Neither needs memory for more than what is asked for.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from agrispec.formats.atomic import storage_error
 from agrispec.grid import Grid
+
+_COLUMNS = 1024
+"""Of the windows that a map is read by: what they take does not grow with its width."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,22 +91,25 @@ class Canvas:
             except OSError as error:
                 raise storage_error(self.folder / name, error) from error
 
-    def rows(self, name: str, row: int, count: int) -> NDArray[Any]:
-        """(count, width, …) rows of an image from `row` on; there must be as many."""
-        (dtype, depth), side, across = self.images[name], self.tiling.side, self.tiling.across
-        first, last = row // side, (row + count - 1) // side
-        row_bytes = across * side * side * depth * dtype.itemsize
-        self.files[name].seek(first * row_bytes)
-        content = np.frombuffer(self.files[name].read((last - first + 1) * row_bytes), dtype)
-        laid = content.reshape(last - first + 1, across, side, side, depth).swapaxes(1, 2)
-        found = laid.reshape(-1, across * side, depth)[row - first * side:, :self.tiling.grid.width][:count]
+    def window(self, name: str, row: int, column: int, height: int, width: int) -> NDArray[Any]:
+        """(height, width, …) pixels of an image, the upper left of which is (row, column); all are the map's."""
+        (dtype, depth), side = self.images[name], self.tiling.side
+        left, right = column // side, (column + width - 1) // side
+        tile_bytes = side * side * depth * dtype.itemsize
+        rows = []
+        for line in range(row // side, (row + height - 1) // side + 1):
+            self.files[name].seek((line * self.tiling.across + left) * tile_bytes)
+            content = np.frombuffer(self.files[name].read((right - left + 1) * tile_bytes), dtype)
+            rows.append(content.reshape(-1, side, side, depth).swapaxes(0, 1).reshape(side, -1, depth))
+        found = np.concatenate(rows)[row % side:, column % side:][:height, :width]
         return found[..., 0] if depth == 1 else found
 
-    def strips(self) -> Iterator[tuple[int, int]]:
-        """(first row, rows) of the rows of tiles."""
-        height = self.tiling.grid.height
+    def windows(self) -> Iterator[tuple[int, int, int, int]]:
+        """(row, column, height, width) of windows that cover the map, of one row of tiles each."""
+        height, width = self.tiling.grid.shape
         for row in range(0, height, self.tiling.side):
-            yield row, min(self.tiling.side, height - row)
+            for column in range(0, width, _COLUMNS):
+                yield row, column, min(self.tiling.side, height - row), min(_COLUMNS, width - column)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,17 +18,20 @@ from click.testing import CliRunner
 from pyproj import Transformer
 
 import cli
-from agrispec.errors import AssetMissing, ConfigError, CorruptRecord, DataError, SchemaMismatch
+from agrispec.errors import AssetMissing, ConfigError, CorruptRecord, DataError, EngineUnreachable, SchemaMismatch
 from agrispec.formats import geotiff, mixer
 from agrispec.formats.asset_tree import AssetTree
+from agrispec.grid import Grid
 from agrispec.kernels import smoothing
-from agrispec.taxonomy import NO_CLASS
+from agrispec.taxonomy import NO_CLASS, CropClass, Taxonomy
 from agrispec_tf import crop_map, map_checkpoint, predict, run_models
 from agrispec_tf.baselines import training as forests
 from agrispec_tf.data.samples import Series
-from exports import manifest, mapping, parcels, predictions, products, runs, schema, shards
+from agrispec_tf.deployment import runtimes
+from exports import manifest, map_images, mapping, parcels, predictions, products, runs, schema, shards, tiles
 from exports.blocks import Patches
 from exports.export import cubes, holding, places
+from exports.polygons import Polygons
 from exports.tiles import Tiling
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
@@ -73,6 +77,11 @@ def of_patches(run, aoi=None):
     return mapping.patches_of(run, run.config, aoi)
 
 
+def map_of(run, config, source, fields, doubt=quiet, **how):
+    return crop_map.run_predict(run, config, "forest", source, crop_map.Parcels.of(fields, config), quiet, doubt,
+                                **how)
+
+
 def images(run, names=SHOWN):
     return {name: geotiff.read(run.predictions / f"{name}.tif")[0] for name in names}
 
@@ -83,7 +92,7 @@ def copied(run, folder):
 
 @pytest.fixture(scope="module")
 def mapped(run, fields):
-    card = crop_map.run_predict(run, run.config, "forest", of_patches(run), fields, quiet)
+    card = map_of(run, run.config, of_patches(run), fields)
     return card, images(run), parcels.read(run.predictions / parcels.FILE)
 
 
@@ -143,6 +152,11 @@ def test_the_files_are_cogs_that_the_card_and_the_item_describe(run, tiny, mappe
     with rasterio.open(run.predictions / "class.tif") as source:
         assert source.colormap(1)[0] == (0xE6, 0xC2, 0x29, 255)
         assert source.tags()["class_1"] == "maize"
+    assert [name for name in SHOWN if "classification:classes" in item["assets"][name]] == ["class", "second"]
+    legend = item["assets"]["class"]["classification:classes"]
+    assert legend[0] == {"value": 0, "name": "wheat", "title": "wheat", "color_hint": "E6C229"}
+    assert [each["value"] for each in legend] == list(range(len(run.config.taxonomy)))
+    assert "license" not in item["properties"]
     west, south, east, north = item["bbox"]
     assert 4 < west < east < 5
     assert 48 < south < north < 49
@@ -150,6 +164,15 @@ def test_the_files_are_cogs_that_the_card_and_the_item_describe(run, tiny, mappe
     (run.predictions / "entropy.tif").write_bytes(b"another")
     with pytest.raises(CorruptRecord, match="entropy.tif is not the file that prediction.json describes"):
         predictions.card(run.predictions)
+
+
+def test_the_item_names_classes_as_stac_does_and_the_licence(run, tiny, mapped):
+    taxonomy = Taxonomy((CropClass(name="winter wheat / spelt", codes=(1,), colour="#e6c229"),
+                         CropClass(name="maize", codes=(2,), colour="#009e73")))
+    item = predictions.item(mapped[0], "map", tiny.grid, run.config.season_of(2023), taxonomy, "CC-BY-4.0")
+    assert item["properties"]["license"] == "CC-BY-4.0"
+    named = item["assets"]["class"]["classification:classes"][0]
+    assert (named["name"], named["title"]) == ("winter-wheat---spelt", "winter wheat / spelt")
 
 
 def test_parcels_are_sums_over_their_pixels(run, tiny, fields, mapped):
@@ -181,6 +204,20 @@ def test_parcels_are_sums_over_their_pixels(run, tiny, fields, mapped):
     assert shapely.from_wkb(table["geometry"][0]).equals_exact(shapely.geometry.shape(fields[0]["geometry"]), 1e-9)
 
 
+def test_parcels_without_a_row_are_counted_and_told(run, fields, mapped, tmp_path, monkeypatch):
+    card, _, table = mapped
+    assert (card["parcels_asked"], card["parcels_without_pixels"], card["parcels"]) == (4, 1, len(table))
+    again = copied(run, tmp_path)
+    text = again.config_file.read_text()
+    again.config_file.write_text(text.replace("[labels]", '[labels]\nparcels = "projects/p/assets/fields"'))
+    engine = engines.open(again.config.engine, again.path)
+    engine.close()
+    monkeypatch.setattr(type(engine), "features", lambda *arguments, **how: fields)
+    done = CliRunner().invoke(cli.main, ["predict", str(again.path), "--model", "forest", "--season", "2023"])
+    assert done.exit_code == 0, done.output
+    assert "1 of 4 parcels have no row" in done.output
+
+
 def test_a_streamed_map_is_the_map_of_patches(run, tiny, fields, mapped, tmp_path, monkeypatch):
     streamed = copied(run, tmp_path)
     monkeypatch.setattr("exports.blocks._LARGEST", 16)  # four windows, three of which reach over the edge
@@ -188,7 +225,7 @@ def test_a_streamed_map_is_the_map_of_patches(run, tiny, fields, mapped, tmp_pat
     try:
         source = mapping.stream_of(streamed.config, engine, graphs, None, 2023)
         assert source.tiling.count == 4
-        card = crop_map.run_predict(streamed, streamed.config, "forest", source, fields, quiet)
+        card = map_of(streamed, streamed.config, source, fields)
     finally:
         engine.close()
     for name, image in images(streamed).items():
@@ -203,7 +240,7 @@ def test_a_streamed_map_is_the_map_of_patches(run, tiny, fields, mapped, tmp_pat
 def test_one_block_and_many_are_one_map(run, fields, mapped, tmp_path, monkeypatch, pixels):
     again = copied(run, tmp_path)
     monkeypatch.setattr("exports.blocks._PIXELS", pixels)
-    crop_map.run_predict(again, again.config, "forest", of_patches(again), fields, quiet)
+    map_of(again, again.config, of_patches(again), fields)
     for name, image in images(again).items():
         np.testing.assert_array_equal(image, mapped[1][name], err_msg=name)
     pd.testing.assert_frame_equal(parcels.read(again.predictions / parcels.FILE), mapped[2])
@@ -225,7 +262,8 @@ KILLED = """
         lay(*arguments)
     crop_map._lay = dying
     source = mapping.patches_of(run, run.config, None)
-    crop_map.run_predict(run, run.config, "forest", source, fields, lambda done: None)
+    of_parcels = crop_map.Parcels.of(fields, run.config)
+    crop_map.run_predict(run, run.config, "forest", source, of_parcels, lambda done: None, print)
 """
 
 
@@ -243,11 +281,9 @@ def test_a_map_that_is_killed_twice_goes_on_to_equal_files(run, fields, mapped, 
     killed(again, fields, 3)
     killed(again, fields, 2)
     assert not again.predictions.exists()
-    assert crop_map.unfinished(again, again.config, 2023, None).about == of_patches(again).about
-    assert crop_map.unfinished(again, again.config, 2024, None) is None
     read = []
     monkeypatch.setattr(Patches, "blocks", lambda self, done, of=Patches.blocks: read.append(done) or of(self, done))
-    card = crop_map.run_predict(again, again.config, "forest", of_patches(again), fields, quiet)
+    card = map_of(again, again.config, of_patches(again), fields)
     assert read == [5]
     for name, image in images(again).items():
         np.testing.assert_array_equal(image, mapped[1][name], err_msg=name)
@@ -261,17 +297,49 @@ def test_another_model_begins_anew(run, fields, mapped, tmp_path):
     killed(again, fields, 4)
     config = replace(again.config, training=replace(again.config.training, seed=5))
     forests.run_train(again, config, "forest")
-    card = crop_map.run_predict(again, again.config, "forest", of_patches(again), fields, quiet)
+    told = []
+    card = map_of(again, again.config, of_patches(again), fields, told.append)
+    assert told == [f"the unfinished map in {again.predicting}, 4 tiles, is dropped: this one has another model_digest"]
     assert card["model_digest"] != mapped[0]["model_digest"]
     fresh = copied(again, tmp_path / "fresh")
-    assert crop_map.run_predict(fresh, fresh.config, "forest", of_patches(fresh), fields, quiet)["products"] == card[
-        "products"]
+    assert map_of(fresh, fresh.config, of_patches(fresh), fields)["products"] == card["products"]
+
+
+def test_another_threshold_goes_on_and_judges_all_pixels(run, fields, mapped, tmp_path, monkeypatch):
+    again = copied(run, tmp_path)
+    killed(again, fields, 4)
+    config = replace(again.config, training=replace(again.config.training, confidence=0.9))
+    read, told = [], []
+    monkeypatch.setattr(Patches, "blocks", lambda self, done, of=Patches.blocks: read.append(done) or of(self, done))
+    card = map_of(again, config, of_patches(again), fields, told.append)
+    assert (read, told, card["threshold"]) == ([4], [], 0.9)
+    found = images(again)
+    np.testing.assert_array_equal(found["probability"], mapped[1]["probability"])
+    np.testing.assert_array_equal(found["confident"], np.where(
+        found["probability"] == -1, NO_CLASS, found["probability"] >= np.float32(0.9)))
+    assert card["confident"] == (found["confident"] == 1).mean() < mapped[0]["confident"]
 
 
 def test_what_was_kept_and_is_damaged_is_named(run, tmp_path):
     (tmp_path / map_checkpoint.FILE).write_bytes(b"PK nothing")
     with pytest.raises(CorruptRecord, match="does not say how far the map is"):
-        map_checkpoint.made_of(tmp_path)
+        map_checkpoint.opened(tmp_path, {}, 0, 2, quiet)
+
+
+def test_patches_of_this_map_are_not_exported_again(run, tmp_path):
+    again = copied(run, tmp_path)
+    config = again.config
+    assert mapping.kept_patches(again, config, None, 2023).about == of_patches(again).about
+    changes = {"patch": 4, "mask": MASK, "bounds": (613000, 5401800, 613230, 5402000)}
+    for name, value in changes.items():
+        other = replace(config, map=replace(config.map, **{name: value}))
+        assert mapping.kept_patches(again, other, None, 2023) is None
+    assert mapping.kept_patches(again, config, None, 2024) is None
+    [path] = again.patches.glob("*.tfrecord.gz")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert mapping.kept_patches(again, config, None, 2023) is None
+    shutil.rmtree(again.patches)
+    assert mapping.kept_patches(again, config, None, 2023) is None
 
 
 def test_only_the_area_of_interest_is_mapped(run, tiny, fields, mapped, tmp_path, monkeypatch):
@@ -284,7 +352,7 @@ def test_only_the_area_of_interest_is_mapped(run, tiny, fields, mapped, tmp_path
     aoi = mapping.aoi_of(again, config)
     columns, rows = np.meshgrid(np.arange(24), np.arange(20))
     inside = shapely.contains_xy(triangle, 613005 + 10 * columns, 5401995 - 10 * rows)
-    card = crop_map.run_predict(again, config, "forest", of_patches(again, aoi), fields, quiet)
+    card = map_of(again, config, of_patches(again, aoi), fields)
     of_patch = images(again)
     for name, image in of_patch.items():
         missing = -1 if image.dtype == np.float32 else 255
@@ -296,13 +364,55 @@ def test_only_the_area_of_interest_is_mapped(run, tiny, fields, mapped, tmp_path
     monkeypatch.setattr(type(engine), "pixels", lambda self, graph, grid: asked.append(grid) or pixels(
         self, graph, grid))
     try:
-        crop_map.run_predict(again, config, "forest", mapping.stream_of(config, engine, graphs, aoi, 2023), fields,
-                             quiet)
+        map_of(again, config, mapping.stream_of(config, engine, graphs, aoi, 2023), fields)
     finally:
         engine.close()
     for name, image in images(again).items():
         np.testing.assert_array_equal(image, of_patch[name], err_msg=name)
-    assert len(asked) == 4  # of nine windows
+    assert len(asked) == 3  # of nine windows
+
+
+def test_a_map_without_a_pixel_to_map_is_refused_and_the_last_one_stays(run, tiny, mapped, tmp_path):
+    again = copied(run, tmp_path)
+    before = (again.predictions / "prediction.json").read_bytes()
+    between = shapely.transform(shapely.box(613006, 5401991, 613009, 5401994), Transformer.from_crs(
+        tiny.grid.crs, "EPSG:4326", always_xy=True).transform, interleaved=False)  # no pixel's centre
+    aoi = Polygons.of([shapely.geometry.mapping(between)], tiny.grid.crs)
+    with pytest.raises(DataError, match="no pixel was to be mapped; look at"):
+        map_of(again, again.config, of_patches(again, aoi), ())
+    assert (again.predictions / "prediction.json").read_bytes() == before
+
+
+def test_a_map_that_is_interrupted_does_not_wait_for_an_engine_that_is_silent(run, tmp_path, monkeypatch):
+    again = copied(run, tmp_path)
+    monkeypatch.setattr("exports.blocks._LARGEST", 16)
+    monkeypatch.setattr("exports.export.window._PAUSE_S", (3600.0, 3600.0))
+    engine = engines.open(again.config.engine, again.path)
+    pixels, silent = type(engine).pixels, threading.Event()
+
+    def answer(self, graph, grid):
+        if (grid.transform[2], grid.transform[5]) != (613000, 5402000):
+            silent.set()
+            raise EngineUnreachable("silence", mend="wait")
+        return pixels(self, graph, grid)
+
+    def interrupt(share):
+        silent.wait(60)
+        raise KeyboardInterrupt
+
+    def predicting():
+        with pytest.raises(KeyboardInterrupt):
+            crop_map.run_predict(again, again.config, "forest", source, crop_map.Parcels.of((), again.config),
+                                 interrupt, quiet)
+        left.set()
+    monkeypatch.setattr(type(engine), "pixels", answer)
+    source, left = mapping.stream_of(again.config, engine, graphs, None, 2023), threading.Event()
+    try:
+        threading.Thread(target=predicting, daemon=True).start()
+        assert left.wait(60)
+    finally:
+        source.stop()
+        engine.close()
 
 
 @pytest.mark.parametrize(("content", "said"), [
@@ -331,7 +441,7 @@ def test_a_mask_asset_hides_pixels_from_both_sources(run, tiny, mapped, tmp_path
         found = {}
         for name, source in (("patches", mapping.patches_of(again, config, None)),
                              ("stream", mapping.stream_of(config, engine, graphs, None, 2023))):
-            found[name] = crop_map.run_predict(again, config, "forest", source, (), quiet), images(again)
+            found[name] = map_of(again, config, source, ()), images(again)
         with pytest.raises(AssetMissing, match="is not there"):
             mapping.check_mask(replace(config, map=replace(config.map, mask=f"{MASK}2")), engine)
         with pytest.raises(ConfigError, match="is of type IMAGE_COLLECTION"):
@@ -348,14 +458,17 @@ def test_a_mask_asset_hides_pixels_from_both_sources(run, tiny, mapped, tmp_path
     assert not (again.predictions / parcels.FILE).exists()
 
 
-def test_smoothed_classes_lie_beside_the_raw_ones(run, tiny, mapped, tmp_path):
+@pytest.mark.parametrize("columns", [1024, 8])
+def test_smoothed_classes_lie_beside_the_raw_ones(run, tiny, mapped, tmp_path, monkeypatch, columns):
+    monkeypatch.setattr("exports.tiles._COLUMNS", columns)
     again = copied(run, tmp_path)
-    crop_map.run_predict(again, again.config, "forest", of_patches(again), (), quiet, smooth="majority")
+    map_of(again, again.config, of_patches(again), (), smooth="majority")
     found = images(again, (*SHOWN, "smoothed"))
-    np.testing.assert_array_equal(found["class"], mapped[1]["class"])
+    for name in SHOWN:
+        np.testing.assert_array_equal(found[name], mapped[1][name], err_msg=name)
     np.testing.assert_array_equal(found["smoothed"], smoothing.majority_numpy(found["class"], NO_CLASS))
     assert (found["smoothed"] != found["class"]).any()
-    crop_map.run_predict(again, again.config, "forest", of_patches(again), (), quiet, smooth="bayesian")
+    map_of(again, again.config, of_patches(again), (), smooth="bayesian")
     smoothed = images(again, ("smoothed",))["smoothed"]
     probabilities, counts = expected(run, tiny)
     clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
@@ -368,6 +481,18 @@ def test_smoothed_classes_lie_beside_the_raw_ones(run, tiny, mapped, tmp_path):
     np.testing.assert_array_equal(smoothed[clear], logits.argmax(axis=-1)[clear])
     assert clear.sum() > 300
     assert list(predictions.card(again.predictions)["products"]) == [*SHOWN, "smoothed"]
+
+
+@pytest.mark.parametrize("columns", [1024, 16])
+def test_a_picture_is_of_every_so_manieth_pixel(tmp_path, monkeypatch, columns):
+    monkeypatch.setattr("exports.tiles._COLUMNS", columns)
+    monkeypatch.setattr(map_images, "_PICTURE", 13)
+    grid = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 600000.0, 0.0, -10.0, 5400000.0), width=50, height=30)
+    image = np.random.default_rng(0).integers(0, 255, (32, 56)).astype(np.uint8)
+    with tiles.canvas(tmp_path, Tiling(grid=grid, side=8), {"class": (np.dtype(np.uint8), 1)}) as canvas:
+        canvas.write(0, {"class": np.stack([image[row:row + 8, column:column + 8] for row in range(0, 32, 8)
+                                            for column in range(0, 56, 8)])})
+        np.testing.assert_array_equal(map_images.thinned(canvas, ["class"])[0], image[:30, :50][::4, ::4])
 
 
 def test_patches_that_are_not_those_of_their_export_are_refused(run, tmp_path):
@@ -397,9 +522,42 @@ def test_patches_that_are_not_those_of_their_export_are_refused(run, tmp_path):
         Patches.of(again.patches, run.config.spec)
 
 
-def test_parcels_that_cannot_be_told_apart_are_refused_before_a_pixel_is_read(run, fields):
-    with pytest.raises(DataError, match="names no parcel, or more than one"):
-        crop_map.run_predict(run, run.config, "forest", of_patches(run), [fields[0], fields[0]], quiet)
+@pytest.mark.parametrize(("runtime", "most", "compared"), [
+    ("auto", 100, ("auto", 100)), ("auto", 10**6, ("keras", None)), ("int8", 100, ("int8", 100)),
+    ("int8", 10**6, ("int8", None))])
+def test_runtimes_are_compared_once_there_are_pixels_enough(run, mapped, tmp_path, monkeypatch, runtime, most,
+                                                            compared):
+    again, seen = copied(run, tmp_path), sum(mapped[0]["pixels"].values())
+    monkeypatch.setattr("exports.blocks._PIXELS", 1)  # 64 pixels a block
+    monkeypatch.setattr(runtimes, "SHOWN", most)
+    monkeypatch.setattr(runtimes, "check", lambda *arguments: None)
+    opened, asked, choose = [], [], runtimes.choose
+    monkeypatch.setattr(runtimes, "opened", lambda *arguments: opened.append(arguments[-1]) or arguments[3])
+    monkeypatch.setattr(runtimes, "choose", lambda *arguments: asked.append((arguments[4], len(arguments[-1])))
+                        or choose(*arguments))
+    card = map_of(again, again.config, of_patches(again), (), runtime=runtime)
+    # Until then what was asked for computes, and Keras where nothing was: all of a map of fewer pixels.
+    assert opened == ["keras" if runtime == "auto" else runtime]
+    assert asked == [(compared[0], compared[1] or seen)]
+    assert card["runtime"]["compared"] == (compared[1] or seen)
+    for name, image in images(again).items():
+        np.testing.assert_array_equal(image, mapped[1][name], err_msg=name)
+
+
+def test_parcels_that_cannot_be_told_apart_are_refused_before_an_export_is_paid_for(run, tmp_path, monkeypatch):
+    again, asked = copied(run, tmp_path), []
+    monkeypatch.setattr(mapping, "export_patches", lambda *arguments: asked.append(arguments) or {})
+    text = again.config_file.read_text()
+    again.config_file.write_text(text.replace(
+        "[labels]", '[labels]\nparcels = "projects/p/assets/fields"\nparcel_id = "nothing"'))
+    engine = engines.open(again.config.engine, again.path)
+    engine.close()
+    monkeypatch.setattr(type(engine), "features", lambda *arguments, **how: [
+        {"type": "Feature", "properties": {"id": 1}, "geometry": {}}])
+    done = CliRunner().invoke(cli.main, ["predict", str(again.path), "--model", "forest"])
+    assert done.exit_code == 1
+    assert "has no property 'nothing'; it has id" in done.output
+    assert not asked
 
 
 def test_tiles_cover_a_grid_and_their_insides_are_its_pixels(tiny):
@@ -450,7 +608,16 @@ def test_the_command_maps_streams_smooths_and_refuses_what_trees_cannot(run, map
     assert card["runtime"]["name"] == "trees"
     done = predict_by()
     assert done.exit_code == 0, done.output
-    assert "patches" in manifest.read(again.path)["stages"]["predict"]
+    assert f"{again.patches} holds the pixels of this map already; --fresh exports them anew" in done.output
+    assert "eecu_seconds" not in manifest.read(again.path)["stages"]["predict"]
+    for name in (".predictions.0123456789ab.part", ".patches.0123456789ab.part"):  # as a kill leaves them
+        (again.path / name).mkdir()
+    done = predict_by("--fresh")
+    assert done.exit_code == 0, done.output
+    assert not list(again.path.glob(".*.part"))
+    assert "already" not in done.output
+    assert "eecu_seconds" in manifest.read(again.path)["stages"]["predict"]
+    assert predict_by("--fresh", "--stream").exit_code == 2
     refused = predict_by("--runtime", "onnx")
     assert refused.exit_code == 2
     assert "forest is made of trees" in refused.output

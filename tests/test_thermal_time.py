@@ -122,7 +122,8 @@ def test_a_model_on_thermal_time_is_trained_kept_and_maps_the_area(run, model):
     kept = trained.features.thermal if model == "forest" else trained.preparation.thermal
     assert kept == axis
     assert "by growing degree days above 0 °C" in (run.models / model / "card.md").read_text("utf-8")
-    said = crop_map.run_predict(run, run.config, model, mapping.patches_of(run, run.config, None), (), quiet)
+    said = crop_map.run_predict(run, run.config, model, mapping.patches_of(run, run.config, None),
+                                crop_map.Parcels.of((), run.config), quiet, quiet)
     classes = geotiff.read(run.predictions / "class.tif")[0]
     assert classes.shape == (32, 32)
     assert sum(said["pixels"].values()) + said["unseen"] == 1024

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
 import uuid
@@ -17,6 +18,22 @@ from agrispec.errors import StorageError
 def temporary_name(path: Path) -> Path:
     """A hidden name beside `path`, used by nobody else, for what is not whole yet."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
+
+
+def remove_parts(path: Path) -> None:
+    """Remove what killed processes left of `path` before it was whole; nobody else may be writing it now.
+
+    Raises:
+        StorageError: the file system refuses.
+    """
+    try:
+        for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+            if part.is_dir():
+                shutil.rmtree(part)
+            else:
+                part.unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_error(path, error) from error
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:

@@ -24,13 +24,14 @@ def _of_run(default: str = "cropnet") -> Callable[[Any], Any]:
 @_of_run()
 @_SEASON
 @click.option("--stream", is_flag=True, help="Ask for pixels window by window, without a bucket.")
+@click.option("--fresh", is_flag=True, help="Export patches anew, though RUN has those of this map: imagery changes.")
 @click.option("--runtime", type=click.Choice(["auto", "keras", "onnx", "openvino", "int8"]), default="auto",
               show_default=True, help="What computes the model; auto takes the fastest whose answers agree.")
 @click.option("--smooth", type=click.Choice(["majority", "bayesian"]),
               help="Add smoothed.tif, classes by what is around them.")
 @click.pass_obj
-def predict(opening: Opening, run: Path, model: str, season: int | None, stream: bool, runtime: str,
-            smooth: str | None) -> None:
+def predict(opening: Opening, run: Path, model: str, season: int | None, stream: bool, fresh: bool,
+            runtime: str, smooth: str | None) -> None:
     """Map RUN's area: class, probability, doubts and looks of every pixel, and a table of its parcels.
 
     Interrupted, the same command goes on where it was.
@@ -39,6 +40,8 @@ def predict(opening: Opening, run: Path, model: str, season: int | None, stream:
     from agrispec_tf.deployment import runtimes
     from exports import manifest, mapping
     from exports.export import holding
+    if fresh and stream:
+        raise click.UsageError("--fresh is about patches, which --stream does without")
     with opening(run) as opened, holding.predictions_held(run), progress("predicting") as tell:
         config, engine, graphs = opened.config, opened.engine, opened.graphs
         run_models.load(opened.run, config, model)  # refused, as all of these, before an export is paid for
@@ -47,14 +50,18 @@ def predict(opening: Opening, run: Path, model: str, season: int | None, stream:
         aoi, year = mapping.aoi_of(opened.run, config), config.season.target if season is None else season
         asset, exported = config.labels.parcels.format(season=year), {}
         fields = engine.features(graphs.parcels(asset, mapping.grid_of(config))) if asset else []
+        of_parcels = crop_map.Parcels.of(fields, config)
         if stream:
             source = mapping.stream_of(config, engine, graphs, aoi, year)
-        elif (source := crop_map.unfinished(opened.run, config, year, aoi)) is None:
+        elif not fresh and (kept := mapping.kept_patches(opened.run, config, aoi, year)):
+            warn(f"{kept.folder} holds the pixels of this map already; --fresh exports them anew")
+            source = kept
+        else:
             exported = mapping.export_patches(opened.run, config, engine, graphs, tell, year)
             source = mapping.patches_of(opened.run, config, aoi)
-        did = exported | crop_map.run_predict(opened.run, config, model, source, fields,
-                                              lambda share: tell(f"{share:.0%} of the map"), runtime=runtime,
-                                              smooth=smooth)
+        did = exported | crop_map.run_predict(opened.run, config, model, source, of_parcels,
+                                              lambda share: tell(f"{share:.0%} of the map"), warn,
+                                              runtime=runtime, smooth=smooth)
         manifest.record(run, "predict", did)
     _tell_doubts(did)
     click.echo(f"Map in {opened.run.predictions / 'map.png'}; next: agrispec-gee publish {run}")
@@ -65,6 +72,9 @@ def _tell_doubts(did: Mapping[str, Any]) -> None:
     if did["warmth_stops"]:
         warn(f"the temperatures of {did['warmth_stops']} pixels stop before the model's window does; thermal time goes"
              " on as in the training season")
+    if did["parcels_without_pixels"]:
+        warn(f"{did['parcels_without_pixels']} of {did['parcels_asked']} parcels have no row: no pixel that is mapped"
+             " and was clearly seen is theirs; they are off the map or masked, clouded, too narrow, or below others")
     runtime = did["runtime"]
     if runtime and (runtime["name"] == "int8" or runtime["agreement"] < 1):
         warn(f"{runtime['name']} gives {runtime['agreement']:.2%} of {runtime['compared']} pixels the class that Keras"

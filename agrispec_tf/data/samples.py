@@ -65,6 +65,12 @@ class Series:
         return replace(self, values=self.values[rows], counts=self.counts[rows],
                        heat=None if self.heat is None else self.heat[rows])
 
+    def joined(self, other: Series) -> Series:
+        """These series and then those of `other`, which are of the same cube."""
+        heat = None if self.heat is None or other.heat is None else np.concatenate([self.heat, other.heat])
+        return replace(self, values=np.concatenate([self.values, other.values]),
+                       counts=np.concatenate([self.counts, other.counts]), heat=heat)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Samples:
@@ -98,11 +104,7 @@ class Samples:
 
     def joined(self, other: Samples) -> Samples:
         """These samples and then those of `other`, which are of the same cube."""
-        ours, theirs = self.series, other.series
-        heat = None if ours.heat is None or theirs.heat is None else np.concatenate([ours.heat, theirs.heat])
-        series = replace(ours, values=np.concatenate([ours.values, theirs.values]), heat=heat,
-                         counts=np.concatenate([ours.counts, theirs.counts]))
-        return Samples(series=series, labels=np.concatenate([self.labels, other.labels]),
+        return Samples(series=self.series.joined(other.series), labels=np.concatenate([self.labels, other.labels]),
                        cells=np.concatenate([self.cells, other.cells]), ids=np.concatenate([self.ids, other.ids]))
 
     def thinned(self, limit: int, generator: np.random.Generator) -> Samples:

@@ -27,7 +27,7 @@ _FILES = {"onnx": "onnxruntime", "openvino": "openvino"}
 """Runtimes of an exported network, and what `deployment.network` calls them."""
 
 SHOWN = 512
-"""Pixels that runtimes are compared on."""
+"""Pixels that runtimes are compared on: fewer would tell neither speed nor agreement."""
 
 _TOLERANCE = 1e-4
 _REPEATS = 3
@@ -40,7 +40,7 @@ class Chosen:
     Attributes:
         name: of the runtime.
         predictor: the model on it.
-        measured: pixels a second of each runtime that was tried, on the `shown` first pixels.
+        measured: pixels a second of each runtime that was tried, on the pixels that were compared.
         agreement: share of these to which it gives the class that Keras gives; 1 for Keras itself.
         shown: pixels that were compared.
     """
@@ -74,7 +74,8 @@ def check(run: Run, model: str, runtime: str) -> None:
         raise MissingExtra(f"what {runtime} needs", "deploy")
 
 
-def choose(run: Run, config: Config, model: str, trained: Trained, runtime: str, shown: Series) -> Chosen:
+def choose(run: Run, config: Config, model: str, trained: Trained, runtime: str, asked: Predictor,
+           shown: Series) -> Chosen:
     """The runtime that was asked for, or the fastest of those that agree.
 
     In 32 bits two runtimes agree where all classes are the same and probabilities differ by 1e-4 at most. Integers of 8
@@ -84,20 +85,19 @@ def choose(run: Run, config: Config, model: str, trained: Trained, runtime: str,
         model: name of the model.
         trained: the same, loaded.
         runtime: "auto", "keras", "onnx", "openvino" or "int8".
+        asked: the model on that runtime, `opened`; on Keras for "auto".
         shown: pixels to compare on, at least one.
 
     Raises:
-        ConfigError: the network has a layer without a rule for ONNX, and its file was asked for.
-        DataError: 8 bits were asked for, and cannot be had of this network.
+        SchemaMismatch: the pixels are of another cube than the model.
     """
     if model_folder.kind(run_models.folder_of(run, model)) == model_folder.TREES:
         return Chosen(name=TREES, predictor=trained, measured={TREES: _rate(trained, shown)}, shown=len(shown))
     expected = trained.probabilities(shown)
     if runtime != AUTO:
-        found = opened(run, config, model, trained, runtime)
-        return Chosen(name=runtime, predictor=found, measured={runtime: _rate(found, shown)}, shown=len(shown),
-                      agreement=_agreement(found.probabilities(shown), expected))
-    predictors: dict[str, Predictor] = {KERAS: trained}
+        return Chosen(name=runtime, predictor=asked, measured={runtime: _rate(asked, shown)}, shown=len(shown),
+                      agreement=_agreement(asked.probabilities(shown), expected))
+    predictors: dict[str, Predictor] = {KERAS: asked}
     for name in _FILES if _installed() else ():
         try:
             found = opened(run, config, model, trained, name)
@@ -112,7 +112,12 @@ def choose(run: Run, config: Config, model: str, trained: Trained, runtime: str,
 
 
 def opened(run: Run, config: Config, model: str, trained: Trained, name: str) -> Predictor:
-    """A run's model on a runtime, as `Chosen.name` gives it. Raises as `choose`."""
+    """A run's model on a runtime, as `Chosen.name` gives it.
+
+    Raises:
+        ConfigError: the network has a layer without a rule for ONNX.
+        DataError: 8 bits cannot be had of this network.
+    """
     if name in (KERAS, TREES):
         return trained
     # Part of an extra, see above.

@@ -44,3 +44,18 @@ def test_who_leaves_ends_the_thread_and_what_it_iterates():
     found.close()
     assert ended.is_set()
     assert threading.active_count() == before
+
+
+def test_who_leaves_does_not_wait_for_what_items_wait_for():
+    answered = threading.Event()
+
+    def items():
+        yield 0
+        answered.wait()
+        yield 1
+    found = ahead(items(), 1, answered.set)
+    assert next(found) == 0
+    leaving = threading.Thread(target=found.close, daemon=True)
+    leaving.start()
+    leaving.join(20)
+    assert not leaving.is_alive()

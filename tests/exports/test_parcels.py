@@ -61,10 +61,31 @@ def test_a_parcel_below_half_a_hectare_is_small():
     assert parcels.table(tiny, "parcel_id", NAMES, one)["small"].tolist() == [1]
 
 
-@pytest.mark.parametrize("ids", [("a", "b", "a"), ("", "b", "c"), (7, "b", "7")])
+@pytest.mark.parametrize("ids", [("a", "b", "a"), ("", "b", "c"), (7, 8, 7)])
 def test_parcels_that_cannot_be_told_apart_are_refused(ids):
     with pytest.raises(DataError, match="names no parcel, or more than one"):
         parcels.check(fields(*ids), "parcel_id")
+
+
+@pytest.mark.parametrize("ids", [(7, "b", 8), (1, 2.5, 3), (True, False), (["a"], ["b"])])
+def test_ids_are_of_one_type_that_a_table_holds(ids):
+    with pytest.raises(DataError, match="parcel_id is of type .*; give all parcels a text"):
+        parcels.check(fields(*ids), "parcel_id")
+    for right in (("0012", "b"), (7, 8), (7.0, 8.5)):
+        parcels.check(fields(*right), "parcel_id")
+
+
+def test_an_id_that_the_table_has_a_column_for_is_refused():
+    columns = parcels.table(fields("a", "b", "c"), "parcel_id", NAMES, FOUND).columns
+    assert len(columns) == 18
+    for name in columns.drop("parcel_id"):
+        with pytest.raises(DataError, match=f"parcel_id '{name}' is what the table of parcels calls a column"):
+            parcels.check([{"properties": {name: "a"}, "geometry": fields("a")[0]["geometry"]}], name)
+
+
+def test_a_parcel_without_a_shape_is_named():
+    with pytest.raises(DataError, match="parcel 'b' has no shape"):
+        parcels.check([*fields("a"), {"properties": {"parcel_id": "b"}, "geometry": None}], "parcel_id")
 
 
 def test_a_missing_id_is_named_with_what_there_is():

@@ -1,9 +1,14 @@
 """Polygons own the pixels whose centre they hold, however a map is cut."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import shapely
 from pyproj import Transformer
+from rasterio import features
 
 from agrispec.grid import Grid
 from exports.polygons import Polygons
@@ -50,6 +55,39 @@ def test_parts_of_a_map_are_the_map(area, polygons, side):
         assert polygons.touch(part) or (polygons.numbers(part) == -1).all()
     np.testing.assert_array_equal(found, whole)
     assert touched < len(list(area.tiles(side))) or side == 16
+
+
+def test_what_their_bounds_alone_meet_is_not_touched(area, monkeypatch):
+    to_degrees = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True).transform
+    corners = shapely.MultiPolygon([shapely.box(600010, 5399960, 600040, 5399990),
+                                    shapely.box(600566, 5399610, 600596, 5399640)])
+    slope = shapely.Polygon([(600100, 5399990), (600390, 5399990), (600100, 5399610)])
+    found = Polygons.of([shapely.geometry.mapping(shapely.transform(shape, to_degrees, interleaved=False))
+                         for shape in (corners, slope)], CRS)
+    owned = found.numbers(area)
+    assert owned[2, 2] == owned[37, 57] == 0
+    assert owned[2, 12] == 1
+    drawn, rasterize = [], features.rasterize
+    monkeypatch.setattr(features, "rasterize", lambda pairs, **how: drawn.extend(pairs) or rasterize(pairs, **how))
+    found.numbers(area.window(0, 0, 8, 8))
+    assert [(shape.area, number) for shape, number in drawn] == [(pytest.approx(900), 0)]  # one part of the first
+    for row, column, part in area.tiles(8):
+        window = shapely.box(*part.bounds)
+        assert found.touch(part) == (corners.intersects(window) or slope.intersects(window))
+        assert found.touch(part) or (owned[row:row + 8, column:column + 8] == -1).all()
+
+
+def test_threads_rasterize_one_after_another(area, polygons, monkeypatch):
+    busy, rasterize = threading.Lock(), features.rasterize
+
+    def alone(*arguments, **how):
+        assert busy.acquire(blocking=False)
+        time.sleep(0.02)
+        busy.release()
+        return rasterize(*arguments, **how)
+    monkeypatch.setattr(features, "rasterize", alone)
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(polygons.numbers, [area] * 8))) == 8
 
 
 def test_of_none_no_pixel_is_owned(area):

@@ -1,4 +1,4 @@
-"""What is written of a map tile by tile is read as rows of the map."""
+"""What is written of a map tile by tile is read as windows of the map."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def tiling(width, height, side):
 
 @given(width=st.integers(1, 50), height=st.integers(1, 50), side=st.integers(1, 16), several=st.integers(1, 7),
        depth=st.sampled_from([1, 3]), data=st.data())
-def test_an_image_cut_into_tiles_is_read_as_its_rows(tmp_path_factory, width, height, side, several, depth, data):
+def test_an_image_cut_into_tiles_is_read_as_its_windows(tmp_path_factory, width, height, side, several, depth, data):
     cut, folder = tiling(width, height, side), tmp_path_factory.mktemp("canvas")
     padded = cut.grid.padded(side)
     image = np.random.default_rng(0).integers(0, 1000, (*padded.shape, depth)).astype(np.int32)
@@ -27,11 +27,24 @@ def test_an_image_cut_into_tiles_is_read_as_its_rows(tmp_path_factory, width, he
         for first in range(0, cut.count, several):
             canvas.write(first, {"image": parts[first:first + several]})
     with tiles.canvas(folder, cut, {"image": (np.dtype(np.int32), depth)}) as canvas:
-        row = data.draw(st.integers(0, height - 1))
-        count = data.draw(st.integers(1, height - row))
-        expected = image[row:row + count, :width]
-        np.testing.assert_array_equal(canvas.rows("image", row, count), expected if depth > 1 else expected[..., 0])
-        assert sum(rows for _, rows in canvas.strips()) == height
+        row, column = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+        rows, columns = data.draw(st.integers(1, height - row)), data.draw(st.integers(1, width - column))
+        expected = image[row:row + rows, column:column + columns]
+        np.testing.assert_array_equal(canvas.window("image", row, column, rows, columns),
+                                      expected if depth > 1 else expected[..., 0])
+
+
+@pytest.mark.parametrize(("width", "columns"), [(50, 16), (48, 16), (10, 16), (3000, None)])
+def test_windows_cover_a_map_once_and_none_is_as_wide_as_the_map(tmp_path, monkeypatch, width, columns):
+    if columns:
+        monkeypatch.setattr(tiles, "_COLUMNS", columns)
+    most, covered = columns or 1024, np.zeros((20, width), int)
+    with tiles.canvas(tmp_path, tiling(width, 20, 8), {}) as canvas:
+        for row, column, rows, several in canvas.windows():
+            assert rows <= 8
+            assert several <= most
+            covered[row:row + rows, column:column + several] += 1
+    assert (covered == 1).all()
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from agrispec.errors import StorageError
-from agrispec.formats.atomic import whole_folder
+from agrispec.formats.atomic import remove_parts, temporary_name, whole_folder
 
 
 def test_the_new_folder_takes_the_place_of_the_old_one(tmp_path):
@@ -35,3 +35,15 @@ def test_a_folder_that_cannot_take_its_place_leaves_the_old_one(tmp_path):
     with pytest.raises(StorageError), whole_folder(tmp_path / "shards") as folder:
         folder.rmdir()  # there is nothing to rename
     assert [path.name for path in (tmp_path / "shards").iterdir()] == ["old.txt"]
+
+
+def test_what_killed_processes_left_of_a_name_is_removed_and_nothing_else(tmp_path):
+    path, other = tmp_path / "predic[t]ions", tmp_path / "predictions"
+    for folder in (path, other):
+        folder.mkdir()
+        left = temporary_name(folder)
+        left.mkdir()
+        (left / "class.tif").touch()
+    temporary_name(path).touch()
+    remove_parts(path)
+    assert sorted(found.name for found in tmp_path.iterdir()) == [left.name, path.name, other.name]

@@ -72,7 +72,7 @@ def timed(monkeypatch):
 def test_the_fastest_that_agrees_is_taken(run, trained, shown, timed, fastest):
     seconds = {"keras": 1.0, "onnx": 1.0, "openvino": 1.0, fastest: 0.01}
     keras = On(trained, timed(seconds), seconds["keras"])
-    found = runtimes.choose(run, run.config, "mlp", keras, "auto", shown)
+    found = runtimes.choose(run, run.config, "mlp", keras, "auto", keras, shown)
     assert found.name == fastest
     assert found.measured == {name: pytest.approx(len(shown) / seconds[name]) for name in seconds}
     assert (found.agreement, found.shown) == (1, len(shown))
@@ -81,13 +81,15 @@ def test_the_fastest_that_agrees_is_taken(run, trained, shown, timed, fastest):
 
 def test_one_that_answers_otherwise_is_left_out(run, trained, shown, timed):
     keras = On(trained, timed({"onnx": 1.0, "openvino": 0.01}, changes=("openvino",)), 2.0)
-    found = runtimes.choose(run, run.config, "mlp", keras, "auto", shown)
+    found = runtimes.choose(run, run.config, "mlp", keras, "auto", keras, shown)
     assert set(found.measured) == {"keras", "onnx"}
 
 
 @pytest.mark.parametrize("name", ["keras", "onnx", "openvino", "int8"])
 def test_what_is_asked_for_is_taken_and_its_agreement_told(run, trained, shown, name):
-    found = runtimes.choose(run, run.config, "mlp", trained, name, shown)
+    asked = runtimes.opened(run, run.config, "mlp", trained, name)
+    found = runtimes.choose(run, run.config, "mlp", trained, name, asked, shown)
+    assert found.predictor is asked
     assert (found.name, set(found.measured)) == (name, {name})
     same = found.predictor.probabilities(shown).argmax(axis=1) == trained.probabilities(shown).argmax(axis=1)
     assert found.agreement == same.mean() > (0.8 if name == "int8" else 0.999)
@@ -96,7 +98,7 @@ def test_what_is_asked_for_is_taken_and_its_agreement_told(run, trained, shown, 
 
 def test_trees_have_no_other_runtime(run, shown):
     forest = load(run, run.config, "forest")
-    assert runtimes.choose(run, run.config, "forest", forest, "auto", shown).name == "trees"
+    assert runtimes.choose(run, run.config, "forest", forest, "auto", forest, shown).name == "trees"
     runtimes.check(run, "forest", "auto")
     with pytest.raises(ConfigError, match="forest is made of trees"):
         runtimes.check(run, "forest", "onnx")
@@ -104,7 +106,7 @@ def test_trees_have_no_other_runtime(run, shown):
 
 def test_without_the_extra_keras_is_left_and_the_extra_is_named(run, trained, shown, monkeypatch):
     monkeypatch.setattr(runtimes, "find_spec", lambda name: None)
-    assert set(runtimes.choose(run, run.config, "mlp", trained, "auto", shown).measured) == {"keras"}
+    assert set(runtimes.choose(run, run.config, "mlp", trained, "auto", trained, shown).measured) == {"keras"}
     with pytest.raises(MissingExtra, match="what onnx needs is not installed"):
         runtimes.check(run, "mlp", "onnx")
     runtimes.check(run, "mlp", "keras")
@@ -114,4 +116,4 @@ def test_a_layer_without_a_rule_leaves_keras(run, trained, shown, monkeypatch):
     def refuse(classifier):
         raise ConfigError("there is no rule", mend="none")
     monkeypatch.setattr(network, "written", refuse)
-    assert set(runtimes.choose(run, run.config, "mlp", trained, "auto", shown).measured) == {"keras"}
+    assert set(runtimes.choose(run, run.config, "mlp", trained, "auto", trained, shown).measured) == {"keras"}
