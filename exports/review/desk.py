@@ -83,7 +83,8 @@ class _Ready:
             for position, had in self._kept.items():
                 if position not in positions:
                     had.cancel()
-        return [self.ask(position) for position in positions][0]
+        asked = [self.ask(position) for position in positions]
+        return asked[0]
 
 
 class Desk:

@@ -106,11 +106,11 @@ def desk_of(run, waiting):
 
 @contextmanager
 def slow_desk(run, waiting):
-    """A desk at the queue whose engine answers nothing until an event is set, or the block ends: both."""
+    """A desk at the queue whose engine answers nothing for 10 s, or until an event is set: both."""
     answering = threading.Event()
 
     def pixels(*_):
-        answering.wait()
+        answering.wait(10)
         raise EngineError("it has no answer", mend="none is needed")
 
     desk = Desk(run, run.config, SimpleNamespace(pixels=pixels),

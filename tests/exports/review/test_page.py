@@ -12,7 +12,7 @@ from exports.review import verdicts
 from exports.review.server import ReviewServer
 from exports.review.verdicts import Log
 
-from .conftest import EVIL, NAMES
+from .conftest import EVIL, NAMES, slow_desk
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -59,7 +59,8 @@ def press(page, key):
     """Press a key and wait until the next parcel is shown."""
     before = page.locator("#parcel").text_content()
     page.keyboard.press(key)
-    page.wait_for_function("before => document.querySelector('#parcel').textContent !== before", arg=before)
+    page.wait_for_function("before => document.querySelector('#parcel').textContent !== before", arg=before,
+                           timeout=5000)
     return before.removeprefix("Parcel ")
 
 
@@ -108,6 +109,31 @@ def test_every_key_does_what_the_help_says(page_of, run):
     assert given[:2] == [(accepted, "accept"), (skipped, "skip")]
     assert [word for _, word in given[2:]] in (["accept", "undo"], ["correct", "undo"])
     assert verdicts.standing(Log(run.review, NAMES).read(), 2023).keys() == {accepted, skipped}
+
+
+def test_enter_on_a_button_is_that_button_and_no_verdict_besides(page_of, run):
+    page = page_of()
+    for button in ("#skip", "#next", "#help-open"):
+        page.focus(button)
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(300)
+    assert page.locator("#help").is_visible()
+    assert [each.verdict for each in Log(run.review, NAMES).read()] == ["skip"]
+
+
+def test_a_verdict_does_not_wait_for_an_engine_that_is_slow(run, waiting, browser):
+    with slow_desk(run, waiting) as (desk, answering), ReviewServer(desk) as server:
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        page = context.new_page()
+        page.goto(server.url)
+        page.wait_for_selector("html[data-ready]")
+        for _ in range(8):
+            press(page, "n")
+        judged = press(page, "a")
+        assert not answering.is_set()
+        assert [(each.parcel, each.verdict) for each in Log(run.review, NAMES).read()] == [(judged, "accept")]
+        answering.set()
+        context.close()
 
 
 def test_markup_in_classes_and_parcels_stays_text(page_of):
