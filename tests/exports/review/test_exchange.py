@@ -39,7 +39,8 @@ def judge(run, waiting, *rows, reviewer="anna", after=0, shape=None):
     """Add verdicts (position in the queue, verdict, class or None), given some seconds after `BEGAN`."""
     Log(run.review, NAMES).append(
         Verdict(parcel=waiting.table["parcel_id"][position], verdict=word, class_name=name, reviewer=reviewer,
-                time=(BEGAN + timedelta(seconds=after)).isoformat(), season=2023, model="m", prediction="p", shape=shape)
+                time=(BEGAN + timedelta(seconds=after)).isoformat(), season=2023, model="m", prediction="p",
+                shape=shape)
         for position, word, name in rows)
 
 

@@ -62,7 +62,8 @@ def test_a_file_that_is_no_queue_is_refused(run, waiting):
 
 def test_class_numbers_that_mean_other_classes_by_now_are_refused(run, waiting):
     text = run.config_file.read_text()
-    run.config_file.write_text(text.replace(f'"{EVIL}"', '"?"').replace('"wheat"', f'"{EVIL}"').replace('"?"', '"wheat"'))
+    text = text.replace(f'"{EVIL}"', '"?"').replace('"wheat"', f'"{EVIL}"').replace('"?"', '"wheat"')
+    run.config_file.write_text(text)
     changed = runs.open(run.path)
     for refused in (lambda: queue.read(changed), lambda: queue.make(changed, "parcel_id", triage.ranking)):
         with pytest.raises(DataError, match=r"class [01] is .* in \[\[classes\]\]"):
