@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import cli
 from exports import manifest
-from exports.review import verdicts
+from exports.review import doorway, verdicts
 from exports.review.server import ReviewServer
 from exports.review.verdicts import Log
 
@@ -176,6 +176,15 @@ def test_text_is_readable_and_nothing_moves_while_the_page_fills(page_of, scheme
           .map(([high, low]) => (high + 0.05) / (low + 0.05));
     }""")
     assert min(contrast) >= 4.5
+
+
+def test_the_file_that_a_browser_opens_leads_to_the_page(browser, server, tmp_path):
+    context = browser.new_context()
+    page = context.new_page()
+    with doorway.to(server.url, tmp_path) as door:
+        page.goto(door.as_uri())
+        page.wait_for_selector("html[data-ready]")
+    context.close()
 
 
 def test_without_the_token_the_page_says_where_it_is(browser, server):
