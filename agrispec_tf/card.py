@@ -72,10 +72,12 @@ def _reviewed(review: Mapping[str, Any]) -> str:
     by = _listed(f"{reviewer} ({count})" for reviewer, count in review["reviewers"].items())
     opened = (" Labels of the season to map were open to this model: a model without them is compared with it fairly on"
               " cells that were not reviewed alone, as `agrispec-gee evaluate` does." if review["target_open"] else "")
+    gone = (f" Nor do {review['gone']} verdicts count, of parcels, or outlines of them, that the map did not have any"
+            " more." if review["gone"] else "")
     return (f"Of the training samples {review['samples']} are pixels of {review['parcels']} parcels of season"
             f" {review['season']}, judged by {by}; verdicts {review['verdicts']}. Left out are {review['disputed']}"
             f" parcels that reviewers disagree about, and {review['held_out']} in cells of validation or test."
-            f"{opened}\n")
+            f"{gone}{opened}\n")
 
 
 def _input(trained: Trained, described: Described) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from agrispec.errors import ConfigError
 from exports.terminal import RUN, Opening, progress
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -39,27 +40,29 @@ def queue(run: Path) -> None:
 @click.pass_obj
 def serve(opening: Opening, run: Path, reviewer: str | None, port: int, no_browser: bool) -> None:
     """Show RUN's queue on a page of this machine, until interrupted: map, series, examples, verdicts by keyboard."""
-    import getpass
     import signal
     import threading
     import webbrowser
+    from contextlib import nullcontext
 
     from exports import runs
+    from exports.review import doorway
     from exports.review import queue as queues
     from exports.review.desk import Desk
     from exports.review.server import ReviewServer
-    waiting = queues.read(runs.open(run))
+    waiting, name = queues.read(runs.open(run)), reviewer or _account()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with opening(run) as opened:
-        desk = Desk(opened.run, opened.config, opened.engine, opened.graphs, waiting, reviewer or getpass.getuser())
+        desk = Desk(opened.run, opened.config, opened.engine, opened.graphs, waiting, name)
         with ReviewServer(desk, port) as server:
             click.echo(server.url)
             click.echo(f"{len(waiting.table):,} parcels; Ctrl-C ends it. The address lets in whoever has it.", err=True)
-            if not no_browser:
-                webbrowser.open(server.url)
-            stop.wait()
+            with nullcontext() if no_browser else doorway.to(server.url, opened.run.review) as door:
+                if door:
+                    webbrowser.open(door.as_uri())
+                stop.wait()
 
 
 @review.command("import")
@@ -68,12 +71,14 @@ def serve(opening: Opening, run: Path, reviewer: str | None, port: int, no_brows
 def import_(run: Path, file: Path) -> None:
     """Take the verdicts of FILE, a GeoJSON or CSV file of `review export` that was filled in.
 
-    Of each row parcel, verdict (accept, correct, skip, undo), class and reviewer are read. All rows are taken or none.
+    Of each row parcel, verdict (accept, correct, skip, undo), class, reviewer and time are read. All rows are taken or
+    none; those that say nothing new are passed over.
     """
     from exports import runs
     from exports.review import commands
-    taken = commands.take_in(runs.open(run), file)
-    click.echo(f"{taken} new verdicts; next: agrispec-gee train {run} --with-review")
+    taken, passed = commands.take_in(runs.open(run), file)
+    over = f"; {passed} rows passed over, whose verdicts are known already or older than what stands" if passed else ""
+    click.echo(f"{taken} new verdicts{over}; next: agrispec-gee train {run} --with-review")
 
 
 @review.command("export")
@@ -86,3 +91,12 @@ def export_(run: Path, file: Path) -> None:
     rows = commands.write_out(runs.open(run), file)
     click.echo(f"{rows} rows in {file}; fill in verdict, class and reviewer,"
                f" then: agrispec-gee review import {run} {file}")
+
+
+def _account() -> str:
+    """The name of the account that runs this."""
+    import getpass
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:
+        raise ConfigError("this account has no name", mend="give --reviewer NAME") from error

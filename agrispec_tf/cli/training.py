@@ -66,7 +66,9 @@ def train(opening: Opening, run: Path, model: str, leaves: int | None, reviewed:
         _doubt(made)
     if reviewed:
         click.echo("{samples} samples are of {parcels} reviewed parcels; {disputed} are disputed, {held_out} lie in"
-                   " cells of validation or test".format_map(made["review"]))
+                   " cells of validation or test".format_map(made["review"])
+                   + ("; {gone} verdicts are of parcels, or outlines of them, that the map does not have any more"
+                      .format_map(made["review"]) if made["review"]["gone"] else ""))
     click.echo(f"{_on_held_out(name, found, opened)}; next: agrispec-gee"
                + (f" evaluate {run}" if reviewed else f" predict {run} --model {name}"))
 

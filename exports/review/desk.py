@@ -6,8 +6,8 @@ import json
 import math
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from agrispec.grid import Bounds
 from exports.review import curves, imagery, queue, verdicts
 from exports.review.curves import Curves, Graphs
 from exports.review.queue import Queue
-from exports.review.verdicts import ACCEPT, CORRECT, SKIP, UNDO, Log, Verdict
+from exports.review.verdicts import ACCEPT, CORRECT, SKIP, UNDO, Log, Standing, Tally, Verdict
 from exports.runs import Run
 
 _AHEAD = 3
@@ -47,12 +47,13 @@ class _Outlines:
     tree: shapely.STRtree
     ids: NDArray[np.object_]
     classes: NDArray[np.int64]
+    digests: Mapping[str, str]
 
 
 def _outlines(run: Run, key: str) -> _Outlines:
     table = queue.predicted(run, key)
     return _Outlines(shapely.STRtree(shapely.from_wkb(table[GEOMETRY].to_numpy(object))), table[key].to_numpy(object),
-                     table["class"].to_numpy(np.int64))
+                     table["class"].to_numpy(np.int64), queue.shapes_of(table, key))
 
 
 class _Ready:
@@ -64,13 +65,26 @@ class _Ready:
         self._lock = threading.Lock()
 
     def ask(self, position: int) -> Future[Any]:
+        """Raises CancelledError: nothing is computed any more."""
         with self._lock:
             had = self._kept.get(position)
             if had is None or (had.done() and (had.cancelled() or had.exception() is not None)):
-                self._kept[position] = had = self._pool.submit(self._make, position)
+                try:
+                    self._kept[position] = had = self._pool.submit(self._make, position)
+                except RuntimeError as error:  # the pool is shut down
+                    raise CancelledError from error
                 if len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)
             return had
+
+    def show(self, positions: range) -> Future[Any]:
+        """Asks for some positions, the first of them shown; of others what has not begun is cancelled."""
+        with self._lock:
+            for position, had in self._kept.items():
+                if position not in positions:
+                    had.cancel()
+        asked = [self.ask(position) for position in positions]
+        return asked[0]
 
 
 class Desk:
@@ -99,7 +113,8 @@ class Desk:
         self._outlines = _outlines(run, waiting.key)
         self._log = Log(run.review, config.taxonomy.names)
         self._verdict("", SKIP, None)  # whose name is none is told now, not at the first verdict
-        self._log.read()
+        self._tally, self._counting = Tally(self._season, self._outlines.digests), threading.Lock()
+        self._standing()
         self._writing, self._closed = threading.Lock(), threading.Event()
         # Pictures wait for curves, so that they need threads of their own.
         self._pools = [ThreadPoolExecutor(max_workers=2, thread_name_prefix=name) for name in ("curves", "pictures")]
@@ -124,7 +139,7 @@ class Desk:
                 "simulated": bool(about["simulated"]), "threshold": about["threshold"], "reviewer": self._reviewer,
                 "classes": [{"name": crop.name, "colour": crop.colour} for crop in self._config.taxonomy],
                 "total": len(self._table), "curves": list(curves.names(self._config.spec)), "days": days,
-                **self._progress(-1)}
+                **self._progress(-1, self._standing())}
 
     def classes(self) -> dict[str, Any]:
         """Median, 10th and 90th percentile of each class's labelled training samples, [curve][step] of each."""
@@ -146,15 +161,16 @@ class Desk:
                 "area_ha": float(row["area_ha"]), "pixels": int(row["pixels"]),
                 "set_size": int(row["set_size"]) if "set_size" in row.index else None,
                 "bounds": list(shape.bounds), "outline": json.loads(shapely.to_geojson(shape)),
-                "verdicts": self._said(self._ids[position])}
+                "verdicts": self._said(position, self._standing())}
 
     def series(self, position: int) -> dict[str, Any]:
-        """A parcel's curves and the labelled examples that are nearest to it. Raises as `curves.of_engine`."""
+        """A parcel's curves and the labelled examples that are nearest to it.
+
+        Raises:
+            as `curves.of_engine`; CancelledError: another parcel is shown by now, or the desk is closed.
+        """
         self._row(position)
-        asked = self._curves.ask(position)
-        for ahead in self._after(position):
-            self._curves.ask(ahead)
-        found, source = asked.result()
+        found, source = self._curves.show(self._wanted(position)).result()
         known = self._labelled.result()
         order, distance = known.nearest(found.values[0], _EXAMPLES)
         nearest = [{"class": int(known.labels[at]), "season": int(known.seasons[at]), "distance": float(away),
@@ -163,12 +179,10 @@ class Desk:
                 "nearest": nearest}
 
     def pictures(self, position: int) -> dict[str, Any]:
-        """Pictures of a parcel's surroundings. Raises as `imagery.take`."""
+        """Pictures of a parcel's surroundings. Raises as `imagery.take` and `series`."""
         self._row(position)
-        asked = self._pictures.ask(position)
-        for ahead in self._after(position):
-            self._pictures.ask(ahead)
-        found, season = asked.result(), self._config.season_of(self._season)
+        found = self._pictures.show(self._wanted(position)).result()
+        season = self._config.season_of(self._season)
         return {"bounds": list(found.bounds), "true": found.true, "false": found.false,
                 "first": season.bounds(found.first)[0].isoformat(),
                 "last": (season.bounds(found.last - 1)[1] - timedelta(days=1)).isoformat()}
@@ -218,10 +232,9 @@ class Desk:
         if self._reviewer in stands.get(self._ids[position], {}):
             parcel = self._ids[position]
         else:
-            mine = {given.parcel for by in stands.values() if (given := by.get(self._reviewer))}
             latest = next((given.parcel for given in reversed(self._log.read())
-                           if given.reviewer == self._reviewer and given.verdict != UNDO and given.parcel in mine
-                           and given.parcel in self._at), None)
+                           if given.reviewer == self._reviewer and given.verdict != UNDO and given.parcel in self._at
+                           and self._reviewer in stands.get(given.parcel, {})), None)
             if latest is None:
                 raise DataError("there is no verdict of yours to take back", mend="judge a parcel first")
             parcel = latest
@@ -230,38 +243,42 @@ class Desk:
     def _added(self, position: int, verdict: Verdict) -> dict[str, Any]:
         with self._writing:
             self._log.append([verdict])
-        return {"position": position, "verdicts": self._said(self._ids[position]), **self._progress(position)}
+        stands = self._standing()
+        return {"position": position, "verdicts": self._said(position, stands), **self._progress(position, stands)}
 
     def _verdict(self, parcel: str, verdict: str, name: str | None) -> Verdict:
         about = self._queue.about
         return Verdict(parcel=parcel, verdict=verdict, class_name=name, reviewer=self._reviewer, time=verdicts.now(),
-                       season=self._season, model=about["model_digest"], prediction=about["class_digest"])
+                       season=self._season, model=about["model_digest"], prediction=about["class_digest"],
+                       shape=self._outlines.digests.get(parcel))
 
     def _row(self, position: int) -> pd.Series:
         if not 0 <= position < len(self._table):
             raise DataError(f"the queue has no parcel {position}", mend=f"ask for 0 to {len(self._table) - 1}")
         return self._table.iloc[position]
 
-    def _after(self, position: int) -> range:
-        return range(position + 1, min(position + 1 + _AHEAD, len(self._table)))
+    def _wanted(self, position: int) -> range:
+        return range(position, min(position + 1 + _AHEAD, len(self._table)))
 
     def _standing(self) -> dict[str, dict[str, Verdict]]:
-        return verdicts.standing(self._log.read(), self._season)
+        with self._counting:
+            self._tally.keep_up(self._log.read())
+            return self._tally.stands.copy()
 
-    def _said(self, parcel: str) -> list[dict[str, Any]]:
+    def _said(self, position: int, stands: Standing) -> list[dict[str, Any]]:
         return [{"reviewer": given.reviewer, "verdict": given.verdict, "class": given.class_name, "time": given.time,
                  "of_this_map": given.prediction == self._queue.about["class_digest"]}
-                for given in self._standing().get(parcel, {}).values()]
+                for given in stands.get(self._ids[position], {}).values()]
 
-    def _progress(self, position: int) -> dict[str, Any]:
+    def _progress(self, position: int, stands: Standing) -> dict[str, Any]:
         """How many of the queue each reviewer has judged, and the next after a position that this one has not."""
-        stands = self._standing()
         judged = Counter(reviewer for parcel, by in stands.items() if parcel in self._at for reviewer in by)
         mine = np.zeros(len(self._table), np.bool_)
         mine[[self._at[parcel] for parcel, by in stands.items() if parcel in self._at and self._reviewer in by]] = True
+        several = {parcel: by for parcel, by in stands.items() if len(by) > 1}
         left = np.flatnonzero(~mine)
         later = left[left > position]
-        return {"judged": {self._reviewer: 0, **judged}, "disputed": len(verdicts.agreed(stands)[1]),
+        return {"judged": {self._reviewer: 0, **judged}, "disputed": len(verdicts.agreed(several)[1]),
                 "next": int(later[0]) if len(later) else int(left[0]) if len(left) else None}
 
     def _of_patches(self) -> Curves | None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -56,14 +55,16 @@ class Judged:
         season: year in which it ends.
         classes: parcel -> class name, of those that may teach.
         shapes: of these parcels, in degrees.
+        digests: of these shapes.
         about: JSON types: the season, how many parcels each reviewer judged of those that may teach, how many are
-            disputed, lie in cells of validation or test, or are no parcels of the predictions any more, and the digest
-            of the verdicts.
+            disputed, or lie in cells of validation or test, how many verdicts with a class are gone: of parcels, or
+            outlines of them, that are not predicted any more, and the digest of the verdicts.
     """
 
     season: int
     classes: Mapping[str, str]
     shapes: Mapping[str, shapely.Geometry]
+    digests: Mapping[str, str]
     about: Mapping[str, Any]
 
 
@@ -79,9 +80,11 @@ def judged(run: Run, config: Config) -> Judged:
     table = queue.predicted(run, key)
     season = int(predictions.card(run.predictions)["season"])
     run.need(run.review / verdicts.FILE, "review serve")
-    stands = verdicts.standing(Log(run.review, names).read(), season)
+    known, digests = Log(run.review, names).read(), queue.shapes_of(table, key)
+    stands = verdicts.standing(known, season, digests)
     agreed, disputed = verdicts.agreed(stands)
-    if not agreed and not disputed:
+    gone = sum(verdict.class_name is not None for verdict in verdicts.gone(known, season, digests))
+    if not agreed and not disputed and not gone:
         raise DataError(f"no parcel of season {season} has a verdict with a class",
                         mend=f"give some with: agrispec-gee review serve {run.path}")
     here = table[table[key].isin(agreed)]
@@ -90,13 +93,15 @@ def judged(run: Run, config: Config) -> Judged:
               if all(config.split.fold(cell) == "train" for cell in cells_in(shape.bounds))}
     by = Counter(reviewer for parcel in usable for reviewer, said in stands[parcel].items() if said.class_name)
     about = {"season": season, "reviewers": dict(sorted(by.items())), "disputed": len(disputed),
-             "held_out": len(shapes) - len(usable), "gone": len(agreed) - len(shapes),
+             "held_out": len(shapes) - len(usable), "gone": gone,
              "verdicts": manifest.digest(run.review / verdicts.FILE)}
     if not usable:
         raise DataError(f"no verdict may teach: {about['held_out']} parcels lie in cells of validation or test,"
-                        f" reviewers disagree about {about['disputed']}, {about['gone']} are no parcels of the map any"
-                        " more", mend="judge parcels of training cells; the others may still be judged, for the map")
-    return Judged(season=season, classes={parcel: agreed[parcel] for parcel in usable}, shapes=usable, about=about)
+                        f" reviewers disagree about {about['disputed']}, and {gone} verdicts are of parcels, or"
+                        " outlines of them, that the map does not have any more",
+                        mend="judge parcels of training cells; the others may still be judged, for the map")
+    return Judged(season=season, classes={parcel: agreed[parcel] for parcel in usable}, shapes=usable,
+                  digests=digests, about=about)
 
 
 def pixels(shape: shapely.Geometry, scale_m: float) -> NDArray[np.float64]:
@@ -174,7 +179,7 @@ def _places(run: Run, config: Config, engine: Engine, graphs: Graphs, found: Jud
 
 def _named(found: Judged, parcel: str) -> str:
     """A parcel with its season and its shape: the same id may be another field in other predictions."""
-    return f"{found.season}/{parcel}/{hashlib.sha256(shapely.to_wkb(found.shapes[parcel])).hexdigest()[:8]}"
+    return f"{found.season}/{parcel}/{found.digests[parcel]}"
 
 
 def _known(folder: Path, spec: CubeSpec) -> pd.DataFrame:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,16 +58,21 @@ def predicted(run: Run, key: str) -> pd.DataFrame:
     Raises:
         RunError: the run has no predictions, or none of parcels.
         CorruptRecord: the table is damaged, or lacks a column.
+        DataError: its class numbers mean other classes in the configuration.
     """
-    path = run.need(run.predictions, "predict") / parcels.FILE
-    if not path.exists():
-        raise RunError(f"{run.path} has no predicted parcels, and parcels are what is reviewed",
-                       mend="name their table in [labels] parcels, then predict again")
+    path = _predicted(run)
     table = parcels.read(path)
     lost = [name for name in (key, *_COLUMNS) if name not in table.columns]
     if lost:
         raise CorruptRecord(f"{path} lacks the columns {', '.join(lost)}", mend="predict again")
+    _check_classes(path, table, run.config.taxonomy.names)
     return table.assign(**{key: table[key].astype(str)})
+
+
+def shapes_of(table: pd.DataFrame, key: str) -> dict[str, str]:
+    """Parcel -> digest of its outline: the same id may be another field in other predictions."""
+    return {parcel: hashlib.sha256(shape).hexdigest()[:8]
+            for parcel, shape in zip(table[key], table[GEOMETRY], strict=True)}
 
 
 def make(run: Run, key: str, ranking: Ranking) -> Queue:
@@ -101,20 +108,41 @@ def read(run: Run) -> Queue:
     Raises:
         RunError: there is none, or it is of other predictions than the run has by now.
         CorruptRecord: the file is damaged.
+        DataError: its class numbers mean other classes in the configuration.
     """
     path = run.need(run.review / FILE, "review queue")
     try:
         found = pq.read_table(path)
         about = json.loads(found.schema.metadata[b"review"])
         queue = Queue(table=found.to_pandas(), key=about["key"], about=about)
-        now = manifest.digest(run.predictions / parcels.FILE)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptRecord(f"{path} is not a queue of parcels ({error})",
                             mend=f"make it again with: agrispec-gee review queue {run.path}") from error
-    if about["parcels_digest"] != now:
+    if about["parcels_digest"] != manifest.digest(_predicted(run)):
         raise RunError(f"{path} is of other predictions than those of {run.predictions}",
                        mend=f"make it again with: agrispec-gee review queue {run.path}; verdicts stay as they are")
+    _check_classes(path, queue.table, run.config.taxonomy.names)
     return queue
+
+
+def _predicted(run: Run) -> Path:
+    """The file of a run's predicted parcels. Raises RunError: there is none."""
+    path = run.need(run.predictions, "predict") / parcels.FILE
+    if not path.exists():
+        raise RunError(f"{run.path} has no predicted parcels, and parcels are what is reviewed",
+                       mend="name their table in [labels] parcels, then predict again")
+    return path
+
+
+def _check_classes(path: Path, table: pd.DataFrame, names: Sequence[str]) -> None:
+    """Whether the class numbers of a table of parcels are those of the configuration."""
+    for number, name in (("class", "class_name"), ("second", "second_name"), ("third", "third_name")):
+        if number in table.columns:
+            for was, said in table[[number, name]].drop_duplicates().itertuples(index=False):
+                now = names[was] if 0 <= was < len(names) else "none"
+                if now != said:
+                    raise DataError(f"class {was} is {said} in {path}, and {now} in [[classes]]",
+                                    mend="write [[classes]] as they were, or predict again")
 
 
 def _encoded(table: pd.DataFrame, about: Mapping[str, Any]) -> bytes:

@@ -7,12 +7,14 @@ on. `Host` is compared, so that a name which resolves to 127.0.0.1 is refused, a
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import secrets
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import CancelledError
 from importlib import resources
 from typing import Any
 
@@ -62,6 +64,8 @@ def application(desk: Desk, token: str, port: int) -> ASGIApp:
             try:
                 body = await _body(request) if request.method == "POST" else {}
                 return JSONResponse(await run_in_threadpool(make, request, body))
+            except (CancelledError, asyncio.CancelledError):
+                return _refused(503, "nobody waits for this any more: another parcel is shown, or the server ends")
             except AgrispecError as error:
                 return _refused(502 if isinstance(error, EngineError) else 400, str(error))
         return answer
@@ -116,7 +120,7 @@ async def _body(request: Request) -> Mapping[str, Any]:
             raise DataError("what was sent is too long for a verdict", mend=f"send at most {_MOST_BYTES} bytes")
     try:
         found = json.loads(received)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError("what was sent is not JSON", mend="send an object") from error
     if not isinstance(found, dict):
         raise DataError("what was sent is no JSON object", mend="send an object")
@@ -146,8 +150,9 @@ def _guarded(inner: ASGIApp, port: int) -> ASGIApp:
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
         if request.headers.get("host") not in hosts:
             await _refused(421, "this server answers to 127.0.0.1 and localhost only")(scope, receive, with_headers)
-        elif (origin is not None and origin not in origins) or site not in ("none", "same-origin"):
-            # A link on another page may lead to the page itself, which holds no data.
+        # Another page may lead to the page itself, which holds no data: the file that a browser opens does.
+        elif scope["path"] != "/" and ((origin is not None and origin not in origins)
+                                       or site not in ("none", "same-origin")):
             await _refused(403, "this server answers its own page only")(scope, receive, with_headers)
         else:
             await inner(scope, receive, with_headers)

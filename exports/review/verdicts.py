@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,8 @@ from agrispec.errors import CorruptRecord, DataError, StorageError
 from agrispec.formats import lock
 from agrispec.formats.atomic import storage_error
 
+_log = logging.getLogger(__name__)
+
 FILE = "verdicts.jsonl"
 
 ACCEPT, CORRECT, SKIP, UNDO = "accept", "correct", "skip", "undo"
@@ -29,7 +32,7 @@ WORDS = (ACCEPT, CORRECT, SKIP, UNDO)
 LONGEST_NAME = 80
 """Characters of a reviewer's name at most."""
 
-_KEYS = ("parcel", "verdict", "class", "reviewer", "time", "season", "model", "prediction")
+_KEYS = ("parcel", "verdict", "class", "reviewer", "time", "season", "model", "prediction", "shape")
 _PATIENCE_S = 10.0
 _HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
@@ -46,6 +49,8 @@ class Verdict:
         time: when, UTC, ISO 8601.
         season: year in which the predicted season ends.
         model, prediction: digests of the model, and of the image of classes, that the reviewer looked at.
+        shape: digest of the parcel's outline that they looked at, as `queue.shapes_of` has it; None in a line from
+            before it was kept.
     """
 
     parcel: str
@@ -56,6 +61,7 @@ class Verdict:
     season: int
     model: str
     prediction: str
+    shape: str | None = None
 
     def __post_init__(self) -> None:
         if self.verdict not in WORDS:
@@ -71,7 +77,7 @@ class Verdict:
     def line(self) -> str:
         """The verdict as JSON, without a line break."""
         values = (self.parcel, self.verdict, self.class_name, self.reviewer, self.time, self.season, self.model,
-                  self.prediction)
+                  self.prediction, self.shape)
         return json.dumps(dict(zip(_KEYS, values, strict=True)), ensure_ascii=False)
 
 
@@ -91,9 +97,10 @@ def parse(line: str) -> Verdict:
         found = json.loads(line)
     except ValueError as error:
         raise DataError(f"it is not JSON ({error})", mend=mend) from error
-    if not isinstance(found, dict) or set(found) != set(_KEYS):
+    if not isinstance(found, dict) or {*found, "shape"} != set(_KEYS):
         raise DataError("it has other keys than a verdict", mend=mend)
-    kinds: Mapping[str, Any] = {key: str for key in _KEYS} | {"class": str | None, "season": int}
+    found.setdefault("shape", None)
+    kinds: Mapping[str, Any] = {key: str for key in _KEYS} | {"class": str | None, "season": int, "shape": str | None}
     wrong = [key for key in _KEYS if not isinstance(found[key], kinds[key]) or isinstance(found[key], bool)]
     try:
         aware = "time" not in wrong and datetime.fromisoformat(found["time"]).tzinfo is not None
@@ -103,7 +110,17 @@ def parse(line: str) -> Verdict:
         raise DataError(f"its {wrong[0] if wrong else 'time'} is {found[wrong[0] if wrong else 'time']!r}", mend=mend)
     return Verdict(parcel=found["parcel"], verdict=found["verdict"], class_name=found["class"],
                    reviewer=found["reviewer"], time=found["time"], season=found["season"], model=found["model"],
-                   prediction=found["prediction"])
+                   prediction=found["prediction"], shape=found["shape"])
+
+
+def _torn(content: bytes) -> int:
+    """Bytes at the end of the file that a write which failed has left: a line without a break that is no JSON."""
+    last = content[content.rfind(b"\n") + 1:]
+    try:
+        json.loads(last)
+    except ValueError:
+        return len(last)
+    return 0
 
 
 class Log:
@@ -121,7 +138,7 @@ class Log:
         self._known: tuple[Verdict, ...] = ()
 
     def read(self) -> tuple[Verdict, ...]:
-        """All verdicts, oldest first; the file is read again where it changed.
+        """All verdicts, oldest first; the file is read again where it changed. A last line that is torn is left out.
 
         Raises:
             CorruptRecord: a line is no verdict, or names a class that is none; it is named by its number. The file
@@ -137,7 +154,7 @@ class Log:
 
         Raises:
             DataError: a class is none of the configuration's; nothing is added.
-            StorageError: the file cannot be written or locked.
+            StorageError: the file cannot be written or locked; nothing is added.
         """
         added = tuple(verdicts)
         for verdict in added:
@@ -146,14 +163,24 @@ class Log:
         with self._alone():
             known = self._on_disk() == self._state
             try:
-                with self.path.open("ab+") as file:
-                    if file.tell():
+                # Without a buffer, which would be written once more when the file is closed after an error.
+                with self.path.open("ab+", buffering=0) as file:
+                    size = file.seek(0, os.SEEK_END)
+                    if size:
                         file.seek(-1, os.SEEK_END)
-                        # Who edited the file by hand may have left its last line open.
-                        content = content if file.read(1) == b"\n" else b"\n" + content
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
+                        if file.read(1) != b"\n":
+                            # Who edited the file by hand may have left its last line open.
+                            torn = _torn(self.path.read_bytes())
+                            content = content if torn else b"\n" + content
+                            size = file.truncate(size - torn)
+                    try:
+                        left = memoryview(content)
+                        while left:
+                            left = left[file.write(left):]
+                        os.fsync(file.fileno())
+                    except OSError:
+                        file.truncate(size)
+                        raise
             except OSError as error:
                 raise storage_error(self.path, error) from error
             if known:
@@ -162,7 +189,11 @@ class Log:
     def _parsed(self) -> Iterator[Verdict]:
         if not self.path.exists():
             return
-        for number, line in enumerate(self.path.read_bytes().splitlines(), 1):
+        content = self.path.read_bytes()
+        if torn := _torn(content):
+            _log.warning("the last line of %s is not whole, as a write that failed leaves it; it is left out, and the"
+                         " next verdict takes its place", self.path)
+        for number, line in enumerate(content[:len(content) - torn].splitlines(), 1):
             try:
                 verdict = parse(line.decode())
                 self._check(verdict)
@@ -213,22 +244,63 @@ Standing = Mapping[str, Mapping[str, Verdict]]
 """Parcel -> reviewer -> the verdict of theirs that stands."""
 
 
-def standing(verdicts: Iterable[Verdict], season: int) -> dict[str, dict[str, Verdict]]:
-    """What stands of the verdicts on a season's parcels; a parcel of which nothing stands is left out."""
-    kept: dict[tuple[str, str], list[Verdict]] = {}
-    for verdict in verdicts:
-        if verdict.season != season:
-            continue
-        given = kept.setdefault((verdict.parcel, verdict.reviewer), [])
+class Tally:
+    """What stands of the verdicts on a season's parcels, kept up with those that come.
+
+    Args:
+        season: year in which it ends.
+        shapes: parcel -> digest of its outline: a verdict on another parcel or outline does not count. None: all do.
+
+    Attributes:
+        stands: a parcel of which nothing stands is left out; what it holds of a parcel is replaced, never changed.
+    """
+
+    def __init__(self, season: int, shapes: Mapping[str, str] | None = None) -> None:
+        self.stands: dict[str, dict[str, Verdict]] = {}
+        self._season, self._shapes = season, shapes
+        self._known: tuple[Verdict, ...] = ()
+        self._given: dict[tuple[str, str], list[Verdict]] = {}
+
+    def keep_up(self, known: tuple[Verdict, ...]) -> None:
+        """Count what is new among all verdicts, or all of them where the former ones are not what they were."""
+        if known[:len(self._known)] != self._known:
+            self.stands, self._given, self._known = {}, {}, ()
+        for verdict in known[len(self._known):]:
+            self.add(verdict)
+        self._known = known
+
+    def add(self, verdict: Verdict) -> None:
+        """Count one more."""
+        parcel, reviewer = verdict.parcel, verdict.reviewer
+        if verdict.season != self._season or (self._shapes is not None and (
+                parcel not in self._shapes or verdict.shape not in (None, self._shapes[parcel]))):
+            return
+        given = self._given.setdefault((parcel, reviewer), [])
         if verdict.verdict != UNDO:
             given.append(verdict)
         elif given:
             given.pop()
-    found: dict[str, dict[str, Verdict]] = {}
-    for (parcel, reviewer), given in kept.items():
+        by = {name: other for name, other in self.stands.get(parcel, {}).items() if name != reviewer}
         if given:
-            found.setdefault(parcel, {})[reviewer] = given[-1]
-    return found
+            by[reviewer] = given[-1]
+        if by:
+            self.stands[parcel] = by
+        else:
+            self.stands.pop(parcel, None)
+
+
+def standing(known: Iterable[Verdict], season: int,
+             shapes: Mapping[str, str] | None = None) -> dict[str, dict[str, Verdict]]:
+    """What stands of verdicts, see `Tally`."""
+    tally = Tally(season, shapes)
+    tally.keep_up(tuple(known))
+    return tally.stands
+
+
+def gone(known: Sequence[Verdict], season: int, shapes: Mapping[str, str]) -> list[Verdict]:
+    """The verdicts that stand of parcels, or outlines of them, that are not there any more."""
+    here = {verdict for by in standing(known, season, shapes).values() for verdict in by.values()}
+    return [verdict for by in standing(known, season).values() for verdict in by.values() if verdict not in here]
 
 
 def agreed(stands: Standing) -> tuple[dict[str, str], list[str]]:

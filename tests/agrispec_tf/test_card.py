@@ -107,6 +107,10 @@ def test_a_card_says_what_people_judged_and_whether_the_targets_labels_were_open
     assert ("61 are pixels of 4 parcels of season 2024, judged by anna (3), ben (1); verdicts 89ab. Left out are 2"
             " parcels that reviewers disagree about, and 5 in cells of validation or test.") in text
     assert ("Labels of the season to map were open to this model" in text) == target_open
+    assert "verdicts count" not in text
+    made = {**classifier.training, "review": review | {"gone": 3}}
+    text = written(replace(classifier, training=made), grown, held_out=45)
+    assert "Nor do 3 verdicts count, of parcels, or outlines of them, that the map did not have any more." in text
 
 
 def test_a_card_without_held_out_samples_gives_no_scores(classifier, grown):

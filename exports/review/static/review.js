@@ -22,8 +22,8 @@ if (location.hash.length > 1) {
   history.replaceState(null, "", "/");
 }
 
-async function ask(path, body) {
-  const options = { headers: { Authorization: `Bearer ${sessionStorage.getItem("token") || ""}` } };
+async function ask(path, body, signal) {
+  const options = { signal, headers: { Authorization: `Bearer ${sessionStorage.getItem("token") || ""}` } };
   if (body !== undefined) {
     options.method = "POST";
     options.headers["Content-Type"] = "application/json";
@@ -79,13 +79,15 @@ function nameKeys() {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || $("help").open || !state) return;
+  // What has the focus takes Enter itself.
+  if (event.key === "Enter" && event.target.closest?.("button, a, summary")) return;
   const does = KEYS[event.key.toLowerCase()];
   if (!does) return;
   event.preventDefault();
   does();
 });
-// A button that keeps the focus would take the next Enter.
-document.addEventListener("click", (event) => event.target.closest?.("button")?.blur());
+// A button that keeps the focus after a mouse would take the next Enter.
+document.addEventListener("click", (event) => event.detail > 0 && event.target.closest?.("button")?.blur());
 
 async function verdict(send) {
   if (busy || !shown) return;
@@ -343,8 +345,12 @@ function showPlace() {
   outline.bringToFront = () => outline.eachLayer((layer) => layer.bringToFront());
 }
 
+// Of the shown parcel: a browser waits for a few answers at a time, and verdicts must not wait for slow ones.
+let leaving = new AbortController();
 async function show(position) {
   const found = await ask(`parcels/${position}`);
+  leaving.abort();
+  leaving = new AbortController();
   current = position;
   shown = found;
   pictures = undefined;
@@ -357,7 +363,7 @@ async function show(position) {
   $("picture-text").textContent = "Asking the engine for a picture";
   $("source").textContent = "";
   const still = () => shown === found;
-  ask(`parcels/${position}/series`).then((series) => {
+  ask(`parcels/${position}/series`, undefined, leaving.signal).then((series) => {
     if (!still()) return;
     shown.series = series;
     $("source").textContent = `mean of the parcel's pixels, from the ${series.source}`;
@@ -368,7 +374,7 @@ async function show(position) {
     shown.failed = error.message;
     draw();
   });
-  ask(`parcels/${position}/pictures`).then((answer) => {
+  ask(`parcels/${position}/pictures`, undefined, leaving.signal).then((answer) => {
     if (!still()) return;
     pictures = answer;
     showPictures();

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import threading
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from click.testing import CliRunner
 from pyproj import Transformer
 
 import cli
+from agrispec.errors import EngineError
 from agrispec.formats import geotiff
 from agrispec_tf import triage
 from exports import manifest, mapping, parcels, runs
@@ -99,3 +102,21 @@ def desk_of(run, waiting):
             finally:
                 desk.close()
     return opened
+
+
+@contextmanager
+def slow_desk(run, waiting):
+    """A desk at the queue whose engine answers nothing for 10 s, or until an event is set: both."""
+    answering = threading.Event()
+
+    def pixels(*_):
+        answering.wait(10)
+        raise EngineError("it has no answer", mend="none is needed")
+
+    desk = Desk(run, run.config, SimpleNamespace(pixels=pixels),
+                SimpleNamespace(window=lambda *_: None, look=lambda *_: None), waiting, "anna")
+    try:
+        yield desk, answering
+    finally:
+        answering.set()
+        desk.close()

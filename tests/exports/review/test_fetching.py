@@ -13,17 +13,18 @@ from agrispec.errors import DataError, RunError
 from agrispec_tf import run_models
 from agrispec_tf.collected import Collected
 from exports import manifest, shards
-from exports.review import fetching, taught, verdicts
+from exports.review import fetching, queue, taught, verdicts
 from exports.review.verdicts import Log, Verdict
 
 from .conftest import EVIL, NAMES, write_parcels
 
 
-def judge(run, waiting, *rows):
+def judge(run, waiting, *rows, shape=None):
     """Add verdicts (position in the queue, class or None, reviewer) on a run's queue."""
     Log(run.review, NAMES).append(
         Verdict(parcel=waiting.table["parcel_id"][position], verdict="skip" if name is None else "correct",
-                class_name=name, reviewer=reviewer, time=verdicts.now(), season=2023, model="m", prediction="p")
+                class_name=name, reviewer=reviewer, time=verdicts.now(), season=2023, model="m", prediction="p",
+                shape=shape)
         for position, name, reviewer in rows)
 
 
@@ -151,4 +152,24 @@ def test_a_parcel_of_other_predictions_is_fetched_again_where_its_shape_changed(
     card = json.loads((run.predictions / "prediction.json").read_text())
     (run.predictions / "prediction.json").write_text(json.dumps(card | {"season": 2024}))
     with pytest.raises(DataError, match="no parcel of season 2024 has a verdict with a class"):
+        fetch(run)
+
+
+def test_a_verdict_on_another_outline_of_its_parcel_teaches_nothing_and_is_told_of(run, waiting):
+    digests = list(queue.shapes_of(waiting.table, "parcel_id").values())
+    judge(run, waiting, (0, "wheat", "anna"), shape=digests[0])
+    judge(run, waiting, (1, EVIL, "anna"), (2, None, "anna"), shape="00000000")
+    judge(run, waiting, (1, "wheat", "ben"), shape=digests[1])
+    done = CliRunner().invoke(cli.main, ["train", str(run.path), "--model", "forest", "--with-review"],
+                              catch_exceptions=False)
+    assert "8 samples are of 2 reviewed parcels; 0 are disputed, 0 lie in" in done.stdout
+    assert "; 1 verdicts are of parcels, or outlines of them, that the map does not have any more" in done.stdout
+    _, table, about = taught.read(run, run.config)
+    assert set(table["label"]) == {0}
+    assert (about["gone"], about["reviewers"]) == (1, {"anna": 1, "ben": 1})
+
+
+def test_where_all_verdicts_are_on_other_outlines_it_is_said(run, waiting):
+    judge(run, waiting, (0, "wheat", "anna"), shape="00000000")
+    with pytest.raises(DataError, match="and 1 verdicts are of parcels, or outlines of them, that the map does not"):
         fetch(run)

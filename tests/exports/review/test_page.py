@@ -8,11 +8,11 @@ from click.testing import CliRunner
 
 import cli
 from exports import manifest
-from exports.review import verdicts
+from exports.review import doorway, verdicts
 from exports.review.server import ReviewServer
 from exports.review.verdicts import Log
 
-from .conftest import EVIL, NAMES
+from .conftest import EVIL, NAMES, slow_desk
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -59,7 +59,8 @@ def press(page, key):
     """Press a key and wait until the next parcel is shown."""
     before = page.locator("#parcel").text_content()
     page.keyboard.press(key)
-    page.wait_for_function("before => document.querySelector('#parcel').textContent !== before", arg=before)
+    page.wait_for_function("before => document.querySelector('#parcel').textContent !== before", arg=before,
+                           timeout=5000)
     return before.removeprefix("Parcel ")
 
 
@@ -110,6 +111,31 @@ def test_every_key_does_what_the_help_says(page_of, run):
     assert verdicts.standing(Log(run.review, NAMES).read(), 2023).keys() == {accepted, skipped}
 
 
+def test_enter_on_a_button_is_that_button_and_no_verdict_besides(page_of, run):
+    page = page_of()
+    for button in ("#skip", "#next", "#help-open"):
+        page.focus(button)
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(300)
+    assert page.locator("#help").is_visible()
+    assert [each.verdict for each in Log(run.review, NAMES).read()] == ["skip"]
+
+
+def test_a_verdict_does_not_wait_for_an_engine_that_is_slow(run, waiting, browser):
+    with slow_desk(run, waiting) as (desk, answering), ReviewServer(desk) as server:
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        page = context.new_page()
+        page.goto(server.url)
+        page.wait_for_selector("html[data-ready]")
+        for _ in range(8):
+            press(page, "n")
+        judged = press(page, "a")
+        assert not answering.is_set()
+        assert [(each.parcel, each.verdict) for each in Log(run.review, NAMES).read()] == [(judged, "accept")]
+        answering.set()
+        context.close()
+
+
 def test_markup_in_classes_and_parcels_stays_text(page_of):
     page = page_of()
     page.wait_for_selector("#nearest figure")
@@ -150,6 +176,15 @@ def test_text_is_readable_and_nothing_moves_while_the_page_fills(page_of, scheme
           .map(([high, low]) => (high + 0.05) / (low + 0.05));
     }""")
     assert min(contrast) >= 4.5
+
+
+def test_the_file_that_a_browser_opens_leads_to_the_page(browser, server, tmp_path):
+    context = browser.new_context()
+    page = context.new_page()
+    with doorway.to(server.url, tmp_path) as door:
+        page.goto(door.as_uri())
+        page.wait_for_selector("html[data-ready]")
+    context.close()
 
 
 def test_without_the_token_the_page_says_where_it_is(browser, server):

@@ -5,10 +5,10 @@ import pytest
 
 from agrispec.errors import CorruptRecord, DataError, RunError
 from agrispec_tf import triage
-from exports import manifest, parcels, predictions
+from exports import manifest, parcels, predictions, runs
 from exports.review import queue
 
-from .conftest import write_parcels, write_predictions
+from .conftest import EVIL, write_parcels, write_predictions
 
 
 def test_what_is_not_confident_waits_in_order_of_its_score(run, waiting):
@@ -57,4 +57,20 @@ def test_a_table_without_a_column_is_named_with_it(run):
 def test_a_file_that_is_no_queue_is_refused(run, waiting):
     (run.review / queue.FILE).write_bytes(b"PAR1")
     with pytest.raises(CorruptRecord, match="is not a queue"):
+        queue.read(run)
+
+
+def test_class_numbers_that_mean_other_classes_by_now_are_refused(run, waiting):
+    text = run.config_file.read_text()
+    text = text.replace(f'"{EVIL}"', '"?"').replace('"wheat"', f'"{EVIL}"').replace('"?"', '"wheat"')
+    run.config_file.write_text(text)
+    changed = runs.open(run.path)
+    for refused in (lambda: queue.read(changed), lambda: queue.make(changed, "parcel_id", triage.ranking)):
+        with pytest.raises(DataError, match=r"class [01] is .* in \[\[classes\]\]"):
+            refused()
+
+
+def test_a_queue_whose_predictions_are_gone_says_what_makes_them(run, waiting):
+    (run.predictions / parcels.FILE).unlink()
+    with pytest.raises(RunError, match="has no predicted parcels"):
         queue.read(run)

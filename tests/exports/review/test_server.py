@@ -1,22 +1,28 @@
 """The page answers its own page alone, to whoever has the token, and gives nothing else of the disk."""
 
+import getpass
 import http.client
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import CancelledError
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.request import url2pathname
 
 import pytest
 from click.testing import CliRunner
 
 import cli
-from agrispec.errors import ConfigError
+from agrispec.errors import ConfigError, EngineError
 from exports.review.server import ReviewServer
 
-from .conftest import EVIL
+from .conftest import EVIL, slow_desk
 
 
 @pytest.fixture
@@ -32,7 +38,7 @@ def ask(server, path, *, method="GET", body=None, token=None, host=None, **heade
             **{name.replace("_", "-"): value for name, value in headers.items()}}
     if body is not None:
         sent.setdefault("Content-Type", "application/json")
-    connection.request(method, path, None if body is None else json.dumps(body), sent)
+    connection.request(method, path, body if body is None or isinstance(body, str) else json.dumps(body), sent)
     answer = connection.getresponse()
     content = answer.read()
     connection.close()
@@ -85,6 +91,10 @@ def test_other_pages_are_refused_even_with_the_token(server, run, headers):
     assert not (run.review / "verdicts.jsonl").exists()
 
 
+def test_another_page_may_lead_to_the_page_itself(server):
+    assert ask(server, "/", token="none", Sec_Fetch_Site="cross-site")[0] == 200
+
+
 def test_the_page_itself_is_let_in_by_either_name(server):
     for name in ("127.0.0.1", "localhost"):
         host = f"{name}:{server.port}"
@@ -103,6 +113,7 @@ def test_a_verdict_is_json_and_short(server, run):
     assert ask(server, path, method="POST", body={"verdict": "skip"}, Content_Type="text/plain")[0] == 400
     assert ask(server, path, method="POST", body={"verdict": "skip", "class": "x" * 20_000})[0] == 400
     assert ask(server, path, method="POST", body=["skip"])[0] == 400
+    assert ask(server, path, method="POST", body="[" * 9000)[0] == 400
     assert ask(server, path, method="POST", body={"verdict": 7})[0] == 400
     assert ask(server, path, method="POST", body={"verdict": "correct", "class": "rye"})[0] == 400
     assert ask(server, path, method="POST", body={"verdict": "undo"})[0] == 400
@@ -198,6 +209,76 @@ def test_the_command_prints_its_address_and_ends_cleanly_when_interrupted(run, w
     _, errors = started.communicate(timeout=60)
     assert started.returncode == 0
     assert "Traceback" not in errors
+
+
+def test_who_is_left_waiting_when_the_server_ends_is_told_so(run, waiting, caplog):
+    answers = []
+    with slow_desk(run, waiting) as (desk, answering):
+        with ReviewServer(desk) as server:
+            asking = [threading.Thread(target=lambda path=path: answers.append(ask(server, path)[0]))
+                      for path in ("/api/parcels/0/series", "/api/parcels/0/pictures", "/api/parcels/8/series")]
+            for thread in asking:
+                thread.start()
+                time.sleep(0.3)
+            threading.Timer(3, answering.set).start()
+        for thread in asking:
+            thread.join()
+    assert answers == [503] * 3
+    assert "Traceback" not in caplog.text
+
+
+def test_what_was_asked_of_a_parcel_that_was_left_is_not_computed(run, waiting):
+    with slow_desk(run, waiting) as (desk, answering):
+        found = {}
+
+        def ask_series(position):
+            try:
+                desk.series(position)
+            except (CancelledError, EngineError) as error:
+                found[position] = type(error)
+
+        asking = [threading.Thread(target=ask_series, args=(position,)) for position in (0, 8, 16)]
+        for thread in asking:
+            thread.start()
+            time.sleep(0.2)
+        # Two threads compute 0 and 1; 8 waited for one, and is given up.
+        asking[1].join(5)
+        assert found == {8: CancelledError}
+        answering.set()
+        for thread in asking:
+            thread.join()
+        assert found == {0: EngineError, 8: CancelledError, 16: EngineError}
+
+
+def test_the_token_is_no_argument_of_the_browser_that_is_opened(run, waiting, tmp_path):
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(f'#!/bin/sh\necho "$@" > {seen}.part && mv {seen}.part {seen}\n')
+    browser.chmod(0o700)
+    started = subprocess.Popen([sys.executable, "-m", "cli", "review", "serve", str(run.path), "--reviewer", "anna"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               cwd=Path(__file__).parents[3], env=os.environ | {"BROWSER": f"{browser} %s"})
+    address = started.stdout.readline().strip()
+    until = time.monotonic() + 30
+    while not seen.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    given = seen.read_text().strip()
+    assert address.split("#")[1] not in given
+    door = Path(url2pathname(given.removeprefix("file://")))
+    assert address in door.read_text()
+    assert door.stat().st_mode & 0o777 == 0o600
+    started.send_signal(signal.SIGINT)
+    started.communicate(timeout=60)
+    assert not door.exists()
+
+
+def test_an_account_without_a_name_is_asked_for_one(run, waiting, monkeypatch):
+    def nameless():
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    done = CliRunner().invoke(cli.main, ["review", "serve", str(run.path), "--no-browser"])
+    assert done.exit_code == 2
+    assert "give --reviewer NAME" in done.stderr
 
 
 def test_a_reviewer_without_a_name_is_refused_before_the_page_is_served(run, waiting):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -18,9 +19,9 @@ from exports.review.verdicts import Log, Verdict
 NAMES = ("wheat", "maize")
 
 
-def said(parcel, word, name=None, reviewer="anna", season=2024):
+def said(parcel, word, name=None, reviewer="anna", season=2024, shape=None):
     return Verdict(parcel=parcel, verdict=word, class_name=name, reviewer=reviewer, time=verdicts.now(), season=season,
-                   model="m", prediction="p")
+                   model="m", prediction="p", shape=shape)
 
 
 def test_what_is_added_is_read_back_by_another(tmp_path):
@@ -128,3 +129,67 @@ def test_undoing_everything_leaves_nothing(drawn):
     given = [said(parcel, "skip" if name is None else "correct", name, reviewer) for parcel, reviewer, name in drawn]
     undone = [said(each.parcel, "undo", reviewer=each.reviewer) for each in given]
     assert verdicts.standing(given + undone, 2024) == {}
+
+
+@given(st.lists(st.tuples(st.sampled_from("12"), st.sampled_from("ab"), st.sampled_from(["wheat", "maize", "undo"]),
+                          st.sampled_from(["old", "new", None]))), st.data())
+def test_a_tally_that_keeps_up_says_what_one_from_the_start_says(drawn, data):
+    lines = tuple(said(parcel, "undo" if name == "undo" else "correct", None if name == "undo" else name, reviewer,
+                       shape=shape) for parcel, reviewer, name, shape in drawn)
+    kept = verdicts.Tally(2024, {"1": "new", "2": "old"})
+    for end in sorted(data.draw(st.lists(st.integers(0, len(lines)), max_size=3))):
+        kept.keep_up(lines[:end])
+    shown = dict(kept.stands)
+    before = {parcel: dict(by) for parcel, by in shown.items()}
+    kept.keep_up(lines)
+    assert kept.stands == verdicts.standing(lines, 2024, {"1": "new", "2": "old"})
+    assert shown == before
+    # What was edited by hand counts from the start.
+    kept.keep_up(lines[1:])
+    assert kept.stands == verdicts.standing(lines[1:], 2024, {"1": "new", "2": "old"})
+
+
+def test_a_verdict_counts_for_the_outline_that_was_looked_at():
+    given = (said("1", "correct", "wheat", shape="old"), said("2", "correct", "wheat", shape="old"),
+             said("3", "correct", "wheat"), said("4", "skip"))
+    shapes = {"1": "new", "2": "old", "3": "old"}
+    assert set(verdicts.standing(given, 2024, shapes)) == {"2", "3"}
+    assert [each.parcel for each in verdicts.gone(given, 2024, shapes)] == ["1", "4"]
+
+
+def test_a_line_from_before_outlines_were_kept_is_read(tmp_path):
+    log = Log(tmp_path, NAMES)
+    log.append([said("1", "skip")])
+    found = json.loads(log.path.read_text())
+    del found["shape"]
+    log.path.write_text(json.dumps(found) + "\n")
+    assert [each.shape for each in log.read()] == [None]
+
+
+def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path):
+    log = Log(tmp_path, NAMES)
+    log.append([said("1", "skip")])
+    before = log.path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 40, hard))
+    try:
+        with pytest.raises(StorageError, match="could not be written"):
+            log.append([said("2", "skip")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert log.path.read_bytes() == before
+    log.append([said("3", "skip")])
+    assert [each.parcel for each in Log(tmp_path, NAMES).read()] == [each.parcel for each in log.read()] == ["1", "3"]
+
+
+@pytest.mark.parametrize("left", [1, 9, -1])
+def test_a_last_line_that_is_torn_is_left_out_said_and_replaced(tmp_path, caplog, left):
+    log = Log(tmp_path, NAMES)
+    log.append([said("1", "skip"), said("é", "skip")])
+    whole, torn = log.path.read_bytes().splitlines(keepends=True)
+    log.path.write_bytes(whole + torn.rstrip()[:left])
+    assert [each.parcel for each in log.read()] == ["1"]
+    assert "the last line of" in caplog.text
+    log.append([said("3", "skip")])
+    assert [each.parcel for each in log.read()] == [each.parcel for each in Log(tmp_path, NAMES).read()] == ["1", "3"]
+    assert log.path.read_bytes().startswith(whole + b"{")
