@@ -226,7 +226,7 @@ class Map:
 
     Attributes:
         bounds: west, south, east, north, in units of `crs`.
-        crs: CRS of the map and of `bounds`.
+        crs: CRS of the map and of `bounds`, in metres, whose areas are true to 1 %: a UTM zone, or a national grid.
         patch: side of an exported patch, pixels.
         mask: image asset whose first band is not 0 where there is something to map; empty maps everything.
         aoi: GeoJSON file of the polygons to map, in degrees, relative to the configuration file; empty maps all of

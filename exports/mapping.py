@@ -127,9 +127,9 @@ def patches_of(run: Run, config: Config, aoi: Polygons | None) -> Patches:
     return Patches.of(run.need(run.patches, "predict"), config.spec.view(), aoi)
 
 
-def kept_patches(run: Run, config: Config, aoi: Polygons | None, season: int) -> Patches | None:
-    """The pixels of an earlier export, if it is of this cube, map, season and mask, and whole; None where pixels must
-    be exported.
+def kept_patches(run: Run, config: Config, engine: Engine, aoi: Polygons | None, season: int) -> Patches | None:
+    """The pixels of an earlier export, if it is this engine's, of this cube, map, season and mask, and whole; None
+    where pixels must be exported.
 
     Args:
         season: year in which the season to map ends.
@@ -140,7 +140,7 @@ def kept_patches(run: Run, config: Config, aoi: Polygons | None, season: int) ->
         found = patches_of(run, config, aoi)
     except RecordError:  # of another cube, or not whole
         return None
-    return found if found.layout == _layout(config, season) else None
+    return found if found.layout == _layout(config, engine, season) else None
 
 
 def stream_of(config: Config, engine: Engine, graphs: Graphs, aoi: Polygons | None, season: int) -> Stream:
@@ -174,7 +174,7 @@ def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, pro
         DataError: its files did not arrive.
     """
     spec, token = config.spec.view(), uuid.uuid4().hex[:8]
-    layout = _layout(config, config.season.target if season is None else season)
+    layout = _layout(config, engine, config.season.target if season is None else season)
     objects, below = storage.open(engine, config.engine.bucket), f"exports/{run.path.resolve().name}/{token}/"
     objects.check()
     prefix = f"{below}map"
@@ -197,5 +197,6 @@ def export_patches(run: Run, config: Config, engine: Engine, graphs: Graphs, pro
     return {"season": layout.season, "patches": total, "eecu_seconds": done.eecu_seconds}
 
 
-def _layout(config: Config, season: int) -> PatchLayout:
-    return PatchLayout(grid=grid_of(config), patch=config.map.patch, season=season, mask=config.map.mask)
+def _layout(config: Config, engine: Engine, season: int) -> PatchLayout:
+    return PatchLayout(grid=grid_of(config), patch=config.map.patch, season=season, mask=config.map.mask,
+                       engine=f"{engine.name} {engine.project}")

@@ -54,12 +54,14 @@ class PatchLayout:
         season: year in which the season ends.
         mask: image asset that hid what is not to be mapped, whose bands and counts are the cube's fill there; "" where
             none did.
+        engine: who computed them, and for which project; "" where nobody said.
     """
 
     grid: Grid
     patch: int
     season: int
     mask: str = ""
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,7 @@ def describe(folder: Path, spec: CubeSpec, *, sampling: Sampling | None = None,
         grid = layout.grid
         table["map"] = {"crs": grid.crs, "transform": list(grid.transform), "width": grid.width,
                         "height": grid.height, "patch": layout.patch, "season": layout.season, "mask": layout.mask,
+                        "engine": layout.engine,
                         # Their order is that of their names: two that changed theirs are known by their sizes.
                         "files": {path.name: path.stat().st_size for path in _patch_files(folder)}}
     write_files({folder / DESCRIPTION: tomli_w.dumps(table).encode()})
@@ -138,7 +141,7 @@ def layout_of(folder: Path) -> PatchLayout:
         grid = Grid(crs=found["crs"], transform=tuple(found["transform"]), width=found["width"],
                     height=found["height"])
         return PatchLayout(grid=grid, patch=found["patch"], season=found["season"],
-                           mask=found.get("mask", ""))
+                           mask=found.get("mask", ""), engine=found.get("engine", ""))
     except (KeyError, TypeError) as error:
         raise CorruptRecord(f"{folder / DESCRIPTION} does not describe a map ({error})",
                             mend=_AGAIN) from error

@@ -8,6 +8,7 @@ import textwrap
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -329,17 +330,20 @@ def test_what_was_kept_and_is_damaged_is_named(run, tmp_path):
 def test_patches_of_this_map_are_not_exported_again(run, tmp_path):
     again = copied(run, tmp_path)
     config = again.config
-    assert mapping.kept_patches(again, config, None, 2023).about == of_patches(again).about
+    engine = SimpleNamespace(name="local", project=config.engine.project)
+    assert mapping.kept_patches(again, config, engine, None, 2023).about == of_patches(again).about
     changes = {"patch": 4, "mask": MASK, "bounds": (613000, 5401800, 613230, 5402000)}
     for name, value in changes.items():
         other = replace(config, map=replace(config.map, **{name: value}))
-        assert mapping.kept_patches(again, other, None, 2023) is None
-    assert mapping.kept_patches(again, config, None, 2024) is None
+        assert mapping.kept_patches(again, other, engine, None, 2023) is None
+    assert mapping.kept_patches(again, config, engine, None, 2024) is None
+    for other in ({"name": "cloud", "project": engine.project}, {"name": "local", "project": "another"}):
+        assert mapping.kept_patches(again, config, SimpleNamespace(**other), None, 2023) is None
     [path] = again.patches.glob("*.tfrecord.gz")
     path.write_bytes(path.read_bytes()[:-1])
-    assert mapping.kept_patches(again, config, None, 2023) is None
+    assert mapping.kept_patches(again, config, engine, None, 2023) is None
     shutil.rmtree(again.patches)
-    assert mapping.kept_patches(again, config, None, 2023) is None
+    assert mapping.kept_patches(again, config, engine, None, 2023) is None
 
 
 def test_only_the_area_of_interest_is_mapped(run, tiny, fields, mapped, tmp_path, monkeypatch):

@@ -53,9 +53,10 @@ def predict(opening: Opening, run: Path, model: str, season: int | None, stream:
         of_parcels = crop_map.Parcels.of(fields, config)
         if stream:
             source = mapping.stream_of(config, engine, graphs, aoi, year)
-        elif not fresh and (kept := mapping.kept_patches(opened.run, config, aoi, year)):
+        elif not fresh and (kept := mapping.kept_patches(opened.run, config, engine, aoi, year)):
             warn(f"{kept.folder} holds the pixels of this map already; --fresh exports them anew")
-            source = kept
+            source, before = kept, manifest.read(run)["stages"].get("predict", {})
+            exported = {name: before[name] for name in ("patches", "eecu_seconds") if name in before}
         else:
             exported = mapping.export_patches(opened.run, config, engine, graphs, tell, year)
             source = mapping.patches_of(opened.run, config, aoi)
