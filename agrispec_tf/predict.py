@@ -50,7 +50,9 @@ class Prediction:
     @property
     def probability(self) -> NDArray[np.float32]:
         """(...) probability of the likeliest class, 0 where nothing was clearly seen."""
-        return self.probabilities.max(axis=-1)
+        # Of numbers side by side: NumPy's maximum of a short last axis takes ten times as long.
+        of_class: NDArray[np.float32] = np.ascontiguousarray(np.moveaxis(self.probabilities, -1, 0))
+        return of_class.max(axis=0)
 
     @property
     def second(self) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from agrispec.engine import CONCURRENT_REQUESTS, Engine, Expression
 from agrispec.errors import DataError
 from agrispec.formats import npy
 from agrispec.grid import Grid
+from agrispec.kernels.gathering import Tiles
 from exports import manifest, products, schema, shards
 from exports.export.window import Window
 from exports.polygons import Polygons
@@ -134,20 +135,13 @@ class Patches:
 
     def blocks(self, done: int) -> Iterator[Block]:
         """As `Source.blocks`. Raises as `shards.patches`."""
-        several = max(1, _PIXELS // self.layout.patch**2)
         first = 0
-        images: NDArray[np.float32] = np.empty((0, 0, 0), np.float32)
-        for columns in shards.patches(self.folder, self.spec, several):
-            count = len(next(iter(columns.values())))
-            known = min(max(done - first, 0), count)
-            if known < count:
-                # Gathered in one place that stays: new memory would cost more than the copy.
-                shape = len(columns), count - known, self.layout.patch**2
-                images = images if images.shape == shape else np.empty(shape, np.float32)
-                for image, column in zip(images, columns.values(), strict=True):
-                    image[:] = column[known:]
-                yield _block(first + known, images.reshape(len(images), -1), self.spec, self.tiling, self.aoi)
-            first += count
+        for tiles in shards.patches(self.folder, self.spec, max(1, _PIXELS // self.layout.patch**2)):
+            known = min(max(done - first, 0), len(tiles))
+            if known < len(tiles):
+                yield _block(first + known, replace(tiles, starts=tiles.starts[known:]), self.spec, self.tiling,
+                             self.aoi)
+            first += len(tiles)
 
     def stop(self) -> None:
         """Nothing: files do not make wait."""
@@ -230,7 +224,7 @@ class Stream:
                                 f" {grid.shape} of {len(bands)} were asked for", mend="predict again")
             for image, band in zip(images, bands, strict=True):
                 image[:grid.height, :grid.width] = found[band]
-        return _block(number, images.reshape(len(bands), -1), self.spec, self.tiling, self.aoi)
+        return _block(number, Tiles.of(images.reshape(1, len(bands), -1)), self.spec, self.tiling, self.aoi)
 
 
 def tile_bytes(spec: CubeSpec, side: int) -> int:
@@ -246,19 +240,17 @@ def window_side(spec: CubeSpec) -> int:
     return side
 
 
-def _block(first: int, images: NDArray[np.float32], spec: CubeSpec, tiling: Tiling, aoi: Polygons | None) -> Block:
-    """The block of tiles from number `first` on, out of their images (band, pixels of all tiles)."""
-    side = tiling.side
-    tiles = range(first, first + images.shape[1] // side**2)
-    steps, columns = spec.shape
-    counts = images.reshape(steps, columns, -1)[:, -1]
-    wanted = np.stack([_wanted(number, tiling, aoi) for number in tiles]).reshape(-1)
+def _block(first: int, tiles: Tiles, spec: CubeSpec, tiling: Tiling, aoi: Polygons | None) -> Block:
+    """The block of tiles from number `first` on."""
+    side, numbers = tiling.side, range(first, first + len(tiles))
+    counts = schema.looks(tiles, spec)
+    wanted = np.stack([_wanted(number, tiling, aoi) for number in numbers]).reshape(-1)
     # Where the mask of the graph hides a pixel all its bands, its counts, too, hold the fill.
-    wanted &= counts[-1] >= 0
-    total = np.where(wanted, counts.sum(axis=0), 0)
+    wanted &= counts[:, -1] >= 0
+    total = np.where(wanted, counts.sum(axis=1), 0)
     looks = np.where(wanted, np.minimum(total, products.MOST_LOOKS), products.MASKED).astype(np.uint8)
     seen = np.flatnonzero(total > 0)
-    found = schema.gather(images, spec, seen)
+    found = schema.gather(tiles, spec, seen)
     return Block(first=first, looks=looks.reshape(-1, side, side), seen=seen, values=found.values, counts=found.counts,
                  heat=found.heat)
 

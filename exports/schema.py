@@ -10,7 +10,6 @@ A patch record holds one image patch, a feature a scalar band, each a flat list 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from agrispec.cube import GDD, CubeSpec
 from agrispec.formats.example import Feature
 from agrispec.kernels import gathering
+from agrispec.kernels.gathering import Tiles
 
 ROW = "row"
 CUBE = "cube"
@@ -44,11 +44,6 @@ def table_features(spec: CubeSpec) -> dict[str, Feature]:
     return {ROW: Feature(kind="float"), CUBE: Feature(kind="float", length=steps * columns)}
 
 
-def patch_features(spec: CubeSpec, patch: int) -> dict[str, Feature]:
-    """The features of a cube's patch records, `patch` × `patch` pixels each."""
-    return {band: Feature(kind="float", length=patch * patch) for band in spec.patch_bands()}
-
-
 def unpack(flat: np.ndarray, spec: CubeSpec) -> Unpacked:
     """Flat cubes (..., T × columns) as their columns."""
     cubes = flat.reshape(*flat.shape[:-1], *spec.shape)
@@ -57,28 +52,27 @@ def unpack(flat: np.ndarray, spec: CubeSpec) -> Unpacked:
                     counts=np.ascontiguousarray(cubes[..., -1]), heat=heat)
 
 
-def gather(images: np.ndarray, spec: CubeSpec, pixels: np.ndarray) -> Unpacked:
-    """The cubes of some pixels of images.
+def gather(tiles: Tiles, spec: CubeSpec, pixels: np.ndarray | None = None) -> Unpacked:
+    """The cubes of some pixels of patches.
 
     Args:
-        images: (T × columns, P), in the order of `spec.patch_bands()`.
+        tiles: their images, in the order of `spec.patch_bands()`.
         spec: their cube.
-        pixels: (N,) numbers of the pixels.
+        pixels: (N,) numbers of the pixels, through the tiles; None for all of them in their order.
     """
-    numbers = np.arange(len(images)).reshape(spec.shape)
-    values = gathering.series(images, np.ascontiguousarray(numbers[:, :len(spec.features)]).ravel(), pixels)
+    numbers = np.arange(len(tiles.offsets)).reshape(spec.shape)
+    values = gathering.series(tiles, numbers[:, :len(spec.features)].ravel(), pixels)
     heat = None
     if GDD in spec.columns:
-        heat = _known(gathering.series(images, np.ascontiguousarray(numbers[:, spec.columns.index(GDD)]), pixels), spec)
-    return Unpacked(values=values.reshape(len(pixels), len(numbers), len(spec.features)), heat=heat,
-                    counts=gathering.series(images, np.ascontiguousarray(numbers[:, -1]), pixels))
+        heat = _known(gathering.series(tiles, numbers[:, spec.columns.index(GDD)], pixels), spec)
+    return Unpacked(values=values.reshape(len(values), len(numbers), len(spec.features)), heat=heat,
+                    counts=looks(tiles, spec, pixels))
+
+
+def looks(tiles: Tiles, spec: CubeSpec, pixels: np.ndarray | None = None) -> np.ndarray:
+    """The counts of `gather` alone, (N, T) float32."""
+    return gathering.series(tiles, np.arange(len(tiles.offsets)).reshape(spec.shape)[:, -1], pixels)
 
 
 def _known(degree_days: np.ndarray, spec: CubeSpec) -> np.ndarray:
     return np.where(degree_days == np.float32(spec.fill), np.float32(np.nan), degree_days)
-
-
-def unpack_patches(columns: Mapping[str, np.ndarray], spec: CubeSpec, patch: int) -> Unpacked:
-    """Patch records as their columns, (N, row, column, T, F) and (N, row, column, T)."""
-    stacked = np.stack([columns[band] for band in spec.patch_bands()], axis=-1)
-    return unpack(stacked.reshape(len(stacked), patch, patch, -1), spec)

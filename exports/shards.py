@@ -17,6 +17,7 @@ from agrispec.errors import ConfigError, CorruptRecord, SchemaMismatch
 from agrispec.formats import example, mixer
 from agrispec.formats.atomic import write_files
 from agrispec.grid import Grid
+from agrispec.kernels.gathering import Tiles
 from agrispec.taxonomy import Taxonomy
 from exports import schema
 
@@ -194,11 +195,11 @@ def rows_of(path: Path, spec: CubeSpec) -> NDArray[np.int64]:
     return np.concatenate([np.empty(0, np.int64), *(batch[schema.ROW][:, 0].astype(np.int64) for batch in batches)])
 
 
-def patches(folder: Path, spec: CubeSpec, batch: int) -> Iterator[example.Columns]:
-    """The patches of a map in the mixer's order, `batch` at a time; a batch is of one file.
+def patches(folder: Path, spec: CubeSpec, most: int) -> Iterator[Tiles]:
+    """The patches of a map in the mixer's order, up to `most` at a time; good until the next ones are asked for.
 
     Yields:
-        a column a band of `spec.patch_bands()`, (n, pixels) float32; `schema.unpack_patches` makes cubes of them.
+        tiles, an image a band of `spec.patch_bands()`; `schema.gather` makes cubes of them.
 
     Raises:
         SchemaMismatch: the folder, or a file in it, is of another cube, or of patches of another size.
@@ -207,9 +208,9 @@ def patches(folder: Path, spec: CubeSpec, batch: int) -> Iterator[example.Column
     require(folder, spec)
     side, total, seen = layout_of(folder).patch, mixer_of(folder).total_patches, 0
     for path in _patch_files(folder):
-        for columns in example.iterate(path, schema.patch_features(spec, side), batch, side_by_side=True):
-            seen += len(next(iter(columns.values())))
-            yield columns
+        for tiles in example.tiles(path, spec.patch_bands(), side**2, most):
+            seen += len(tiles)
+            yield tiles
     if seen != total:
         raise CorruptRecord(f"{folder} holds {seen} patches, its mixer says {total}", mend=_AGAIN)
 

@@ -119,8 +119,8 @@ def test_networks_see_the_window_filled_by_numpy(tiny, exported):
 def test_patches_hold_the_same_window_of_the_target_season(tiny, exported):
     run, config, _, _ = exported
     spec = config.spec.view()
-    blocks = [schema.unpack_patches(columns, spec, 8) for columns in shards.patches(run.patches, spec, 4)]
-    assert sum(len(block.values) for block in blocks) == 9
+    blocks = [schema.gather(tiles, spec) for tiles in shards.patches(run.patches, spec, 4)]
+    assert sum(len(block.values) for block in blocks) == 9 * 8 * 8
     assert all((block.counts == 0).all() and (block.values == -9999).all() for block in blocks)
 
 
@@ -147,7 +147,8 @@ def test_patches_of_a_seen_season_equal_the_oracle_pixel_by_pixel(tiny, exported
         engine.close()
     shards.describe(tmp_path, spec, layout=shards.PatchLayout(grid=tiny.grid, patch=side, season=2023))
     [file] = tmp_path.glob("*.tfrecord.gz")
-    values, counts, _ = schema.unpack_patches(example.read(file, schema.patch_features(spec, side)), spec, side)
+    [found] = [schema.gather(tiles, spec) for tiles in example.tiles(file, spec.patch_bands(), side**2, 100)]
+    values, counts = (part.reshape(-1, side, side, *part.shape[1:]) for part in (found.values, found.counts))
     mixer = shards.mixer_of(tmp_path)
     medians, expected_counts = composites(tiny)
 

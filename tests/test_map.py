@@ -102,11 +102,13 @@ def expected(run, tiny, season=2023):
     spec, side = run.config.spec.view(), run.config.map.patch
     across, laid = -(-tiny.grid.width // side), {}
     number = 0
-    for columns in shards.patches(run.patches, spec, 1):
-        laid[divmod(number, across)] = schema.unpack_patches(columns, spec, side)
+    for patch in shards.patches(run.patches, spec, 1):
+        laid[divmod(number, across)] = schema.gather(patch, spec)
         number += 1
+    def square(series):
+        return series.reshape(side, side, *series.shape[1:])
     def image(part):
-        rows = [np.concatenate([getattr(laid[row, column], part)[0] for column in range(across)], axis=1)
+        rows = [np.concatenate([square(getattr(laid[row, column], part)) for column in range(across)], axis=1)
                 for row in range(number // across)]
         return np.concatenate(rows)[:tiny.grid.height, :tiny.grid.width]
     values, counts = image("values"), image("counts")

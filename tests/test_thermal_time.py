@@ -85,8 +85,8 @@ def test_exported_growing_degree_days_are_numpys_of_the_simulated_temperatures(r
 def test_patches_carry_those_of_their_pixels(run):
     spec, layout, mixer = run.config.spec.view(), shards.layout_of(run.patches), shards.mixer_of(run.patches)
     x0, y0 = layout.grid.transform[2], layout.grid.transform[5]
-    for number, columns in enumerate(shards.patches(run.patches, spec, 1)):
-        block = schema.unpack_patches(columns, spec, 16)
+    for number, tiles in enumerate(shards.patches(run.patches, spec, 1)):
+        block = schema.gather(tiles, spec)
         top, left = mixer.corner(number)
         place = np.arange(16) + 0.5
         x, y = np.meshgrid(x0 + 10 * (left + place), y0 - 10 * (top + place))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from agrispec.errors import DataError, SchemaMismatch
 from agrispec.formats import tfrecord
 from agrispec.formats.layout import Kind, Layout, NotAnExample, encode, parse, varint_sizes
+from agrispec.kernels.gathering import Tiles
 
 Columns = dict[str, NDArray[Any]]
 
@@ -23,7 +24,7 @@ _DTYPES: dict[Kind, Any] = {"float": np.float32, "int64": np.int64, "bytes": obj
 _LAYOUTS_PER_LENGTH = 16  # beyond, records are parsed one by one: comparing would cost more than it saves
 _LAYOUTS_KEPT = 512
 _CHUNK_BYTES, _LARGE_CHUNK_BYTES = 4 << 20, 64 << 20
-_AHEAD_BYTES = 32 << 20  # of what is read ahead: four patches, whose checksums are made side by side
+_AHEAD_BYTES = 32 << 20  # of patches that are read ahead: four, whose checksums are made side by side
 # How many records a file holds is a guess from the blocks before: a little more room stays untouched memory, but
 # blocks of fill values compress so well that the guess may be far too high.
 _HEADROOM, _GROWTH = 1.1, 8
@@ -85,17 +86,13 @@ def read(path: str | Path, features: Mapping[str, Feature] | None = None) -> Col
     return {name: column[:held] for name, column in columns.items()}
 
 
-def iterate(path: str | Path, features: Mapping[str, Feature] | None, batch: int, *,
-            side_by_side: bool = False) -> Iterator[Columns]:
-    """The same in batches of `batch` records, the last one with what is left. Memory holds a few batches.
-
-    Where `side_by_side`, a thread decompresses the next records while these are cut into columns.
-    """
+def iterate(path: str | Path, features: Mapping[str, Feature] | None, batch: int) -> Iterator[Columns]:
+    """The same in batches of `batch` records, the last one with what is left. Memory holds a few batches."""
     if batch < 1:
         raise ValueError(f"a batch of {batch} records")
     pieces: list[Columns] = []
     held = 0
-    for piece, _ in _pieces(Path(path), features, side_by_side):
+    for piece, _ in _pieces(Path(path), features):
         pieces.append(piece)
         held += _records(piece)
         if held >= batch:
@@ -107,6 +104,26 @@ def iterate(path: str | Path, features: Mapping[str, Feature] | None, batch: int
             held -= whole
     if held:
         yield _joined(pieces)
+
+
+def tiles(path: str | Path, names: Sequence[str], pixels: int, most: int) -> Iterator[Tiles]:
+    """The records of a file as tiles, up to `most` at a time; good until the next ones are asked for.
+
+    A thread decompresses the next ones meanwhile, and nothing is copied where records are alike, as patches are.
+
+    Args:
+        path: the file.
+        names: features of `pixels` floats, the images of a tile.
+
+    Raises:
+        SchemaMismatch, CorruptRecord, StorageError: as `read`.
+    """
+    features = {name: Feature(kind="float", length=pixels) for name in names}
+    known = _Layouts()
+    for block in tfrecord.blocks(path, block_bytes=_AHEAD_BYTES, side_by_side=True):
+        found = _tiles(block, known, features, pixels)
+        for first in range(0, len(found), most):
+            yield replace(found, starts=found.starts[first : first + most])
 
 
 def framed_bytes(lengths: Mapping[str, int]) -> int:
@@ -171,13 +188,27 @@ def write_batches(path: str | Path, batches: Iterable[Mapping[str, Any] | int], 
                                     for name, (kind, values) in columns.items()}).data)
 
 
-def _pieces(path: Path, features: Mapping[str, Feature] | None,
-            side_by_side: bool = False) -> Iterator[tuple[Columns, float]]:
+def _tiles(block: tfrecord.Block, known: _Layouts, features: Mapping[str, Feature], pixels: int) -> Tiles:
+    """The records of a block: where they lie, if they are alike, and else as they are put together."""
+    groups = list(known.groups(block))
+    for records, _, layout in groups:
+        _check(block, int(records[0]), layout, features)
+    if len(groups) == 1:
+        found = [groups[0][2].features[name] for name in features]
+        if all(values.packed for values in found):
+            return Tiles(buffer=block.buffer, starts=block.starts, pixels=pixels,
+                         offsets=np.array([values.starts[0] for values in found]))
+    images = np.empty((len(block), len(features), pixels), np.float32)
+    for records, rows, layout in groups:
+        for number, name in enumerate(features):
+            images[records, number] = layout.get(rows, name)
+    return Tiles.of(images)
+
+
+def _pieces(path: Path, features: Mapping[str, Feature] | None) -> Iterator[tuple[Columns, float]]:
     """The records of one block at a time, and the share of the file that was read by then."""
     known = _Layouts()
-    blocks = tfrecord.blocks(path, block_bytes=_AHEAD_BYTES, side_by_side=True) if side_by_side else \
-        tfrecord.blocks(path)
-    for block in blocks:
+    for block in tfrecord.blocks(path):
         if features is None:
             first = _parsed(block, 0, block.rows(np.arange(1))[0])
             features = {name: Feature(kind=values.kind, length=len(values))

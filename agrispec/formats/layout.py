@@ -37,6 +37,11 @@ class Values:
     def __len__(self) -> int:
         return len(self.starts)
 
+    @property
+    def packed(self) -> bool:
+        """Whether they are floats side by side."""
+        return self.kind == "float" and _adjacent(self.starts, 4)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
@@ -120,7 +125,7 @@ def parse(record: bytes) -> Layout:
         if not len(values):
             continue
         first, end = values.starts[0], values.stops[-1]
-        if values.kind == "float" and _adjacent(values.starts, 4):
+        if values.packed:
             bits[first:end] = 0
         else:
             edges = np.zeros(end - first + 1, np.int8)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -81,7 +82,8 @@ def blocks(path: str | Path, *, block_bytes: int = _BLOCK_BYTES, side_by_side: b
     path = Path(path)
     try:
         with open(path, "rb", buffering=0) as file:
-            read = _read(path, file, block_bytes, kept=side_by_side)
+            # Two buffers take turns: `ahead` fills one again only when the block in it is not good any more.
+            read = _read(path, file, block_bytes, buffers=2 if side_by_side else 1)
             for block, filled, whole in ahead(read, 1) if side_by_side else read:
                 _check(path, block.buffer[:filled], block.starts, block.lengths, block.first, block.offset)
                 if whole:
@@ -148,15 +150,16 @@ def writing(path: str | Path, *, gzip: bool = True) -> Iterator[Sink]:
                                 mend="without GZIP an empty file would look like a lost one: write it with GZIP")
 
 
-def _read(path: Path, file: BinaryIO, block_bytes: int, *, kept: bool) -> Iterator[tuple[Block, int, bool]]:
+def _read(path: Path, file: BinaryIO, block_bytes: int, *, buffers: int) -> Iterator[tuple[Block, int, bool]]:
     """Blocks whose checksums are not compared yet, the bytes of their buffers that are filled, and whether they end it.
 
     Args:
-        kept: give each block a buffer of its own.
+        buffers: that take turns in holding blocks; memory that is used again costs less than new one.
     """
     source = _source(path, file)
     size = os.fstat(file.fileno()).st_size
-    buffer = np.empty(block_bytes, np.uint8)
+    waiting = deque(np.empty(block_bytes, np.uint8) for _ in range(buffers))
+    buffer = waiting.popleft()
     filled = first = offset = 0
     while True:
         try:
@@ -178,8 +181,10 @@ def _read(path: Path, file: BinaryIO, block_bytes: int, *, kept: bool) -> Iterat
         rest = buffer[used:filled]
         if not count:  # one record is larger than the buffer
             buffer = np.empty(2 * buffer.size, np.uint8)
-        elif kept:
-            buffer = np.empty_like(buffer)
+        else:
+            waiting.append(buffer)
+            other = waiting.popleft()
+            buffer = other if other.size == buffer.size else np.empty_like(buffer)
         buffer[: rest.size] = rest
         filled, first, offset = rest.size, first + count, offset + used
 

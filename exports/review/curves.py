@@ -173,18 +173,17 @@ def of_patches(run: Run, config: Config, season: int, shapes: NDArray[np.object_
     steps, kinds, count, done = spec.window.steps, len(names(spec)), len(shapes), 0
     sums, looks, seen = np.zeros((count, steps * kinds)), np.zeros((count, steps)), np.zeros((count, steps))
     pixels = np.zeros(count)
-    for columns in shards.patches(run.patches, spec, _PATCHES):
+    for tiles in shards.patches(run.patches, spec, _PATCHES):
         if closed.is_set():
             return None
-        found = schema.unpack_patches(columns, spec, side)
-        corners = [mixer.corner(done + number) for number in range(len(found.values))]
+        corners = [mixer.corner(done + number) for number in range(len(tiles))]
         within = np.stack([parcel[row:row + side, column:column + side] for row, column in corners]).ravel()
-        done += len(found.values)
+        done += len(tiles)
         used = np.flatnonzero(within >= 0)
         if not len(used):
             continue
-        curves = of_cubes(found.values.reshape(-1, *found.values.shape[3:])[used],
-                          found.counts.reshape(-1, steps)[used], spec)
+        found = schema.gather(tiles, spec, used)
+        curves = of_cubes(found.values, found.counts, spec)
         belongs = sparse.csr_array((np.ones(len(used)), (within[used], np.arange(len(used)))),
                                    shape=(count, len(used)))
         sums += belongs @ np.nan_to_num(curves.values).reshape(len(used), -1)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from agrispec.cube import preset
+from agrispec.kernels.gathering import Tiles
 from exports import schema
 
 CUBES = [preset("cropnet-5d"), preset("cropnet-5d").view(), preset("agrispec-23"), preset("cropnet-5d", gdd_base=0.0)]
@@ -32,9 +33,8 @@ def test_patches_and_tables_of_the_same_places_unpack_to_the_same_series(spec):
     cubes = generator.normal(size=(2, side, side, *spec.shape)).astype(np.float32)
     flat = cubes.reshape(2 * side * side, -1)
     columns = spec.shape[1]
-    bands = {name: cubes[..., number // columns, number % columns].reshape(2, -1)
-             for number, name in enumerate(spec.patch_bands())}
-    of_table, of_patches = schema.unpack(flat, spec), schema.unpack_patches(bands, spec, side)
+    bands = [cubes[..., number // columns, number % columns].reshape(2, -1) for number in range(flat.shape[1])]
+    of_table, of_patches = schema.unpack(flat, spec), schema.gather(Tiles.of(np.stack(bands, axis=1)), spec)
     assert (of_table.heat is None) == (of_patches.heat is None) == (spec.gdd_base is None)
     for table, patches in zip(of_table, of_patches, strict=True):
         if table is not None:
@@ -45,8 +45,6 @@ def test_patches_and_tables_of_the_same_places_unpack_to_the_same_series(spec):
 def test_features_hold_what_the_cube_says(spec):
     steps, columns = spec.shape
     assert schema.table_features(spec)["cube"].length == steps * columns
-    assert list(schema.patch_features(spec, 32)) == list(spec.patch_bands())
-    assert {feature.length for feature in schema.patch_features(spec, 32).values()} == {1024}
 
 
 def test_growing_degree_days_that_are_not_known_are_no_numbers():

@@ -88,10 +88,10 @@ def write_patches(folder, present, side=4):
 @pytest.mark.parametrize("batch", [1, 3, 100])
 def test_patches_come_in_the_mixers_order_whatever_the_batch(tmp_path, batch):
     expected = write_patches(tmp_path, 4)
-    blocks = [schema.unpack_patches(columns, SPEC.view(), 4)
-              for columns in shards.patches(tmp_path, SPEC.view(), batch)]
-    np.testing.assert_array_equal(np.concatenate([block.values for block in blocks]), expected[..., :-1])
-    np.testing.assert_array_equal(np.concatenate([block.counts for block in blocks]), expected[..., -1])
+    blocks = [schema.gather(tiles, SPEC.view()) for tiles in shards.patches(tmp_path, SPEC.view(), batch)]
+    series = expected.reshape(-1, *SPEC.view().shape)
+    np.testing.assert_array_equal(np.concatenate([block.values for block in blocks]), series[..., :-1])
+    np.testing.assert_array_equal(np.concatenate([block.counts for block in blocks]), series[..., -1])
     assert shards.layout_of(tmp_path) == shards.PatchLayout(grid=GRID, patch=4, season=2024)
 
 

@@ -15,6 +15,7 @@ from agrispec.errors import CorruptRecord, DataError, SchemaMismatch, StorageErr
 from agrispec.formats import example, tfrecord
 from agrispec.formats.example import Described, Feature
 from agrispec.formats.layout import encode
+from agrispec.kernels import gathering
 
 same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 integers = st.integers(-2**63, 2**63 - 1) | st.integers(-3, 300)
@@ -340,17 +341,28 @@ def test_a_file_that_compresses_to_nothing_is_read_to_its_end(tmp_path):
     assert len(example.read(tmp_path / "fill")["x"]) == 5000
 
 
-@pytest.mark.parametrize("bytes_ahead", [200, 10**6])
-def test_batches_read_side_by_side_are_the_same_and_stay_as_they_are(tmp_path, monkeypatch, bytes_ahead):
+@pytest.mark.parametrize("bytes_ahead", [200, 2000, 10**6])
+@pytest.mark.parametrize("alike", [True, False])
+def test_tiles_are_the_columns_of_their_records_whatever_their_order(tmp_path, monkeypatch, bytes_ahead, alike):
     monkeypatch.setattr(example, "_AHEAD_BYTES", bytes_ahead)
-    columns = {"x": np.random.default_rng(0).random((50, 7)).astype(np.float32), "n": np.arange(50)[:, None]}
-    path = tmp_path / "records"
-    example.write(path, columns)
-    found = list(example.iterate(path, None, 3, side_by_side=True))
-    assert [len(batch["n"]) for batch in found] == [3] * 16 + [2]
-    same({name: np.concatenate([batch[name] for batch in found]) for name in columns}, columns)
+    columns = {name: np.random.default_rng(number).random((50, 7)).astype(np.float32)
+               for number, name in enumerate("abc")}
+    names, path = ("c", "a"), tmp_path / "records"
+    batches = [{name: column[first:first + 10] for name, column in (
+        columns if alike or first % 20 else dict(reversed(columns.items()))).items()} for first in range(0, 50, 10)]
+    example.write_batches(path, batches)
+    counts, found = [], []
+    for tiles in example.tiles(path, names, 7, 3):
+        counts.append(len(tiles))
+        found.append(gathering.series(tiles, np.arange(2)))
+    assert sum(counts) == 50
+    assert max(counts) <= 3
+    np.testing.assert_array_equal(np.concatenate(found).reshape(50, 7, 2),
+                                  np.stack([columns[name] for name in names], axis=-1))
+    with pytest.raises(SchemaMismatch, match="expected 7 of kind float"):
+        list(example.tiles(path, ("a", "x"), 7, 3))
     damaged = bytearray(path.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     path.write_bytes(damaged)
     with pytest.raises(CorruptRecord):
-        list(example.iterate(path, None, 3, side_by_side=True))
+        list(example.tiles(path, names, 7, 3))
