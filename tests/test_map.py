@@ -381,7 +381,7 @@ def test_a_map_without_a_pixel_to_map_is_refused_and_the_last_one_stays(run, tin
     before = (again.predictions / "prediction.json").read_bytes()
     between = shapely.transform(shapely.box(613006, 5401991, 613009, 5401994), Transformer.from_crs(
         tiny.grid.crs, "EPSG:4326", always_xy=True).transform, interleaved=False)  # no pixel's centre
-    aoi = Polygons.of([shapely.geometry.mapping(between)], tiny.grid.crs)
+    aoi = Polygons.of(np.array([between]), tiny.grid.crs)
     with pytest.raises(DataError, match="no pixel was to be mapped; look at"):
         map_of(again, again.config, of_patches(again, aoi), ())
     assert (again.predictions / "prediction.json").read_bytes() == before
