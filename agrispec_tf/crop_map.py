@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import logit
 
 from agrispec.ahead import ahead
 from agrispec.config import Config
 from agrispec.errors import DataError
+from agrispec.formats import geopackage
 from agrispec.formats.atomic import remove_parts, whole_folder
 from agrispec_tf import map_checkpoint, model_folder, picture, run_models
 from agrispec_tf.data.samples import Series
@@ -271,6 +273,7 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
     if len(of_parcels.asked):
         table = parcels.table(of_parcels.asked, taxonomy.names, _findings(sums, judge))
         parcels.write(folder / parcels.FILE, table)
+        geopackage.write(folder / parcels.GEOPACKAGE, pa.Table.from_pandas(table, preserve_index=False), "parcels")
     card = {
         **said, "pixels": dict(zip(taxonomy.names, counts.classes, strict=True)), "unseen": counts.unseen,
         "masked": counts.masked, "confident": counts.confident / max(sum(counts.classes) + counts.unseen, 1),
@@ -279,6 +282,7 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
         "products": {each.name: {"file": each.file, "digest": manifest.digest(folder / each.file),
                                  "missing": each.missing, "pyramiding": each.pyramiding} for each in images},
         "parcels_digest": manifest.digest(folder / parcels.FILE) if len(of_parcels.asked) else None,
+        "geopackage_digest": manifest.digest(folder / parcels.GEOPACKAGE) if len(of_parcels.asked) else None,
         "class_digest": manifest.digest(folder / products.CLASS.file)}
     item = predictions.item(card, f"{said['model']}-{said['season']}", grid, config.season_of(said["season"]), taxonomy,
                             config.publish.licence)

@@ -25,6 +25,9 @@ from agrispec.formats.atomic import write_files
 FILE = "parcels.parquet"
 """Among the predictions, where the run has parcels."""
 
+GEOPACKAGE = "parcels.gpkg"
+"""The same table beside it, as `agrispec.formats.geopackage` writes it."""
+
 SMALL_HA = 0.5
 """Hectares; a parcel below has few pixels of its own."""
 
@@ -89,7 +92,7 @@ class Asked:
                 floats; or the table has a column of that name. Or a parcel has no shape.
         """
         mend = "name the property that identifies parcels in [labels] parcel_id"
-        if key in _OWN:
+        if key.lower() in _OWN:  # a GeoPackage does not tell capitals apart
             raise DataError(f"[labels] parcel_id {key!r} is what the table of parcels calls a column of its own",
                             mend="copy the property to another name")
         properties = list(map(itemgetter("properties"), fields))
