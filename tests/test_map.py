@@ -170,9 +170,11 @@ def test_the_files_are_cogs_that_the_card_and_the_item_describe(run, tiny, mappe
     said = CliRunner().invoke(cli.main, ["inspect", str(run.predictions)]).output
     assert "3 in parcels.parquet and parcels.gpkg" in said
     for name in ("parcels.gpkg", "entropy.tif"):
+        whole = (run.predictions / name).read_bytes()
         (run.predictions / name).write_bytes(b"another")
         with pytest.raises(CorruptRecord, match=f"{name} is not the file that prediction.json describes"):
             predictions.card(run.predictions)
+        (run.predictions / name).write_bytes(whole)
 
 
 def test_the_item_names_classes_as_stac_does_and_the_licence(run, tiny, mapped):

@@ -155,7 +155,8 @@ def _said(values: Sequence[Any] | pd.Series[Any]) -> NDArray[Any]:
 def _same_outline(sent: NDArray[Any], arrived: NDArray[Any]) -> NDArray[np.bool_]:
     """(N,) whether outlines are the same, whatever corner they begin at and whichever way they go round; not where
     there is none."""
-    same: NDArray[np.bool_] = shapely.equals_exact(shapely.normalize(sent), shapely.normalize(arrived), 0)
+    same: NDArray[np.bool_] = shapely.equals_exact(shapely.normalize(sent), shapely.normalize(arrived), _APART_DEG)
+    # Where two corners are the westernmost but for the last digits, a ring may begin at either.
     rest = np.flatnonzero(~same)
     sent, arrived = sent[rest], arrived[rest]
     apart = shapely.hausdorff_distance(sent, arrived, densify=_DENSE)
