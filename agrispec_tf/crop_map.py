@@ -6,7 +6,6 @@ stands in `RUN/predicting/` until all is; then `RUN/predictions/` is replaced as
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
@@ -19,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import logit
 
 from agrispec.ahead import ahead
 from agrispec.config import Config
 from agrispec.errors import DataError
+from agrispec.formats import geopackage
 from agrispec.formats.atomic import remove_parts, whole_folder
 from agrispec_tf import map_checkpoint, model_folder, picture, run_models
 from agrispec_tf.data.samples import Series
@@ -55,9 +56,9 @@ _WAITING = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Parcels:
-    """A map's parcels: GeoJSON features in degrees, and they on its pixels."""
+    """A map's parcels: in degrees, and they on its pixels."""
 
-    fields: Sequence[Mapping[str, Any]]
+    asked: parcels.Asked
     shapes: Polygons
 
     @classmethod
@@ -69,8 +70,8 @@ class Parcels:
             DataError: they cannot be told apart, or have no shape.
         """
         crs = mapping.grid_of(config).crs
-        parcels.check(fields, config.labels.parcel_id)
-        return cls(fields=fields, shapes=Polygons.of((each["geometry"] for each in fields), crs))
+        asked = parcels.Asked.of(fields, config.labels.parcel_id)
+        return cls(asked=asked, shapes=Polygons.of(asked.shapes, crs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +167,7 @@ def run_predict(run: Run, config: Config, model: str, source: Source, of_parcels
     checkpoint = map_checkpoint.opened(run.predicting, {
         **said, "crs": tiling.grid.crs, "transform": list(tiling.grid.transform), "shape": list(tiling.grid.shape),
         "side": tiling.side, "runtime": runtime, "logits": smooth == BAYESIAN,
-        "parcels": _digest(of_parcels.fields)}, len(of_parcels.fields), classes, doubt)
+        "parcels": of_parcels.asked.digest}, len(of_parcels.asked), classes, doubt)
     images = {product.name: (np.dtype(product.dtype), 1) for product in products.RAW if product != products.CONFIDENT}
     if smooth == BAYESIAN:
         images[LOGITS] = np.dtype(np.float16), classes
@@ -184,10 +185,6 @@ def run_predict(run: Run, config: Config, model: str, source: Source, of_parcels
                 "runtime": checkpoint.runtime and {**checkpoint.runtime, "pixels_per_s": rate}})
     shutil.rmtree(run.predicting, ignore_errors=True)
     return card
-
-
-def _digest(fields: Sequence[Mapping[str, Any]]) -> str:
-    return hashlib.sha256(json.dumps(fields, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _map(source: Source, model: _Model, judge: _Judge, canvas: Canvas, of_parcels: Parcels, checkpoint: Checkpoint,
@@ -229,7 +226,7 @@ def _lay(block: Block, places: Series, found: Prediction, seconds: float, judge:
         logits[block.seen] = logit(np.clip(found.probabilities, _LEAST, 1 - _LEAST))
         images[LOGITS] = logits.reshape(*block.looks.shape, -1)
     canvas.write(block.first, images)
-    if of_parcels.fields:
+    if len(of_parcels.asked):
         numbers = np.stack([of_parcels.shapes.numbers(canvas.tiling.tile(number))
                             for number in range(block.first, block.first + count)])
         checkpoint.sums.add(found, numbers.reshape(count * side**2)[block.seen])
@@ -273,9 +270,10 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
     picture.draw_map(folder / "map.png", classes, probability, taxonomy.names, taxonomy.colours,
                      f"{title} (simulated)" if said["simulated"] else title)
     rows_of_parcels = int((sums.pixels > 0).sum())
-    if of_parcels.fields:
-        table = parcels.table(of_parcels.fields, config.labels.parcel_id, taxonomy.names, _findings(sums, judge))
+    if len(of_parcels.asked):
+        table = parcels.table(of_parcels.asked, taxonomy.names, _findings(sums, judge))
         parcels.write(folder / parcels.FILE, table)
+        geopackage.write(folder / parcels.GEOPACKAGE, pa.Table.from_pandas(table, preserve_index=False), "parcels")
     card = {
         **said, "pixels": dict(zip(taxonomy.names, counts.classes, strict=True)), "unseen": counts.unseen,
         "masked": counts.masked, "confident": counts.confident / max(sum(counts.classes) + counts.unseen, 1),
@@ -283,7 +281,8 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
         "parcels_without_pixels": len(sums.pixels) - rows_of_parcels,
         "products": {each.name: {"file": each.file, "digest": manifest.digest(folder / each.file),
                                  "missing": each.missing, "pyramiding": each.pyramiding} for each in images},
-        "parcels_digest": manifest.digest(folder / parcels.FILE) if of_parcels.fields else None,
+        "parcels_digest": manifest.digest(folder / parcels.FILE) if len(of_parcels.asked) else None,
+        "geopackage_digest": manifest.digest(folder / parcels.GEOPACKAGE) if len(of_parcels.asked) else None,
         "class_digest": manifest.digest(folder / products.CLASS.file)}
     item = predictions.item(card, f"{said['model']}-{said['season']}", grid, config.season_of(said["season"]), taxonomy,
                             config.publish.licence)

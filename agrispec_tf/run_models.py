@@ -17,7 +17,7 @@ def models(run: Run) -> list[Path]:
     Raises:
         RunError: there is none.
     """
-    folders = sorted(card.parent for card in run.models.glob(f"*/{MODEL_CARD}"))
+    folders = sorted(card.parent for card in run.models.glob(f"[!.]*/{MODEL_CARD}"))
     if not folders:
         raise RunError(f"{run.path} has no model yet", mend=f"train one with: agrispec-gee train {run.path}")
     return folders

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 from pyproj import CRS, Proj
 from pyproj.exceptions import CRSError
-from shapely.errors import GEOSException
 
 from agrispec.config import Config
 from agrispec.cube import CubeSpec
 from agrispec.engine import Engine, Expression, PatchExport
 from agrispec.errors import AssetMissing, ConfigError, DataError, RecordError
+from agrispec.formats import geojson
 from agrispec.formats.atomic import remove_parts, whole_folder
 from agrispec.grid import Grid
 from agrispec.season import Season
@@ -88,10 +88,10 @@ def aoi_of(run: Run, config: Config) -> Polygons | None:
             raise ConfigError(f"[map] aoi {path} holds {', '.join(sorted(kinds)) or 'nothing'} instead of polygons",
                               mend=mend)
         grid = grid_of(config)
-        polygons = Polygons.of(geometries, grid.crs)
+        polygons = Polygons.of(geojson.shapes(geometries), grid.crs)
     except OSError as error:
         raise ConfigError(f"[map] aoi {path} cannot be read: {error.strerror or error}", mend=mend) from error
-    except (ValueError, KeyError, TypeError, AttributeError, GEOSException) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"[map] aoi {path} is no GeoJSON of polygons ({error})", mend=mend) from error
     if not polygons.touch(grid):
         raise ConfigError(f"no polygon of [map] aoi {path} touches the map", mend="check [map] bounds and crs; GeoJSON"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from operator import contains, itemgetter, methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +19,14 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from agrispec.errors import CorruptRecord, DataError
-from agrispec.formats import geoparquet
+from agrispec.formats import geojson, geoparquet
 from agrispec.formats.atomic import write_files
 
 FILE = "parcels.parquet"
 """Among the predictions, where the run has parcels."""
+
+GEOPACKAGE = "parcels.gpkg"
+"""The same table beside it, as `agrispec.formats.geopackage` writes it."""
 
 SMALL_HA = 0.5
 """Hectares; a parcel below has few pixels of its own."""
@@ -29,6 +36,8 @@ _OWN = frozenset({
     "third_probability", "entropy", "agreement", "set_size", "confident", "small", "area_ha", "pixels",
     geoparquet.GEOMETRY})
 """What the table says of parcels beside their ids."""
+
+_KINDS = [str(kind) for kind in (str, int, float)]
 
 # Equal-area on the ellipsoid, wherever on Earth: WGS 84 / NSIDC EASE-Grid 2.0 Global. https://epsg.io/6933
 _EQUAL_AREA = "EPSG:6933"
@@ -57,44 +66,74 @@ class Findings:
     pixels: NDArray[np.integer]
 
 
-def check(fields: Sequence[Mapping[str, Any]], key: str) -> None:
-    """Whether a property tells parcels apart, and each has a shape.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Asked:
+    """P parcels that a map is asked of.
 
-    Args:
-        fields: GeoJSON features.
-        key: the property.
-
-    Raises:
-        DataError: a parcel lacks it, or two have the same; they are not all texts, all integers or all floats; or the
-            table has a column of that name. Or a parcel has no shape.
+    Attributes:
+        key: the property that tells them apart.
+        ids: (P,) its values: all texts, all integers or all floats.
+        shapes: (P,) in degrees.
     """
-    mend = "name the property that identifies parcels in [labels] parcel_id"
-    if key in _OWN:
-        raise DataError(f"[labels] parcel_id {key!r} is what the table of parcels calls a column of its own",
-                        mend="copy the property to another name")
-    known: set[str] = set()
-    kinds: set[type] = set()
-    for number, field in enumerate(fields):
-        properties = field["properties"]
-        if key not in properties:
-            raise DataError(f"parcel {number} has no property {key!r}; it has {', '.join(properties)}", mend=mend)
-        if properties[key] in ("", None) or str(properties[key]) in known:
-            raise DataError(f"{key} = {properties[key]!r} names no parcel, or more than one", mend=mend)
-        kinds.add(type(properties[key]))
-        if len(kinds) > 1 or not kinds <= {str, int, float}:
-            raise DataError(f"{key} is of type {' and '.join(sorted(kind.__name__ for kind in kinds))}, as"
-                            f" {properties[key]!r} is", mend="give all parcels a text, all an integer or all a float")
-        if not field["geometry"]:
-            raise DataError(f"parcel {properties[key]!r} has no shape", mend="take it out of [labels] parcels")
-        known.add(str(properties[key]))
+
+    key: str
+    ids: NDArray[Any]
+    shapes: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def of(cls, fields: Sequence[Mapping[str, Any]], key: str) -> Asked:
+        """Parcels of GeoJSON features; of several that are refused, the first is named.
+
+        Raises:
+            DataError: a parcel lacks the property, or two have the same; they are not all texts, all integers or all
+                floats; or the table has a column of that name. Or a parcel has no shape.
+        """
+        mend = "name the property that identifies parcels in [labels] parcel_id"
+        if key.lower() in _OWN:  # a GeoPackage does not tell capitals apart
+            raise DataError(f"[labels] parcel_id {key!r} is what the table of parcels calls a column of its own",
+                            mend="copy the property to another name")
+        properties = list(map(itemgetter("properties"), fields))
+        geometries = list(map(itemgetter("geometry"), fields))
+        ids = pd.Series(list(map(methodcaller("get", key), properties)), dtype=object)
+        kinds = np.array(list(map(type, ids)), object)
+        absent = ~np.fromiter(map(contains, properties, repeat(key)), np.bool_, len(ids))
+        unclear = (ids.isna() | (ids == "") | ids.map(str).duplicated()).to_numpy(np.bool_)
+        mixed = (kinds != kinds[:1]) | ~np.isin(kinds.astype(str), _KINDS)
+        bare = ~np.fromiter(map(bool, geometries), np.bool_, len(ids))
+        if (wrong := absent | unclear | mixed | bare).any():
+            number = int(wrong.argmax())
+            name = ids[number]
+            if absent[number]:
+                raise DataError(f"parcel {number} has no property {key!r}; it has {', '.join(properties[number])}",
+                                mend=mend)
+            if unclear[number]:
+                raise DataError(f"{key} = {name!r} names no parcel, or more than one", mend=mend)
+            if mixed[number]:
+                met = sorted({kind.__name__ for kind in kinds[:number + 1]})
+                raise DataError(f"{key} is of type {' and '.join(met)}, as {name!r} is",
+                                mend="give all parcels a text, all an integer or all a float")
+            raise DataError(f"parcel {name!r} has no shape", mend="take it out of [labels] parcels")
+        try:
+            return cls(key=key, ids=ids.to_numpy(), shapes=geojson.shapes(geometries))
+        except ValueError as error:
+            raise DataError(f"the shapes of [labels] parcels cannot be read ({error})",
+                            mend="give polygons as GeoJSON says them") from error
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits of the SHA-256 of ids and shapes."""
+        ids, outlines = json.dumps([self.key, self.ids.tolist()]), shapely.to_wkb(self.shapes)
+        return hashlib.sha256(ids.encode() + b"".join(outlines)).hexdigest()[:16]
 
 
-def table(fields: Sequence[Mapping[str, Any]], key: str, names: Sequence[str], found: Findings) -> pd.DataFrame:
+def table(asked: Asked, names: Sequence[str], found: Findings) -> pd.DataFrame:
     """The table of parcels that have pixels.
 
     Args:
-        fields: P GeoJSON features in degrees, which `check` let pass.
-        key: property that identifies a parcel.
+        asked: P of them.
         names: class names by class number.
         found: what the map says of them.
 
@@ -104,16 +143,15 @@ def table(fields: Sequence[Mapping[str, Any]], key: str, names: Sequence[str], f
         `agreement`, `set_size`, `confident` and `small` (1 or 0), `area_ha`, `pixels`, `geometry` (WKB, EPSG:4326).
     """
     rows = np.flatnonzero(found.pixels)
-    used = [fields[row] for row in rows.tolist()]
-    shapes: NDArray[Any] = np.array([shapely.geometry.shape(field["geometry"]) for field in used], dtype=object)
+    shapes, named = asked.shapes[rows], np.array(names, object)
     areas = area_ha(shapes)
-    columns: dict[str, Any] = {key: [field["properties"][key] for field in used]}
+    columns: dict[str, Any] = {asked.key: asked.ids[rows].tolist()}
     for place, (number, name, share) in enumerate((("class", "class_name", "probability"),
                                                    ("second", "second_name", "second_probability"),
                                                    ("third", "third_name", "third_probability"))):
         if place < found.ranked.shape[1]:
             classes = found.ranked[rows, place].astype(np.int64)
-            columns |= {number: classes, name: [names[crop] for crop in classes],
+            columns |= {number: classes, name: named[classes].tolist(),
                         share: found.probabilities[rows, place].astype(np.float64).round(4)}
     return pd.DataFrame({
         **columns, "entropy": found.entropy[rows].astype(np.float64).round(4),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio import Affine, features
-from shapely.geometry import shape
 
 from agrispec.grid import Grid
 
@@ -38,11 +36,10 @@ class Polygons:
     tree: shapely.STRtree
 
     @classmethod
-    def of(cls, geometries: Iterable[Mapping[str, Any]], crs: str) -> Polygons:
-        """GeoJSON geometries in degrees, in the CRS of a map."""
+    def of(cls, shapes: NDArray[Any], crs: str) -> Polygons:
+        """Shapes in degrees (P,), in the CRS of a map."""
         project = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform
-        found = np.array([shape(geometry) for geometry in geometries], dtype=object)
-        found = shapely.transform(found, project, interleaved=False) if len(found) else found
+        found = shapely.transform(shapes, project, interleaved=False) if len(shapes) else shapes
         parts, owners = shapely.get_parts(found, return_index=True)
         return cls(found, parts, owners, shapely.STRtree(parts))
 

@@ -27,7 +27,7 @@ _KEYS = ("season", "model", "model_digest", "cube", "simulated", "threshold", "c
          "products", "parcels_digest")
 
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-_PARQUET = "application/vnd.apache.parquet"
+_PARQUET, _GEOPACKAGE = "application/vnd.apache.parquet", "application/geopackage+sqlite3"
 
 _NO_NAME = re.compile(r"[^0-9A-Za-z_-]")
 """What names of classes do not hold in STAC; titles do."""
@@ -48,6 +48,8 @@ def card(folder: Path) -> dict[str, Any]:
         described = {product["file"]: product["digest"] for product in found["products"].values()}
         if found["parcels_digest"]:
             described[parcels.FILE] = found["parcels_digest"]
+        if found.get("geopackage_digest"):  # maps of earlier versions have none
+            described[parcels.GEOPACKAGE] = found["geopackage_digest"]
         other = [name for name, digest in described.items() if manifest.digest(folder / name) != digest]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptRecord(f"{path} does not say what the predictions are ({error})", mend="predict again") from error
@@ -84,6 +86,8 @@ def item(card: Mapping[str, Any], name: str, grid: Grid, season: Season, taxonom
             assets[product.name]["classification:classes"] = classes
     if card["parcels_digest"]:
         assets["parcels"] = {"href": parcels.FILE, "type": _PARQUET, "roles": ["data"]}
+    if card.get("geopackage_digest"):
+        assets["parcels-geopackage"] = {"href": parcels.GEOPACKAGE, "type": _GEOPACKAGE, "roles": ["data"]}
     return {
         "type": "Feature", "stac_version": stac.STAC_VERSION, "id": name,
         "stac_extensions": ["https://stac-extensions.github.io/projection/v2.0.0/schema.json",

@@ -8,7 +8,7 @@ from pathlib import Path
 from agrispec import config
 from agrispec.config import Config
 from agrispec.errors import RunError
-from agrispec.formats.atomic import write_files
+from agrispec.formats.atomic import put_back, write_files
 
 CONFIGURATION = "agrispec.toml"
 """What makes a directory a run."""
@@ -113,7 +113,7 @@ class Run:
 
 
 def open(path: Path) -> Run:
-    """The run of a directory.
+    """The run of a directory; what a killed command had moved aside, to replace it, is in its place again.
 
     Raises:
         RunError: there is no `agrispec.toml` in it.
@@ -122,6 +122,8 @@ def open(path: Path) -> Run:
     if not run.config_file.is_file():
         raise RunError(f"{path} is not a run directory: it holds no agrispec.toml",
                        mend=f"make one with: agrispec-gee init {path}")
+    for folder in (run.path, run.models):
+        put_back(folder)
     return run
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import ee
+import pyarrow as pa
 
 from agrispec.config import Labels
 from agrispec.cube import CubeSpec
@@ -60,10 +60,10 @@ def look(spec: CubeSpec, season: Season, steps: Window, grid: Grid) -> Expressio
     return expression(composites.look(clear, season, steps).unmask(0, False))
 
 
-def forest_rows(texts: Sequence[str]) -> list[dict[str, Any]]:
+def forest_rows(texts: Sequence[str]) -> pa.Table | None:
     """Rows of the table asset that trees must be put into; none where they fit into a request. Raises as
     `gee_scripts.forest.rows`."""
-    return [] if forest.fits(texts) else forest.rows(texts)
+    return None if forest.fits(texts) else forest.rows(texts)
 
 
 def forest_map(spec: CubeSpec, made: Harmonics, season: Season, grid: Grid, trees: Sequence[str] | str, *,

@@ -8,9 +8,10 @@ into a table asset, a tree a row; trees with more must be grown with a limit on 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import ee
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from agrispec.errors import DataError
 
@@ -24,6 +25,9 @@ LONGEST_TEXT = 100_000
 
 # Lines would end a row of a CSV: as in tables that geemap makes of trees, another sign stands for their ends.
 _LINE_END = "#"
+
+_NOWHERE = bytes([1, 1, *bytes(19)])
+"""The point at longitude 0, latitude 0 as WKB: little-endian, type 1, two floats."""
 
 
 def fits(texts: Sequence[str]) -> bool:
@@ -48,9 +52,9 @@ def inline(texts: Sequence[str]) -> ee.Classifier:
     return ee.Classifier.decisionTreeEnsemble(list(texts))
 
 
-def rows(texts: Sequence[str]) -> list[dict[str, Any]]:
-    """The trees as rows of a table asset, for `exports.publishing.tables.replace`; they lie at longitude 0,
-    latitude 0.
+def rows(texts: Sequence[str]) -> pa.Table:
+    """The trees as rows of a table asset, for `exports.publishing.tables.replace`: `tree`, `text`, and `geometry`, WKB,
+    at longitude 0, latitude 0.
 
     Raises:
         DataError: a tree is longer than a table's strings may be.
@@ -59,8 +63,9 @@ def rows(texts: Sequence[str]) -> list[dict[str, Any]]:
     if longest > LONGEST_TEXT:
         raise DataError(f"a tree of {longest} characters does not fit into a table, whose strings have {LONGEST_TEXT}",
                         mend="train with --leaves 800")
-    return [{"tree": number, "text": text.replace("\n", _LINE_END),
-             "geometry": {"type": "Point", "coordinates": [0.0, 0.0]}} for number, text in enumerate(texts)]
+    lines: pa.Array = pc.replace_substring(pa.array(texts, pa.string()), "\n", _LINE_END)
+    return pa.table({"tree": pa.array(range(len(texts)), pa.int64()), "text": lines,
+                     "geometry": pa.array([_NOWHERE] * len(texts), pa.binary())})
 
 
 def stored(asset_id: str) -> ee.Classifier:

@@ -455,13 +455,16 @@ def interrupted_after(patch, changes):
     patch.setattr(ledger.Ledger, "record", record)
 
 
-@pytest.mark.parametrize("moment", ["samples", "manifest", "clear"])
+@pytest.mark.parametrize("moment", ["shards", "samples", "manifest", "clear"])
 def test_a_finished_export_that_was_killed_before_it_was_in_place_is_put_there(run, unbroken, monkeypatch, moment):
     from exports.export import cubes
     assert export(run).exit_code == 0
     assert export(run, "--probe", "1").exit_code == 0
     with monkeypatch.context() as patch:
-        if moment == "samples":
+        if moment == "shards":
+            patch.setattr(os, "rename", lambda source, target, rename=os.rename: interrupted()
+                          if Path(target) == run / "shards" else rename(source, target))
+        elif moment == "samples":
             patch.setattr(cubes, "write_files", interrupted)
         elif moment == "manifest":
             patch.setattr(manifest, "record", interrupted)
@@ -469,7 +472,9 @@ def test_a_finished_export_that_was_killed_before_it_was_in_place_is_put_there(r
             patch.setattr(cubes, "clear", interrupted)
         with pytest.raises(Interrupted):
             export(run, "--resume")
+    assert (run / "shards").exists() == (moment != "shards")
     refused = CliRunner().invoke(cli.main, ["cancel", str(run), "--drop"], catch_exceptions=False)
+    assert (run / "shards").exists()  # those of before, until the new ones are put in place
     assert refused.exit_code == 1
     assert "is finished and only to be put in place" in refused.stderr
     done = export(run, "--resume", "--budget-eecu-h", "1e-9")

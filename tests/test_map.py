@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -164,9 +166,17 @@ def test_the_files_are_cogs_that_the_card_and_the_item_describe(run, tiny, mappe
     assert 4 < west < east < 5
     assert 48 < south < north < 49
     assert item["properties"]["start_datetime"] == "2023-01-01T00:00:00Z"
-    (run.predictions / "entropy.tif").write_bytes(b"another")
-    with pytest.raises(CorruptRecord, match="entropy.tif is not the file that prediction.json describes"):
-        predictions.card(run.predictions)
+    assert item["assets"]["parcels"]["href"] == parcels.FILE
+    assert item["assets"]["parcels-geopackage"] == {"href": "parcels.gpkg", "roles": ["data"],
+                                                    "type": "application/geopackage+sqlite3"}
+    said = CliRunner().invoke(cli.main, ["inspect", str(run.predictions)]).output
+    assert "3 in parcels.parquet and parcels.gpkg" in said
+    for name in ("parcels.gpkg", "entropy.tif"):
+        whole = (run.predictions / name).read_bytes()
+        (run.predictions / name).write_bytes(b"another")
+        with pytest.raises(CorruptRecord, match=f"{name} is not the file that prediction.json describes"):
+            predictions.card(run.predictions)
+        (run.predictions / name).write_bytes(whole)
 
 
 def test_the_item_names_classes_as_stac_does_and_the_licence(run, tiny, mapped):
@@ -207,6 +217,16 @@ def test_parcels_are_sums_over_their_pixels(run, tiny, fields, mapped):
     assert shapely.from_wkb(table["geometry"][0]).equals_exact(shapely.geometry.shape(fields[0]["geometry"]), 1e-9)
 
 
+def test_the_geopackage_says_what_the_parquet_says(run, mapped):
+    """As SQLite reads it: 40 bytes of header are before the well-known binary."""
+    table = mapped[2]
+    with closing(sqlite3.connect(run.predictions / parcels.GEOPACKAGE)) as content:
+        rows = content.execute(f'select {", ".join(map(repr, table.columns))} from parcels'.replace("'", '"'))
+        found = pd.DataFrame(rows.fetchall(), columns=table.columns)
+    found["geometry"] = [shape[40:] for shape in found["geometry"]]
+    pd.testing.assert_frame_equal(found, table)
+
+
 def test_parcels_without_a_row_are_counted_and_told(run, fields, mapped, tmp_path, monkeypatch):
     card, _, table = mapped
     assert (card["parcels_asked"], card["parcels_without_pixels"], card["parcels"]) == (4, 1, len(table))
@@ -234,6 +254,7 @@ def test_a_streamed_map_is_the_map_of_patches(run, tiny, fields, mapped, tmp_pat
     for name, image in images(streamed).items():
         np.testing.assert_array_equal(image, mapped[1][name], err_msg=name)
     pd.testing.assert_frame_equal(parcels.read(streamed.predictions / parcels.FILE), mapped[2])
+    assert card["geopackage_digest"] == mapped[0]["geopackage_digest"]
     told = ("source", "runtime", "products", "parcels_digest")
     assert {key: card[key] for key in card if key not in told} == {key: mapped[0][key] for key in card
                                                                    if key not in told}
@@ -383,7 +404,7 @@ def test_a_map_without_a_pixel_to_map_is_refused_and_the_last_one_stays(run, tin
     before = (again.predictions / "prediction.json").read_bytes()
     between = shapely.transform(shapely.box(613006, 5401991, 613009, 5401994), Transformer.from_crs(
         tiny.grid.crs, "EPSG:4326", always_xy=True).transform, interleaved=False)  # no pixel's centre
-    aoi = Polygons.of([shapely.geometry.mapping(between)], tiny.grid.crs)
+    aoi = Polygons.of(np.array([between]), tiny.grid.crs)
     with pytest.raises(DataError, match="no pixel was to be mapped; look at"):
         map_of(again, again.config, of_patches(again, aoi), ())
     assert (again.predictions / "prediction.json").read_bytes() == before
@@ -462,6 +483,7 @@ def test_a_mask_asset_hides_pixels_from_both_sources(run, tiny, mapped, tmp_path
         assert card["parcels"] == 0
         assert card["parcels_digest"] is None
     assert not (again.predictions / parcels.FILE).exists()
+    assert not (again.predictions / parcels.GEOPACKAGE).exists()
 
 
 @pytest.mark.parametrize("columns", [1024, 8])

@@ -14,6 +14,9 @@ from typing import BinaryIO
 
 from agrispec.errors import StorageError
 
+_ASIDE = ".replaced"
+"""How the hidden name ends of a folder that another one replaces."""
+
 
 def temporary_name(path: Path) -> Path:
     """A hidden name beside `path`, used by nobody else, for what is not whole yet."""
@@ -105,23 +108,63 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: a file could not be written; what stood at `path` before stands there still.
     """
-    part, old = temporary_name(path), temporary_name(path)
+    part = temporary_name(path)
     try:
         part.mkdir(parents=True)
         yield part
-        if path.exists():
-            path.rename(old)
-        try:
-            part.rename(path)
-        except OSError:
-            if old.exists():
-                old.rename(path)
-            raise
+        take_place(part, path)
     except OSError as error:
         raise storage_error(path, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+
+
+def take_place(part: Path, path: Path) -> None:
+    """Let a whole folder stand under `path`; what stood there is moved aside first, and then removed.
+
+    No file system renames a folder onto another that holds something. A process that is killed in between leaves
+    nothing at `path`, until `put_back`.
+
+    Raises:
+        OSError: the file system refuses; what stood at `path` before stands there still.
+    """
+    old, taken = _aside(path), False
+    while not taken:
+        if path.exists():
+            _discard(path)
+            path.rename(old)
+        try:
+            part.rename(path)
+            taken = True
+        except OSError as error:
+            # Another command may have put the old folder back meanwhile: then this begins again.
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                if old.exists():
+                    old.rename(path)
+                raise
+    _discard(path)
+
+
+def put_back(folder: Path) -> None:
+    """Let folders in `folder` stand again that a killed process had moved aside, see `take_place`; one that cannot
+    stays aside."""
+    for old in folder.glob(f".*{_ASIDE}"):
+        path = old.with_name(old.name.removeprefix(".").removesuffix(_ASIDE))
+        if not path.exists():
+            with suppress(OSError):  # put back by another command meanwhile, or in a folder that is only read
+                old.rename(path)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_ASIDE}")
+
+
+def _discard(path: Path) -> None:
+    """Remove what was moved aside, if anything was; a kill leaves it whole, or as what `remove_parts` removes."""
+    gone = temporary_name(path)
+    with suppress(OSError):
+        _aside(path).rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def take_name(part: Path, path: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 
 from agrispec.config import Config
 from agrispec.cube import CubeSpec
@@ -44,7 +45,7 @@ _MOST_WINDOWS = 12
 class Graphs(Protocol):
     """What `gee_scripts.export` offers; see there."""
 
-    def forest_rows(self, texts: Sequence[str]) -> list[dict[str, Any]]: ...
+    def forest_rows(self, texts: Sequence[str]) -> pa.Table | None: ...
 
     def forest_map(self, spec: CubeSpec, made: Harmonics, season: Season, grid: Grid, trees: Sequence[str] | str, *,
                    asset_id: str, properties: Mapping[str, str | float], description: str,
@@ -87,7 +88,7 @@ def run_map(run: Run, config: Config, model: str, engine: Engine, graphs: Graphs
     engine.create_folder(plan.folder(config))
     trees: Sequence[str] | str = texts
     rows = graphs.forest_rows(texts)
-    if rows:
+    if rows is not None:
         trees = plan.asset_id(run, config, year, f"{model}_trees")
         storage.open(engine, config.engine.bucket).check()
         tables.replace(engine, config.engine.bucket, rows, trees, plan.said(said), config.season_of(year),
@@ -97,7 +98,7 @@ def run_map(run: Run, config: Config, model: str, engine: Engine, graphs: Graphs
                                 request_id=planning.request_id(token, "map"))
     [done] = tasks.export(engine, [request], lambda operation: progress(operation.description))
     compared, equal = _compared(config, trained, spec, year, grid, asset, engine, graphs, progress)
-    return {**said, "asset": asset, "trees": trees if rows else "in the request", "compared": compared,
+    return {**said, "asset": asset, "trees": "in the request" if rows is None else trees, "compared": compared,
             "equal": equal, "tied": compared - equal, "eecu_seconds": done.eecu_seconds}
 
 

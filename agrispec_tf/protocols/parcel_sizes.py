@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
-from shapely.geometry import shape
 
 from agrispec.errors import AssetMissing
+from agrispec.formats import geojson
 from agrispec.grid import Cell, Grid
 
 Fetch = Callable[[str, Grid], Sequence[Mapping[str, Any]]]
@@ -47,7 +48,8 @@ def hectares(samples: pd.DataFrame, asset: str, fetch: Fetch) -> NDArray[np.floa
         except AssetMissing as error:
             raise AssetMissing(error.message, mend="give a table of parcels for every source season, or leave [labels]"
                                                    " parcels empty: then nothing is said by parcel size") from error
-        polygons = [shapely.transform(shape(parcel["geometry"]), project, interleaved=False) for parcel in parcels]
+        shapes = geojson.shapes(list(map(itemgetter("geometry"), parcels)))
+        polygons = shapely.transform(shapes, project, interleaved=False)
         place, polygon = shapely.STRtree(polygons).query(shapely.points(east, north), predicate="intersects")
         later = np.argsort(polygon, kind="stable")
         found[group.index.to_numpy()[place[later]]] = shapely.area(polygons)[polygon[later]] / 1e4

@@ -7,7 +7,6 @@ that have come. `shards/` and `samples.parquet` of the run are replaced only by 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import uuid
 from collections import Counter
@@ -22,7 +21,7 @@ from agrispec.config import Config
 from agrispec.cube import CubeSpec
 from agrispec.engine import DEFAULT_PRIORITY, Engine, Expression, TableExport
 from agrispec.errors import DataError, RunError, SchemaMismatch, StorageError, TaskFailed
-from agrispec.formats.atomic import storage_error, temporary_name, write_files
+from agrispec.formats.atomic import storage_error, take_place, temporary_name, write_files
 from agrispec.grid import Cell
 from agrispec.season import Season
 from exports import manifest, planning, samples, shards, storage
@@ -298,7 +297,7 @@ def tidy(engine: Engine, known: Mapping[str, Any]) -> str:
 
 
 def _put_in_place(run: Run, config: Config, entries: Collection[Entry], digest: str) -> None:
-    folder, replaced = run.exporting / "shards", run.exporting / "replaced"
+    folder = run.exporting / "shards"
     if not folder.exists():
         # An earlier call came further than this.
         return
@@ -310,10 +309,7 @@ def _put_in_place(run: Run, config: Config, entries: Collection[Entry], digest: 
             path.unlink()
     shards.describe(folder, config.spec, sampling=shards.Sampling.of(digest, config.taxonomy))
     try:
-        if run.shards.exists():
-            shutil.rmtree(replaced, ignore_errors=True)
-            run.shards.rename(replaced)
-        os.replace(folder, run.shards)
+        take_place(folder, run.shards)
     except OSError as error:
         raise storage_error(run.shards, error) from error
 

@@ -47,7 +47,7 @@ def describe(path: Path) -> Iterator[str]:
 
 def _models(run: Run) -> Iterator[str]:
     rows = []
-    for folder in sorted(run.models.iterdir()):
+    for folder in sorted(run.models.glob("[!.]*")):
         if (folder / runs.MODEL_CARD).exists():
             try:
                 card = model.card(folder)

@@ -188,9 +188,9 @@ def _send(route: str, way: Way, run: Run, product: Product, asset_id: str) -> No
     if product.pixels:
         routes.send(route, way, run, product, asset_id)
         return
-    rows, below = tables.read(product.file), routes.uploads(asset_id, product)
-    uri = tables.upload(way.objects, rows, f"{below}table.csv")
-    routes.ingest(way, tables.manifest(uri, rows, asset_id, product.properties, way.season), product)
+    table, below = tables.read(product.file), routes.uploads(asset_id, product)
+    uri = tables.upload(way.objects, table, f"{below}table.csv")
+    routes.ingest(way, tables.manifest(uri, table, asset_id, product.properties, way.season), product)
 
 
 def _describe(engine: Engine, asset_id: str, product: Product) -> bool:

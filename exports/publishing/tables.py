@@ -1,84 +1,85 @@
-"""Rows as a table asset, by way of a CSV, and the comparison with what arrived."""
+"""A table as an asset, by way of a CSV, and the comparison with what arrived."""
 
 from __future__ import annotations
 
-import csv
-import json
-import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
 import shapely
+from numpy.typing import NDArray
 
 from agrispec.engine import Engine, Expression, Operation
-from agrispec.errors import TaskFailed
-from agrispec.formats.geoparquet import GEOMETRY, INDEX, decode_table
+from agrispec.errors import CorruptRecord, TaskFailed
+from agrispec.formats import geojson
+from agrispec.formats.geoparquet import GEOMETRY, INDEX
 from agrispec.season import Season
 from exports import storage, tasks
 from exports.publishing.routes import below_assets, times
 from exports.storage import Storage
 
-Row = Mapping[str, Any]
-"""Texts and numbers by column, and a GeoJSON `geometry`."""
-
 # Without these an id such as "0012" would be read as the number 12.
 # https://developers.google.com/earth-engine/reference/rest/Shared.Types/ColumnDataType
-_COLUMN_TYPES = {str: "COLUMN_DATA_TYPE_STRING", int: "COLUMN_DATA_TYPE_LONG", float: "COLUMN_DATA_TYPE_NUMERIC"}
+_COLUMN_TYPES = {pa.string(): "COLUMN_DATA_TYPE_STRING", pa.large_string(): "COLUMN_DATA_TYPE_STRING",
+                 pa.int64(): "COLUMN_DATA_TYPE_LONG", pa.float64(): "COLUMN_DATA_TYPE_NUMERIC"}
 
 _APART_DEG = 1e-6
 """What an outline may be off; on the ground 0.1 m."""
 
+_DENSE = 0.25
+"""Outlines are compared at corners and at every such part of an edge: the same corners may be joined otherwise."""
+
 _MEND = "delete that asset, then publish again; if it stays so, report it with the run's manifest.json"
 
 
-def read(file: Path) -> list[Row]:
-    """The rows of a GeoParquet; what is null or NaN is absent.
+def read(file: Path) -> pa.Table:
+    """Texts, integers and floats by column, and `geometry` as WKB, of a GeoParquet; NaN is null, and a column without a
+    value is left out.
 
     Raises:
         CorruptRecord: it is none.
     """
-    table = decode_table(file)
-    shapes = shapely.to_geojson(shapely.from_wkb(np.array(table.geometries, object)))
-    return [{**{name: value for name, value in row.items()
-                if name != INDEX and not (isinstance(value, float) and math.isnan(value))}, GEOMETRY: json.loads(shape)}
-            for row, shape in zip(table.properties, shapes, strict=True)]
+    try:
+        table = pq.read_table(file)
+        table.column(GEOMETRY)
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise CorruptRecord(f"{file} cannot be read as GeoParquet: {error}", mend="write the table again") from error
+    columns = {name: pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+               if pa.types.is_floating(values.type) else values
+               for name, values in zip(table.column_names, table.columns, strict=True) if name != INDEX}
+    return pa.table({name: values for name, values in columns.items() if values.null_count < table.num_rows})
 
 
-def upload(objects: Storage, rows: Sequence[Row], name: str) -> str:
-    """Rows as a CSV in a bucket; its address. Raises StorageError."""
+def upload(objects: Storage, table: pa.Table, name: str) -> str:
+    """A table as a CSV in a bucket, outlines as GeoJSON; its address. Raises StorageError."""
+    outlines = pa.array(shapely.to_geojson(_shapes(table)), pa.string())
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch, "table.csv")
-        with file.open("w", newline="", encoding="utf-8") as text:
-            writer = csv.DictWriter(text, fieldnames=list(_columns(rows)))
-            writer.writeheader()
-            writer.writerows({key: json.dumps(value) if isinstance(value, Mapping) else value
-                              for key, value in row.items()} for row in rows)
+        pyarrow.csv.write_csv(table.drop_columns(GEOMETRY).append_column(GEOMETRY, outlines), file)
         return objects.upload(file, name)
 
 
-def manifest(uri: str, rows: Sequence[Row], asset_id: str, properties: Mapping[str, str | float],
+def manifest(uri: str, table: pa.Table, asset_id: str, properties: Mapping[str, str | float],
              season: Season) -> dict[str, Any]:
-    """What asks for a table asset of `upload`ed rows."""
+    """What asks for a table asset of an `upload`ed table."""
     return {"name": asset_id, **times(season), "properties": dict(properties),
             "sources": [{"uris": [uri], "charset": "UTF-8", "primaryGeometryColumn": GEOMETRY}],
-            "columnDataTypeOverrides": {name: _COLUMN_TYPES[type(value)] for name, value in _columns(rows).items()
-                                        if name != GEOMETRY}}
+            "columnDataTypeOverrides": {column.name: _COLUMN_TYPES[column.type] for column in table.schema
+                                        if column.name != GEOMETRY}}
 
 
-def _columns(rows: Sequence[Row]) -> dict[str, Any]:
-    """Each column with a value that it holds, in the order in which they are met."""
-    found: dict[str, Any] = {}
-    for row in rows:
-        found |= {name: value for name, value in row.items() if name not in found}
-    return found
-
-
-def replace(engine: Engine, bucket: str, rows: Sequence[Row], asset_id: str, properties: Mapping[str, str | float],
+def replace(engine: Engine, bucket: str, table: pa.Table, asset_id: str, properties: Mapping[str, str | float],
             season: Season, progress: Callable[[Operation], None]) -> Operation:
-    """Ingest rows as a table in place of one of that id; waits for the end.
+    """Ingest a table in place of one of that id; waits for the end.
 
     Raises:
         StorageError: the file could not be uploaded.
@@ -86,19 +87,19 @@ def replace(engine: Engine, bucket: str, rows: Sequence[Row], asset_id: str, pro
     """
     objects, below = storage.open(engine, bucket), f"uploads/{below_assets(asset_id)}/"
     objects.delete(below)
-    asked = manifest(upload(objects, rows, f"{below}table.csv"), rows, asset_id, properties, season)
+    asked = manifest(upload(objects, table, f"{below}table.csv"), table, asset_id, properties, season)
     done = tasks.wait(engine, engine.ingest_table(asked, overwrite=True), progress)
     objects.delete(below)
     return done
 
 
-def compare(engine: Engine, expression: Expression, rows: Sequence[Row], key: str) -> int:
+def compare(engine: Engine, expression: Expression, table: pa.Table, key: str) -> int:
     """Read a table asset back and compare every property and the outline of every row.
 
     Args:
         engine: who has the asset.
         expression: the asset as a graph.
-        rows: what was published.
+        table: what was published.
         key: the property that tells rows apart.
 
     Returns:
@@ -108,32 +109,64 @@ def compare(engine: Engine, expression: Expression, rows: Sequence[Row], key: st
         TaskFailed: a row is missing, is too many, or has another property, one too many, or another outline.
     """
     features = engine.features(expression)
-    found = {feature["properties"].get(key): feature for feature in features}
-    lost = [row[key] for row in rows if row[key] not in found]
-    if lost or len(features) != len(rows):
-        raise TaskFailed(f"of {len(rows)} published parcels {len(lost)} are missing and {len(features)} were found",
+    has = pd.DataFrame(list(map(itemgetter("properties"), features)), dtype=object)
+    ids, found = table.column(key).to_pylist(), has[key].tolist() if key in has else []
+    places = pd.Series(list(map(dict(zip(found, count(), strict=False)).get, ids)), dtype=object)
+    lost = int(places.isna().sum())
+    if lost or len(features) != table.num_rows:
+        raise TaskFailed(f"of {table.num_rows} published parcels {lost} are missing and {len(features)} were found",
                          mend="delete that asset, then publish again")
-    arrived = [found[row[key]] for row in rows]
-    for row, feature in zip(rows, arrived, strict=True):
-        sent, has = _said(row), _said(feature["properties"])
-        for column in {**sent, **has}:
-            if has.get(column) != sent.get(column):
-                raise TaskFailed(f"parcel {row[key]!r} has {column} = {has.get(column)!r} instead of"
-                                 f" {sent.get(column)!r}", mend=_MEND)
-    # Between outlines, whatever corner they begin at; of one that is not there it is NaN.
-    apart = shapely.hausdorff_distance(_shapes(rows), _shapes(arrived))
-    for row, distance in zip(rows, apart, strict=True):
-        if not distance <= _APART_DEG:
-            raise TaskFailed(f"parcel {row[key]!r} has another outline than was published", mend=_MEND)
-    return len(rows)
+    order = places.to_numpy(np.int64)
+    _compare_properties(table, has.iloc[order], ids)
+    try:
+        arrived = geojson.shapes(list(map(itemgetter(GEOMETRY), features)))[order]
+    except ValueError as error:
+        raise TaskFailed(f"the outlines of published parcels came back as {error}", mend=_MEND) from error
+    other = ~_same_outline(_shapes(table), arrived)
+    if other.any():
+        raise TaskFailed(f"parcel {ids[other.argmax()]!r} has another outline than was published", mend=_MEND)
+    return len(ids)
 
 
-def _said(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """What properties say, without outline and index: in a CSV an empty text is one that is absent."""
-    return {name: value for name, value in properties.items()
-            if name not in (GEOMETRY, INDEX) and value not in (None, "")}
+def _compare_properties(table: pa.Table, has: pd.DataFrame, ids: Sequence[Any]) -> None:
+    """Raises TaskFailed where a row, `ids` by name, has another property than it has in `table`."""
+    names = [name for name in dict.fromkeys([*table.column_names, *has.columns]) if name not in (GEOMETRY, INDEX)]
+    none = np.full(len(ids), None, object)
+    sent = [_said(table.column(name).to_pylist()) if name in table.column_names else none for name in names]
+    arrived = [_said(has[name]) if name in has else none for name in names]
+    # (column, row)
+    other = np.array([there != here for there, here in zip(arrived, sent, strict=True)], np.bool_)
+    if other.any():
+        row = int(other.any(axis=0).argmax())
+        column = int(other[:, row].argmax())
+        raise TaskFailed(f"parcel {ids[row]!r} has {names[column]} = {arrived[column][row]!r} instead of"
+                         f" {sent[column][row]!r}", mend=_MEND)
 
 
-def _shapes(features: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """The `geometry` of rows, or of features."""
-    return np.array([each[GEOMETRY] and shapely.geometry.shape(each[GEOMETRY]) for each in features], object)
+def _said(values: Sequence[Any] | pd.Series[Any]) -> NDArray[Any]:
+    """What a column says, None where nothing: in a CSV an empty text is one that is absent."""
+    column = pd.Series(values, dtype=object)
+    absent = (column.isna() | (column == "")).to_numpy(np.bool_)
+    said = column.to_numpy(copy=True)
+    said[absent] = None
+    return said
+
+
+def _same_outline(sent: NDArray[Any], arrived: NDArray[Any]) -> NDArray[np.bool_]:
+    """(N,) whether outlines are the same, whatever corner they begin at and whichever way they go round; not where
+    there is none."""
+    same: NDArray[np.bool_] = shapely.equals_exact(shapely.normalize(sent), shapely.normalize(arrived), _APART_DEG)
+    # Where two corners are the westernmost but for the last digits, a ring may begin at either.
+    rest = np.flatnonzero(~same)
+    sent, arrived = sent[rest], arrived[rest]
+    apart = shapely.hausdorff_distance(sent, arrived, densify=_DENSE)
+    # The same rings may hold each other or lie side by side.
+    larger = np.abs(shapely.area(sent) - shapely.area(arrived))
+    same[rest] = (apart <= _APART_DEG) & (larger <= _APART_DEG * shapely.length(sent))
+    return same
+
+
+def _shapes(table: pa.Table) -> NDArray[Any]:
+    """The outlines of a table."""
+    found: NDArray[Any] = shapely.from_wkb(table.column(GEOMETRY).to_numpy(zero_copy_only=False))
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import dataclass
 from typing import Protocol
@@ -218,7 +217,7 @@ def of_engine(engine: Engine, graphs: Graphs, config: Config, season: int, shape
 
 def _pixels_of(shapes: NDArray[np.object_], grid: Grid) -> NDArray[np.int32]:
     """`Polygons.numbers` of shapes in degrees."""
-    return Polygons.of([json.loads(text) for text in shapely.to_geojson(shapes)], grid.crs).numbers(grid)
+    return Polygons.of(shapes, grid.crs).numbers(grid)
 
 
 def asked(engine: Engine, expression: Expression, grid: Grid) -> NDArray[np.void]:

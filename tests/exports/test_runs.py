@@ -43,6 +43,20 @@ def test_a_missing_part_names_the_command_that_makes_it(tmp_path):
         run.need(run.shards, "export")
 
 
+def test_what_a_killed_command_had_moved_aside_stands_again_when_the_run_is_opened(tmp_path):
+    run = runs.create(tmp_path, STARTER)
+    parts = (run.predictions, run.patches, run.shards, run.models / "forest")
+    for part in parts:
+        aside = part.with_name(f".{part.name}.replaced")
+        aside.mkdir(parents=True)
+        (aside / "old.txt").touch()
+    (tmp_path / "shards").mkdir()  # the new ones had come: they stay
+    (tmp_path / ".area.toml.replaced.txt").touch()
+    runs.open(tmp_path)
+    assert [(part / "old.txt").exists() for part in parts] == [True, True, False, True]
+    assert (tmp_path / ".area.toml.replaced.txt").exists()
+
+
 def test_the_manifest_keeps_every_stage_and_replaces_one_that_ran_again(tmp_path):
     run = runs.create(tmp_path, STARTER)
     manifest.record(run.path, "export", {"records": 5})

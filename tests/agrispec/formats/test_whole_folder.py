@@ -1,9 +1,17 @@
 """A folder is replaced as a whole, or stays as it was."""
 
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
 import pytest
 
 from agrispec.errors import StorageError
-from agrispec.formats.atomic import remove_parts, temporary_name, whole_folder
+from agrispec.formats.atomic import put_back, remove_parts, temporary_name, whole_folder
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_new_folder_takes_the_place_of_the_old_one(tmp_path):
@@ -47,3 +55,55 @@ def test_what_killed_processes_left_of_a_name_is_removed_and_nothing_else(tmp_pa
     temporary_name(path).touch()
     remove_parts(path)
     assert sorted(found.name for found in tmp_path.iterdir()) == [left.name, path.name, other.name]
+
+
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    from agrispec.formats.atomic import whole_folder
+    rename, left = os.rename, [int(sys.argv[2])]
+    def dying(*names):
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left[0] -= 1
+        rename(*names)
+    os.rename = dying
+    with whole_folder(Path(sys.argv[1])) as folder:
+        (folder / "new.txt").write_text("new")
+"""
+
+
+@pytest.mark.parametrize(("renames", "there", "then"), [(1, "old.txt", "old.txt"), (2, None, "old.txt"),
+                                                        (3, "new.txt", "new.txt")])
+def test_wherever_it_is_killed_a_whole_folder_stands_again(tmp_path, renames, there, then):
+    path = tmp_path / "shards"
+    path.mkdir()
+    (path / "old.txt").write_text("old")
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), path, str(renames)], cwd=ROOT,
+                          capture_output=True, text=True)
+    assert done.returncode == -9, done.stderr
+    assert [found.name for found in path.glob("*")] == ([there] if there else [])
+    put_back(tmp_path)
+    assert [found.name for found in path.iterdir()] == [then]
+    remove_parts(path)
+    with whole_folder(path) as folder:
+        (folder / "last.txt").touch()
+    assert [found.name for found in path.iterdir()] == ["last.txt"]
+    assert [found.name for found in tmp_path.iterdir()] == ["shards"]
+
+
+def test_a_folder_that_is_put_back_meanwhile_is_replaced_all_the_same(tmp_path, monkeypatch):
+    path, rename = tmp_path / "shards", os.rename
+    path.mkdir()
+    (path / "old.txt").touch()
+
+    def watched(source, target):
+        rename(source, target)
+        if Path(source) == path and not list(tmp_path.glob("seen")):
+            (tmp_path / "seen").touch()
+            put_back(tmp_path)  # as another command does that begins now
+    monkeypatch.setattr(os, "rename", watched)
+    with whole_folder(path) as folder:
+        (folder / "new.txt").touch()
+    assert (tmp_path / "seen").exists()
+    assert [found.name for found in path.iterdir()] == ["new.txt"]
