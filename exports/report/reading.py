@@ -23,6 +23,7 @@ from exports import manifest, predictions
 from exports.inspection import series
 from exports.inspection.series import Curves
 from exports.review import queue, verdicts
+from exports.review.log import Log
 from exports.runs import MODEL_CARD, PREDICTION_CARD, Run
 
 PROTOCOLS = ("spatial-cv", "leave-one-region-out", "leave-one-season-out", "in-season")
@@ -268,7 +269,7 @@ def _thinned(path: Path, shape: tuple[int, int], step: int) -> NDArray[Any]:
 
 
 def _review(run: Run, config: Config, card: Mapping[str, Any] | None) -> Review | None:
-    file, log = run.review / queue.FILE, verdicts.Log(run.review, config.taxonomy.names)
+    file, log = run.review / queue.FILE, Log(run.review, config.taxonomy.names)
     if not file.exists() and not log.path.exists():
         return None
     queued, stale = None, False
