@@ -64,6 +64,7 @@ class _Ready:
     def __init__(self, pool: ThreadPoolExecutor, make: Callable[[int], Any]) -> None:
         self._pool, self._make = pool, make
         self._kept: OrderedDict[int, Future[Any]] = OrderedDict()
+        self._shown: dict[str, range] = {}
         self._lock = threading.Lock()
 
     def ask(self, position: int) -> Future[Any]:
@@ -79,11 +80,14 @@ class _Ready:
                     self._kept.popitem(last=False)
             return had
 
-    def show(self, positions: range) -> Future[Any]:
-        """Asks for some positions, the first of them shown; of others what has not begun is cancelled."""
+    def show(self, tab: str, positions: range) -> Future[Any]:
+        """Asks for what a browser's tab needs, the first of some positions shown; what no tab needs any more and has
+        not begun is cancelled."""
         with self._lock:
+            self._shown[tab] = positions
+            needed = set().union(*self._shown.values())
             for position, had in self._kept.items():
-                if position not in positions:
+                if position not in needed:
                     had.cancel()
         asked = [self.ask(position) for position in positions]
         return asked[0]
@@ -168,14 +172,18 @@ class Desk:
                 "bounds": list(shape.bounds), "outline": json.loads(shapely.to_geojson(shape)),
                 "verdicts": self._said(position, self._standing())}
 
-    def series(self, position: int) -> dict[str, Any]:
+    def series(self, position: int, tab: str) -> dict[str, Any]:
         """A parcel's curves and the labelled examples that are nearest to it.
+
+        Args:
+            position: in the queue.
+            tab: who shows it; what the same tab asked of another parcel is given up.
 
         Raises:
             as `curves.of_engine`; CancelledError: another parcel is shown by now, or the desk is closed.
         """
         self._row(position)
-        found, source = self._curves.show(self._wanted(position)).result()
+        found, source = self._curves.show(tab, self._wanted(position)).result()
         known = self._labelled.result()
         order, distance = known.nearest(found.values[0], _EXAMPLES)
         nearest = [{"class": int(known.labels[at]), "season": int(known.seasons[at]), "distance": float(away),
@@ -183,10 +191,10 @@ class Desk:
         return {"source": source, "values": _plain(found.values[0].T), "looks": _plain(found.looks[0]),
                 "nearest": nearest}
 
-    def pictures(self, position: int) -> dict[str, Any]:
-        """Pictures of a parcel's surroundings. Raises as `imagery.take` and `series`."""
+    def pictures(self, position: int, tab: str) -> dict[str, Any]:
+        """Pictures of a parcel's surroundings, asked for as `series`. Raises as `imagery.take` and `series`."""
         self._row(position)
-        found = self._pictures.show(self._wanted(position)).result()
+        found = self._pictures.show(tab, self._wanted(position)).result()
         season = self._config.season_of(self._season)
         return {"bounds": list(found.bounds), "true": found.true, "false": found.false,
                 "first": season.bounds(found.first)[0].isoformat(),
