@@ -353,6 +353,32 @@ def test_what_is_damaged_is_named(full, tmp_path, file, content):
         commands.run_report(run)
 
 
+UNLIKE = "not as `area estimate` writes them"
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda found: found | {"estimates": []}, "no estimate of area"),
+    (lambda found: found | {"estimates": [row for row in found["estimates"] if row["measure"] != "overall accuracy"]},
+     "no estimate of overall accuracy"),
+    (lambda found: found | {"estimates": [row for row in found["estimates"] if row["measure"] == "overall accuracy"]},
+     "no estimate of area"),
+    (lambda found: found | {"estimates": [row for row in found["estimates"] if row["measure"] != "user's accuracy"]},
+     "no estimate of user's accuracy "),
+    (lambda found: found | {"estimates": [row | {"low": None} for row in found["estimates"]]}, UNLIKE),
+    (lambda found: found | {"estimates": [{"measure": row["measure"]} for row in found["estimates"]]}, UNLIKE),
+    (lambda found: found | {"estimates": [row | {"high": "12"} for row in found["estimates"]]}, UNLIKE),
+    (lambda found: found | {"estimates": 7}, UNLIKE),
+    (lambda found: found | {"counted_ha": [1.0]}, UNLIKE),
+    (lambda found: found | {"unseen_ha": "none"}, UNLIKE)])
+def test_areas_that_were_edited_by_hand_are_named(full, tmp_path, change, said):
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    path = run.report / "areas.json"
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    with pytest.raises(CorruptRecord, match=f"areas.json cannot be read .*{said}.*remove it"):
+        commands.run_report(run)
+
+
 @pytest.mark.parametrize("key", ["unseen", "masked", "pixels"])
 def test_a_card_of_the_map_that_lacks_its_counts_is_named(full, tmp_path, key):
     shutil.copytree(full.run.path, tmp_path / "run")
