@@ -169,20 +169,20 @@ def of_patches(run: Run, config: Config, season: int, shapes: NDArray[np.object_
             (layout := shards.layout_of(run.patches)).season != season:
         return None
     mixer, side = shards.mixer_of(run.patches), layout.patch
-    parcel = _pixels_of(shapes, layout.grid.padded(side))
+    parcels = _polygons(shapes, layout.grid.crs)
     steps, kinds, count, done = spec.window.steps, len(names(spec)), len(shapes), 0
     sums, looks, seen = np.zeros((count, steps * kinds)), np.zeros((count, steps)), np.zeros((count, steps))
     pixels = np.zeros(count)
     for columns in shards.patches(run.patches, spec, _PATCHES):
         if closed.is_set():
             return None
-        found = schema.unpack_patches(columns, spec, side)
-        corners = [mixer.corner(done + number) for number in range(len(found.values))]
-        within = np.stack([parcel[row:row + side, column:column + side] for row, column in corners]).ravel()
-        done += len(found.values)
+        corners = [mixer.corner(done + number) for number in range(len(next(iter(columns.values()))))]
+        within = np.stack([parcels.numbers(layout.grid.window(*corner, side, side)) for corner in corners]).ravel()
+        done += len(corners)
         used = np.flatnonzero(within >= 0)
         if not len(used):
             continue
+        found = schema.unpack_patches(columns, spec, side)
         curves = of_cubes(found.values.reshape(-1, *found.values.shape[3:])[used],
                           found.counts.reshape(-1, steps)[used], spec)
         belongs = sparse.csr_array((np.ones(len(used)), (within[used], np.arange(len(used)))),
@@ -206,7 +206,7 @@ def of_engine(engine: Engine, graphs: Graphs, config: Config, season: int, shape
     spec, grid = config.spec.view(), around(shape, mapping.grid_of(config))
     pixels = asked(engine, graphs.window(spec, config.season_of(season), grid), grid)
     flat = np.stack([pixels[band] for band in spec.patch_bands()], axis=-1).astype(np.float32)
-    inside = _pixels_of(np.array([shape], object), grid) == 0
+    inside = _polygons(np.array([shape], object), grid.crs).numbers(grid) == 0
     if not inside.any():
         raise DataError("the parcel is smaller than a pixel", mend="judge it by the picture, or skip it")
     found = schema.unpack(flat[inside], spec)
@@ -217,9 +217,9 @@ def of_engine(engine: Engine, graphs: Graphs, config: Config, season: int, shape
                   looks=curves.looks.mean(axis=0)[None])
 
 
-def _pixels_of(shapes: NDArray[np.object_], grid: Grid) -> NDArray[np.int32]:
-    """`Polygons.numbers` of shapes in degrees."""
-    return Polygons.of([json.loads(text) for text in shapely.to_geojson(shapes)], grid.crs).numbers(grid)
+def _polygons(shapes: NDArray[np.object_], crs: str) -> Polygons:
+    """Shapes in degrees."""
+    return Polygons.of([json.loads(text) for text in shapely.to_geojson(shapes)], crs)
 
 
 def asked(engine: Engine, expression: Expression, grid: Grid) -> NDArray[np.void]:
