@@ -38,7 +38,8 @@ def section(material: Material) -> Section:
                                  " is that of the rule of three: what so many pixels may fail to show.",), quiet=True))
     # Those that estimated before doubts were kept have none.
     blocks += [Paragraph((doubt,)) for doubt in found.get("doubts", ())]
-    if found["unseen_ha"]:
+    # Where the sample was drawn of more than this map shows, that is among its doubts.
+    if found["unseen_ha"] and not found.get("not_mapped_ha"):
         blocks.append(Paragraph((f"{found['unseen_ha']:,.1f} ha without a clear look are in none of these numbers.",),
                                 quiet=True))
     return Section("areas", title, tuple(blocks))

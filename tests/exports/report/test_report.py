@@ -319,6 +319,11 @@ def test_what_was_doubtful_about_a_sample_is_said_beside_its_areas(full, tmp_pat
     (run.report / "areas.json").write_text(json.dumps(found | {"doubts": ["The strata are 98.0 ha."]}))
     page = Page(commands.run_report(run).read_text())
     assert ("p", "The strata are 98.0 ha.") in page.texts
+    # A sample that was drawn where the map shows nothing by now has such hectares in its numbers.
+    for not_mapped, said in ((None, True), (2.0, False)):
+        (run.report / "areas.json").write_text(json.dumps(found | {"unseen_ha": 3.0, "not_mapped_ha": not_mapped}))
+        texts = " ".join(text for _, text in Page(commands.run_report(run).read_text()).texts)
+        assert ("3.0 ha without a clear look are in none of these numbers" in texts) == said
 
 
 def test_before_the_labels_of_the_target_are_opened_the_page_says_so_and_shows_what_is_known(full, tmp_path):
