@@ -37,7 +37,7 @@ def test_what_is_added_is_read_back_by_another(tmp_path):
     assert one.read() == other.read() == Log(tmp_path, NAMES).read() == tuple(given)
 
 
-def test_processes_that_add_at_once_lose_nothing(tmp_path):
+def test_processes_that_add_at_once_lose_nothing_and_who_follows_sees_each_line_once(tmp_path):
     program = ("import sys; from pathlib import Path; from exports.review.log import Log\n"
                "from exports.review.verdicts import Verdict, now\n"
                "log = Log(Path(sys.argv[1]), ('wheat',))\n"
@@ -45,8 +45,14 @@ def test_processes_that_add_at_once_lose_nothing(tmp_path):
                "    log.append([Verdict(parcel=str(n), verdict='accept', class_name='wheat', reviewer=sys.argv[2],"
                " time=now(), season=2024, model='m' * 500, prediction='p')])\n")
     started = [subprocess.Popen([sys.executable, "-c", program, tmp_path, name]) for name in "abc"]
+    follower, known, ended = Follower(Log(tmp_path, NAMES)), [], False
+    while not ended:
+        ended = all(process.poll() is not None for process in started)
+        void, new = follower.news()
+        known = [*([] if void else known), *new]
     assert [process.wait() for process in started] == [0, 0, 0]
     found = Log(tmp_path, NAMES).read()
+    assert known == list(found)
     assert len(found) == 120
     for name in "abc":
         assert [each.parcel for each in found if each.reviewer == name] == [str(n) for n in range(40)]

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 import cli
 from agrispec.errors import ConfigError, EngineError
+from exports.review import log, verdicts
 from exports.review.server import ReviewServer
 
 from .conftest import EVIL, slow_desk
@@ -153,6 +154,21 @@ def test_two_reviewers_see_each_other(desk_of):
         other.judge(0, "skip", None)
         assert one.state()["judged"] == other.state()["judged"] == {"anna": 1, "ben": 1}
         assert [each["reviewer"] for each in one.parcel(0)["verdicts"]] == ["anna", "ben"]
+
+
+def test_a_verdict_reads_no_verdict_again(desk_of, monkeypatch):
+    read = []
+    monkeypatch.setattr(log, "parse", lambda line: read.append(line) or verdicts.parse(line))
+    with desk_of("anna") as one, desk_of("ben") as other:
+        for position in range(9):
+            one.judge(position, "skip", None)
+        other.state()
+        read.clear()
+        one.judge(9, "skip", None)
+        assert other.state()["judged"] == {"anna": 10, "ben": 0}
+        other.judge(0, "skip", None)
+        # Anna's by both desks, ben's by his own.
+        assert len(read) == 3
 
 
 def test_only_what_is_in_view_is_told_of(server):
