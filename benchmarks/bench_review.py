@@ -22,8 +22,9 @@ from agrispec_tf import triage
 from exports import manifest, parcels, runs
 from exports.review import queue, verdicts
 from exports.review.desk import Desk
+from exports.review.log import Log
 from exports.review.server import ReviewServer
-from exports.review.verdicts import Log, Verdict
+from exports.review.verdicts import Verdict
 
 PARCELS, LIMIT_S, TRIES = 100_000, 1.0, 5
 CHROMIUM = "/usr/bin/chromium"
@@ -119,8 +120,8 @@ def main() -> None:
             else:
                 print(f"there is no {CHROMIUM}: how soon the page is interactive was not measured")
         times = judging(run, waiting, desk)
-        print(f"a verdict after {PARCELS:,} others: median {np.median(times):.2f} s, worst of {TRIES}"
-              f" {max(times):.2f} s")
+        print(f"a verdict after {PARCELS:,} others: median {1e3 * np.median(times):.1f} ms, worst of"
+              f" {TRIES} {1e3 * max(times):.1f} ms")
 
 
 if __name__ == "__main__":

@@ -17,12 +17,11 @@ from agrispec.config import Config
 from agrispec.errors import CorruptRecord, DataError, RunError
 from agrispec.formats.atomic import write_files
 from agrispec.formats.markdown import Table
-from agrispec.taxonomy import NO_CLASS
-from agrispec_tf.area import design, sample_file
+from agrispec_tf.area import design, matching, sample_file
 from agrispec_tf.area.drawing import draw
 from agrispec_tf.area.estimation import Assessment, assess
 from agrispec_tf.area.mapped import Mapped
-from agrispec_tf.area.reference_sample import INCLUSION, MAPPED, REFERENCE, STRATUM, ReferenceSample, strata_of
+from agrispec_tf.area.reference_sample import INCLUSION, REFERENCE, STRATUM, ReferenceSample, strata_of
 from agrispec_tf.area.sample_file import LAT, LON
 from agrispec_tf.area.strata import Strata
 from exports import manifest, predictions
@@ -35,14 +34,6 @@ SAMPLE, FEATURES, DESIGN, AREAS = "sample.csv", "sample.geojson", "design.json",
 _FLOOR = 50
 _SUREST = 0.95
 """No class is expected to be righter than this, however sure the model is: a sample must be able to show errors."""
-
-_AS_LARGE, _ALIKE = 0.01, 0.05
-"""How far, as a share, strata may be from what the map's classes add up to before it is said, and before it is refused:
-where half the places were left out, probabilities tell half the area."""
-
-_ALL_DRAWN = ("give every place that was drawn, with the probability that it was drawn with, or sample this map:"
-              " agrispec-gee area design RUN")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
@@ -136,21 +127,26 @@ def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
     """
     card, mapped = _map(run)
     path, table = (file, sample_file.read(file)) if file else _labelled(run)
-    table = _with_map(table, mapped, path)
+    table = matching.with_map(table, mapped, path)
     pixels: dict[str, int] = card["pixels"]
     counted = {name: round(count * mapped.pixel_ha, 4) for name, count in pixels.items()}
     strata = _strata(run, table, mapped, counted)
-    doubts = list(_other_area(strata, sum(counted.values()), path))
-    found = assess(ReferenceSample.of(table, strata))
-    strange = sorted({str(name) for name in found.classes} - set(mapped.class_names))
+    sample = ReferenceSample.of(table, strata)
+    found = assess(sample)
+    not_mapped = matching.not_mapped(sample)
+    doubts = list(matching.other_area(strata, not_mapped, sum(counted.values()), path))
+    shown = [number for number, name in enumerate(found.classes) if name != matching.NOT_MAPPED]
+    strange = sorted({str(found.classes[number]) for number in shown} - set(mapped.class_names))
     if strange:
         doubts.append(f"The map has no class {', '.join(strange)}: these are classes that it cannot show, or slips of"
                       " the pen.")
     rows: list[dict[str, Any]] = found.table.astype(object).where(found.table.notna(), None).to_dict("records")
+    rows = [row for row in rows if row["class"] != matching.NOT_MAPPED]
     rows.sort(key=lambda row: _place(row["class"], mapped))
     said = {"season": card["season"], "model": card["model"], "class_digest": card["class_digest"],
             "simulated": card["simulated"], "unit": "ha", "counted_ha": counted,
             "unseen_ha": round(card["unseen"] * mapped.pixel_ha, 4), "strata_ha": float(strata.areas.sum()),
+            "not_mapped_ha": not_mapped and not_mapped.area,
             "sample": {"file": path.name, "digest": manifest.digest(path), "units": found.sampled,
                        "strata": len(strata.names)},
             "doubts": doubts, "estimates": rows}
@@ -158,7 +154,7 @@ def run_estimate(run: Run, file: Path | None) -> Iterator[str]:
     manifest.record(run.path, "area estimate", {
         "sample": said["sample"], "class_digest": card["class_digest"],
         "overall_accuracy": round(float(found.overall.value), 4)})
-    yield from lines(found, sorted(range(len(found.classes)), key=lambda number: _place(found.classes[number], mapped)),
+    yield from lines(found, sorted(shown, key=lambda number: _place(found.classes[number], mapped)),
                      counted, simulated=card["simulated"])
     yield from doubts
     yield f"Areas, by the labels of {path}: {run.report / AREAS}"
@@ -194,21 +190,6 @@ def lines(found: Assessment, order: Sequence[int], counted: Mapping[str, float],
                " three: what so many units may fail to show.")
 
 
-def _other_area(strata: Strata, whole: float, path: Path) -> Iterator[str]:
-    """Why the strata of a sample are not quite the map, of which `whole` hectares have a class.
-
-    Raises:
-        DataError: they are another area.
-    """
-    area = float(strata.areas.sum())
-    said = f"The strata of the sample are {area:,.1f} ha, the map's classes {whole:,.1f} ha"
-    if abs(area - whole) > _ALIKE * whole:
-        raise DataError(f"{path} is no sample of this map, or some of its places were left out: t{said[1:]}",
-                        mend=_ALL_DRAWN)
-    if abs(area - whole) > _AS_LARGE * whole:
-        yield f"{said}: the sample is of another area than the map, or some of its places were left out."
-
-
 def _place(name: object, mapped: Mapped) -> tuple[int, str]:
     """Classes in the map's order, those that it does not know behind."""
     known = mapped.class_names
@@ -240,46 +221,6 @@ def _answers(table: pd.DataFrame) -> dict[Any, Any]:
     return dict((table.set_index(keys) if keys else table)[REFERENCE].dropna().items())
 
 
-def _with_map(table: pd.DataFrame, mapped: Mapped, path: Path) -> pd.DataFrame:
-    """A sample whose classes, in map and reference, are named, with the map's class at each place."""
-    names = mapped.class_names
-    if MAPPED not in table.columns:
-        if not {LON, LAT} <= set(table.columns):
-            raise DataError(f"{path} says of no unit what the map has there",
-                            mend=f"give columns {LON} and {LAT}, degrees, or a column {MAPPED} of classes")
-        at = mapped.classes_at(table[LON].to_numpy(np.float64), table[LAT].to_numpy(np.float64))
-        if (outside := int((at == NO_CLASS).sum())):
-            raise DataError(f"{outside} of {len(table)} places in {path} lie where the map has no class",
-                            mend="sample what the map shows: agrispec-gee area design RUN")
-        table = table.assign(**{MAPPED: [names[number] for number in at.tolist()]})
-    if REFERENCE in table.columns and table[REFERENCE].isna().all():
-        raise DataError(f"nothing in {path} is labelled yet", mend=f"write what each place is into column {REFERENCE}")
-    return table.assign(**{column: _named(table[column], names, column) for column in (MAPPED, REFERENCE)
-                           if column in table.columns})
-
-
-def _named(column: pd.Series[Any], names: tuple[str, ...], what: str) -> pd.Series[Any]:
-    """Class numbers by their names; names as the map writes them, those that it has in no case as they are.
-
-    Raises:
-        DataError: a number is none of a class, or no name is one of the map's.
-    """
-    known = column.dropna()
-    mend = f"write the classes' names: {', '.join(names)}"
-    if pd.api.types.is_numeric_dtype(column):
-        strange = known[~known.isin(range(len(names)))]
-        if len(strange):
-            raise DataError(f"{strange.iloc[0]:g} in column {what} is no class number, 0 to {len(names) - 1}",
-                            mend=mend)
-        return column.map(dict(enumerate(names)))
-    written = {name.strip().casefold(): name for name in names} | {name: name for name in names}
-    found = column.map(lambda word: written.get(word, written.get(word.casefold(), word)), na_action="ignore")
-    if len(known) and not found.isin(names).any():
-        raise DataError(f"none of the classes in column {what} is one of the map's:"
-                        f" {', '.join(known.unique()[:5].tolist())}", mend=mend)
-    return found
-
-
 def _strata(run: Run, table: pd.DataFrame, mapped: Mapped, counted: Mapping[str, float]) -> Strata:
     """The strata that a sample was drawn from: those of `run_design`, else those that its probabilities tell, else,
     where it names strata and no probabilities, the map's classes, of which so many hectares are counted."""
@@ -297,7 +238,7 @@ def _strata(run: Run, table: pd.DataFrame, mapped: Mapped, counted: Mapping[str,
         if STRATUM not in table.columns and table[INCLUSION].nunique() == 1:
             table[STRATUM] = "all"
         told = strata_of(table, mapped.pixel_ha)
-        _check_classes(told, table, mapped.class_names, counted)
+        matching.check_classes(told, table, mapped.class_names, counted)
         return told
     if STRATUM not in table.columns:
         return strata_of(table, mapped.pixel_ha)  # which says what is missing, and why it matters
@@ -306,16 +247,3 @@ def _strata(run: Run, table: pd.DataFrame, mapped: Mapped, counted: Mapping[str,
         return strata
     return Strata(names=tuple(mapped.class_names[int(number)] for number in strata.names), areas=strata.areas,
                   units=strata.units)
-
-
-def _check_classes(told: Strata, table: pd.DataFrame, names: tuple[str, ...], counted: Mapping[str, float]) -> None:
-    """Raise where strata that probabilities tell are the map's classes, and yet not as large as these."""
-    named: dict[int | str, str] = {**dict(enumerate(names)), **{name: name for name in names}}
-    if not table[STRATUM].map(named).eq(table[MAPPED]).all():
-        return
-    for name, area in zip(told.names, told.areas.tolist(), strict=True):
-        on_map = counted[named[name]]
-        if abs(area - on_map) > _ALIKE * on_map:
-            raise DataError(f"stratum {name} is {area:,.1f} ha by the probabilities and number of its places, and"
-                            f" {on_map:,.1f} ha of the map: some of its places were left out, or the map is another"
-                            " one", mend=_ALL_DRAWN)

@@ -75,8 +75,10 @@ class Mapped:
         lon, lat = Transformer.from_crs(self.grid.crs, "EPSG:4326", always_xy=True).transform(x, y)
         return np.asarray(lon), np.asarray(lat)
 
-    def classes_at(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """(N,) class numbers at places in degrees; `NO_CLASS` outside of the map, too."""
+    def classes_at(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) \
+            -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """(N,) class numbers at places in degrees, `NO_CLASS` outside of the map, too; and (N,) whether they are on it.
+        """
         x, y = Transformer.from_crs("EPSG:4326", self.grid.crs, always_xy=True).transform(lon, lat)
         a, b, c, d, e, f = self.grid.transform
         across = np.linalg.solve([[a, b], [d, e]], np.stack([np.asarray(x) - c, np.asarray(y) - f]))
@@ -88,7 +90,7 @@ class Mapped:
             here = inside & (row >= first) & (row < first + len(classes))
             found[here] = classes[row[here] - first, column[here]]
             first += len(classes)
-        return found
+        return found, inside
 
     def _bands(self, name: str) -> Iterator[NDArray[Any]]:
         height = max(1, _PIXELS // self.grid.width)

@@ -61,7 +61,7 @@ def _opening(material: Material) -> Iterable[Block]:
         pairs.append((f"Share of the map at a probability of {material.card['threshold']:g} or more",
                       (f"{material.card['confident']:.0%}",)))
     if material.areas and not material.areas_stale:
-        overall = next(row for row in material.areas["estimates"] if row["measure"] == "overall accuracy")
+        overall = next(row for row in material.areas["estimates"] if row["measure"] == reading.OVERALL)
         pairs.append((f"Share of the area mapped right, 95 % interval {overall['low']:.0%} to {overall['high']:.0%}",
                       (f"{overall['estimate']:.0%}",)))
     if material.review and material.review.queued is not None and not material.review.stale:

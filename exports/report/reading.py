@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import itertools
 import json
 import operator
 from collections.abc import Mapping, Sequence
@@ -23,12 +24,15 @@ from exports import manifest, predictions
 from exports.inspection import series
 from exports.inspection.series import Curves
 from exports.review import queue, verdicts
+from exports.review.log import Log
 from exports.runs import MODEL_CARD, PREDICTION_CARD, Run
 
 PROTOCOLS = ("spatial-cv", "leave-one-region-out", "leave-one-season-out", "in-season")
 """Folders below `report/` in which `evaluate --protocol` leaves its tables."""
 
 AREAS = "areas.json"
+AREA, USERS, PRODUCERS, OVERALL = "area", "user's accuracy", "producer's accuracy", "overall accuracy"
+"""What its estimates measure: the last once, the others of each class."""
 
 # What sections take out of the files, "a.b" for b within a.
 _OF_AUDIT = ("complete", "missing", "expected", "received", "cells", "classes", "reasons", "contents.cube",
@@ -180,7 +184,7 @@ def read(run: Run, config: Config) -> Material:
         target={name: _scores(folder) for name, folder in on_target.items() if _judged(folder)},
         protocols={name: found for name, path in protocols.items() if (found := _json(path, _OF_PROTOCOL))},
         card=card, picture=_picture(run.predictions, config.taxonomy.names) if card else None,
-        review=_review(run, config, card), areas=_json(run.report / AREAS, _OF_AREAS))
+        review=_review(run, config, card), areas=_areas(run.report / AREAS))
 
 
 def _judged(folder: Path) -> bool:
@@ -200,6 +204,32 @@ def _json(path: Path, needed: Sequence[str]) -> Mapping[str, Any] | None:
             functools.reduce(operator.getitem, name.split("."), found)
         except (LookupError, TypeError) as error:
             raise _damaged(path, f"it lacks {name}") from error
+    return found
+
+
+def _areas(path: Path) -> Mapping[str, Any] | None:
+    """Estimated areas, all measures of each class among them."""
+    found = _json(path, _OF_AREAS)
+    if found is None:
+        return None
+    try:
+        rows = {(row["measure"], row["class"]): row for row in found["estimates"]}
+        names = [name for measure, name in rows if measure == AREA]
+        needed = [*itertools.product((AREA, USERS, PRODUCERS), names or [""]), (OVERALL, "")]
+        lost = [f"{measure} {name}".rstrip() for measure, name in needed if (measure, name) not in rows]
+        if lost:
+            raise _damaged(path, f"it has no estimate of {lost[0]}")
+        numbers = [*found["counted_ha"].values(), found["unseen_ha"], found["sample"]["units"]]
+        for row in map(rows.__getitem__, needed):
+            said = [row["estimate"], row["low"], row["high"]]
+            # The accuracy of a class that the sample does not hold is unknown.
+            numbers += [] if row["measure"] in (USERS, PRODUCERS) and said == [None] * 3 else said
+            numbers += [] if row["cv"] is None else [row["cv"]]
+        strange = [number for number in numbers if not isinstance(number, int | float)]
+        if strange or not all(isinstance(row["agree"], bool) for row in rows.values()):
+            raise TypeError
+    except (LookupError, TypeError, AttributeError) as error:
+        raise _damaged(path, "estimates or hectares are not as `area estimate` writes them") from error
     return found
 
 
@@ -268,7 +298,7 @@ def _thinned(path: Path, shape: tuple[int, int], step: int) -> NDArray[Any]:
 
 
 def _review(run: Run, config: Config, card: Mapping[str, Any] | None) -> Review | None:
-    file, log = run.review / queue.FILE, verdicts.Log(run.review, config.taxonomy.names)
+    file, log = run.review / queue.FILE, Log(run.review, config.taxonomy.names)
     if not file.exists() and not log.path.exists():
         return None
     queued, stale = None, False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from exports.review import exchange, queue
-from exports.review.verdicts import Log
+from exports.review.log import Log
 from exports.runs import Run
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,8 +24,10 @@ from agrispec.formats.geoparquet import GEOMETRY
 from agrispec.grid import Bounds
 from exports.review import curves, imagery, queue, verdicts
 from exports.review.curves import Curves, Graphs
+from exports.review.log import Follower, Log
+from exports.review.progress import Progress
 from exports.review.queue import Queue
-from exports.review.verdicts import ACCEPT, CORRECT, SKIP, UNDO, Log, Standing, Tally, Verdict
+from exports.review.verdicts import ACCEPT, CORRECT, SKIP, UNDO, Standing, Tally, Verdict
 from exports.runs import Run
 
 _AHEAD = 3
@@ -62,6 +64,7 @@ class _Ready:
     def __init__(self, pool: ThreadPoolExecutor, make: Callable[[int], Any]) -> None:
         self._pool, self._make = pool, make
         self._kept: OrderedDict[int, Future[Any]] = OrderedDict()
+        self._shown: dict[str, range] = {}
         self._lock = threading.Lock()
 
     def ask(self, position: int) -> Future[Any]:
@@ -77,11 +80,14 @@ class _Ready:
                     self._kept.popitem(last=False)
             return had
 
-    def show(self, positions: range) -> Future[Any]:
-        """Asks for some positions, the first of them shown; of others what has not begun is cancelled."""
+    def show(self, tab: str, positions: range) -> Future[Any]:
+        """Asks for what a browser's tab needs, the first of some positions shown; what no tab needs any more and has
+        not begun is cancelled."""
         with self._lock:
+            self._shown[tab] = positions
+            needed = set().union(*self._shown.values())
             for position, had in self._kept.items():
-                if position not in positions:
+                if position not in needed:
                     had.cancel()
         asked = [self.ask(position) for position in positions]
         return asked[0]
@@ -113,7 +119,8 @@ class Desk:
         self._outlines = _outlines(run, waiting.key)
         self._log = Log(run.review, config.taxonomy.names)
         self._verdict("", SKIP, None)  # whose name is none is told now, not at the first verdict
-        self._tally, self._counting = Tally(self._season, self._outlines.digests), threading.Lock()
+        self._follower, self._counting = Follower(self._log), threading.Lock()
+        self._progress = self._begun()
         self._standing()
         self._writing, self._closed = threading.Lock(), threading.Event()
         # Pictures wait for curves, so that they need threads of their own.
@@ -133,13 +140,15 @@ class Desk:
     def state(self) -> dict[str, Any]:
         """What the page shows around a parcel."""
         about, season = self._queue.about, self._config.season_of(self._season)
+        with self._counting:
+            counted = self._kept_up().after(-1)
         days = [(season.bounds(step)[0] + timedelta(days=season.step_days // 2)).isoformat()
                 for step in self._config.spec.window]
         return {"run": self._run.path.resolve().name, "season": self._season, "model": about["model"],
                 "simulated": bool(about["simulated"]), "threshold": about["threshold"], "reviewer": self._reviewer,
                 "classes": [{"name": crop.name, "colour": crop.colour} for crop in self._config.taxonomy],
                 "total": len(self._table), "curves": list(curves.names(self._config.spec)), "days": days,
-                **self._progress(-1, self._standing())}
+                **counted}
 
     def classes(self) -> dict[str, Any]:
         """Median, 10th and 90th percentile of each class's labelled training samples, [curve][step] of each."""
@@ -163,14 +172,18 @@ class Desk:
                 "bounds": list(shape.bounds), "outline": json.loads(shapely.to_geojson(shape)),
                 "verdicts": self._said(position, self._standing())}
 
-    def series(self, position: int) -> dict[str, Any]:
+    def series(self, position: int, tab: str) -> dict[str, Any]:
         """A parcel's curves and the labelled examples that are nearest to it.
+
+        Args:
+            position: in the queue.
+            tab: who shows it; what the same tab asked of another parcel is given up.
 
         Raises:
             as `curves.of_engine`; CancelledError: another parcel is shown by now, or the desk is closed.
         """
         self._row(position)
-        found, source = self._curves.show(self._wanted(position)).result()
+        found, source = self._curves.show(tab, self._wanted(position)).result()
         known = self._labelled.result()
         order, distance = known.nearest(found.values[0], _EXAMPLES)
         nearest = [{"class": int(known.labels[at]), "season": int(known.seasons[at]), "distance": float(away),
@@ -178,10 +191,10 @@ class Desk:
         return {"source": source, "values": _plain(found.values[0].T), "looks": _plain(found.looks[0]),
                 "nearest": nearest}
 
-    def pictures(self, position: int) -> dict[str, Any]:
-        """Pictures of a parcel's surroundings. Raises as `imagery.take` and `series`."""
+    def pictures(self, position: int, tab: str) -> dict[str, Any]:
+        """Pictures of a parcel's surroundings, asked for as `series`. Raises as `imagery.take` and `series`."""
         self._row(position)
-        found = self._pictures.show(self._wanted(position)).result()
+        found = self._pictures.show(tab, self._wanted(position)).result()
         season = self._config.season_of(self._season)
         return {"bounds": list(found.bounds), "true": found.true, "false": found.false,
                 "first": season.bounds(found.first)[0].isoformat(),
@@ -228,23 +241,22 @@ class Desk:
             DataError: nothing of theirs stands.
         """
         self._row(position)
-        stands = self._standing()
-        if self._reviewer in stands.get(self._ids[position], {}):
-            parcel = self._ids[position]
-        else:
-            latest = next((given.parcel for given in reversed(self._log.read())
-                           if given.reviewer == self._reviewer and given.verdict != UNDO and given.parcel in self._at
-                           and self._reviewer in stands.get(given.parcel, {})), None)
+        with self._counting:
+            progress = self._kept_up()
+            stands, latest = progress.tally.stands, progress.latest
+        if self._reviewer not in stands.get(self._ids[position], {}):
             if latest is None:
                 raise DataError("there is no verdict of yours to take back", mend="judge a parcel first")
-            parcel = latest
-        return self._added(self._at[parcel], self._verdict(parcel, UNDO, None))
+            position = latest
+        return self._added(position, self._verdict(self._ids[position], UNDO, None))
 
     def _added(self, position: int, verdict: Verdict) -> dict[str, Any]:
         with self._writing:
             self._log.append([verdict])
-        stands = self._standing()
-        return {"position": position, "verdicts": self._said(position, stands), **self._progress(position, stands)}
+        with self._counting:
+            progress = self._kept_up()
+            stands, counted = progress.tally.stands, progress.after(position)
+        return {"position": position, "verdicts": self._said(position, stands), **counted}
 
     def _verdict(self, parcel: str, verdict: str, name: str | None) -> Verdict:
         about = self._queue.about
@@ -260,26 +272,26 @@ class Desk:
     def _wanted(self, position: int) -> range:
         return range(position, min(position + 1 + _AHEAD, len(self._table)))
 
-    def _standing(self) -> dict[str, dict[str, Verdict]]:
+    def _begun(self) -> Progress:
+        return Progress(Tally(self._season, self._outlines.digests), self._ids, self._reviewer)
+
+    def _kept_up(self) -> Progress:
+        """Where reviewers are by now; for who holds `_counting`."""
+        void, new = self._follower.news()
+        if void:
+            self._progress = self._begun()
+        for verdict in new:
+            self._progress.add(verdict)
+        return self._progress
+
+    def _standing(self) -> Standing:
         with self._counting:
-            self._tally.keep_up(self._log.read())
-            return self._tally.stands.copy()
+            return self._kept_up().tally.stands
 
     def _said(self, position: int, stands: Standing) -> list[dict[str, Any]]:
         return [{"reviewer": given.reviewer, "verdict": given.verdict, "class": given.class_name, "time": given.time,
                  "of_this_map": given.prediction == self._queue.about["class_digest"]}
                 for given in stands.get(self._ids[position], {}).values()]
-
-    def _progress(self, position: int, stands: Standing) -> dict[str, Any]:
-        """How many of the queue each reviewer has judged, and the next after a position that this one has not."""
-        judged = Counter(reviewer for parcel, by in stands.items() if parcel in self._at for reviewer in by)
-        mine = np.zeros(len(self._table), np.bool_)
-        mine[[self._at[parcel] for parcel, by in stands.items() if parcel in self._at and self._reviewer in by]] = True
-        several = {parcel: by for parcel, by in stands.items() if len(by) > 1}
-        left = np.flatnonzero(~mine)
-        later = left[left > position]
-        return {"judged": {self._reviewer: 0, **judged}, "disputed": len(verdicts.agreed(several)[1]),
-                "next": int(later[0]) if len(later) else int(left[0]) if len(left) else None}
 
     def _of_patches(self) -> Curves | None:
         return curves.of_patches(self._run, self._config, self._season, self._shapes, self._closed)

@@ -115,9 +115,9 @@ def read(path: Path, queue: Queue, predicted: pd.DataFrame, class_names: Sequenc
     about, names = queue.about, dict(zip(predicted[queue.key], predicted["class_name"], strict=True))
     digests, season = shapes_of(predicted, queue.key), int(about["season"])
     tally = Tally(season, digests)
-    tally.keep_up(known)
     lines: dict[str, list[Verdict]] = {}
     for verdict in known:
+        tally.add(verdict)
         if verdict.season == season:
             lines.setdefault(verdict.parcel, []).append(verdict)
     found, passed, now = [], 0, verdicts.now()

@@ -29,8 +29,8 @@ from exports import manifest, planning, predictions, shards
 from exports.export import interactive
 from exports.export.window import Window
 from exports.planning import Shard
-from exports.review import queue, taught, verdicts
-from exports.review.verdicts import Log
+from exports.review import log, queue, taught, verdicts
+from exports.review.log import Log
 from exports.runs import Run
 
 MOST_PIXELS = 20
@@ -79,7 +79,7 @@ def judged(run: Run, config: Config) -> Judged:
     key, names = config.labels.parcel_id, config.taxonomy.names
     table = queue.predicted(run, key)
     season = int(predictions.card(run.predictions)["season"])
-    run.need(run.review / verdicts.FILE, "review serve")
+    run.need(run.review / log.FILE, "review serve")
     known, digests = Log(run.review, names).read(), queue.shapes_of(table, key)
     stands = verdicts.standing(known, season, digests)
     agreed, disputed = verdicts.agreed(stands)
@@ -94,7 +94,7 @@ def judged(run: Run, config: Config) -> Judged:
     by = Counter(reviewer for parcel in usable for reviewer, said in stands[parcel].items() if said.class_name)
     about = {"season": season, "reviewers": dict(sorted(by.items())), "disputed": len(disputed),
              "held_out": len(shapes) - len(usable), "gone": gone,
-             "verdicts": manifest.digest(run.review / verdicts.FILE)}
+             "verdicts": manifest.digest(run.review / log.FILE)}
     if not usable:
         raise DataError(f"no verdict may teach: {about['held_out']} parcels lie in cells of validation or test,"
                         f" reviewers disagree about {about['disputed']}, and {gone} verdicts are of parcels, or"

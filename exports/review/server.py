@@ -73,6 +73,9 @@ def application(desk: Desk, token: str, port: int) -> ASGIApp:
     def position(request: Request, body: Mapping[str, Any]) -> int:
         return int(request.path_params["position"])
 
+    def tab(request: Request) -> str:
+        return request.query_params.get("tab", "")
+
     def bounds(request: Request) -> tuple[float, float, float, float]:
         try:
             west, south, east, north = (float(request.query_params[side]) for side in ("west", "south", "east",
@@ -95,8 +98,8 @@ def application(desk: Desk, token: str, port: int) -> ASGIApp:
         Route("/api/classes", answered(lambda request, body: desk.classes())),
         Route("/api/outlines", answered(lambda request, body: desk.outlines(bounds(request)))),
         Route(at, answered(lambda request, body: desk.parcel(position(request, body)))),
-        Route(f"{at}/series", answered(lambda request, body: desk.series(position(request, body)))),
-        Route(f"{at}/pictures", answered(lambda request, body: desk.pictures(position(request, body)))),
+        Route(f"{at}/series", answered(lambda request, body: desk.series(position(request, body), tab(request)))),
+        Route(f"{at}/pictures", answered(lambda request, body: desk.pictures(position(request, body), tab(request)))),
         Route(f"{at}/verdict", answered(judge), methods=["POST"]),
         Route(f"{at}/undo", answered(lambda request, body: desk.undo(position(request, body))), methods=["POST"])]
     return _guarded(Starlette(routes=routes), port)

@@ -7,10 +7,8 @@ from typing import Any
 
 from exports.report import charts
 from exports.report.document import Block, Code, Figure, Missing, Paragraph, Section, Table
-from exports.report.reading import Material
+from exports.report.reading import AREA, OVERALL, PRODUCERS, USERS, Material
 from exports.report.sections.words import counted, interval, listed, percent
-
-_AREA, _USERS, _PRODUCERS, _OVERALL = "area", "user's accuracy", "producer's accuracy", "overall accuracy"
 
 
 def section(material: Material) -> Section:
@@ -26,10 +24,10 @@ def section(material: Material) -> Section:
     if material.areas_stale:
         blocks.append(Missing("These estimates are of an earlier map.", f"agrispec-gee area estimate {path}"))
     by = {(row["measure"], row["class"]): row for row in found["estimates"]}
-    names = [str(row["class"]) for row in found["estimates"] if row["measure"] == _AREA]
-    areas = [by[_AREA, name] for name in names]
+    names = [str(row["class"]) for row in found["estimates"] if row["measure"] == AREA]
+    areas = [by[AREA, name] for name in names]
     counted_ha = [float(found["counted_ha"].get(name, 0.0)) for name in names]
-    overall, sample = by[_OVERALL, ""], found["sample"]
+    overall, sample = by[OVERALL, ""], found["sample"]
     blocks += [
         Paragraph((f"{counted(sample['units'], 'labelled pixel')} (", Code(sample["file"]),
                    f") say that {percent(overall['estimate'])}"
@@ -40,7 +38,8 @@ def section(material: Material) -> Section:
                                  " is that of the rule of three: what so many pixels may fail to show.",), quiet=True))
     # Those that estimated before doubts were kept have none.
     blocks += [Paragraph((doubt,)) for doubt in found.get("doubts", ())]
-    if found["unseen_ha"]:
+    # Where the sample was drawn of more than this map shows, that is among its doubts.
+    if found["unseen_ha"] and not found.get("not_mapped_ha"):
         blocks.append(Paragraph((f"{found['unseen_ha']:,.1f} ha without a clear look are in none of these numbers.",),
                                 quiet=True))
     return Section("areas", title, tuple(blocks))
@@ -60,8 +59,8 @@ def _figure(names: Sequence[str], areas: Sequence[Mapping[str, Any]], counted_ha
 def _table(by: Mapping[tuple[str, str], Mapping[str, Any]], names: Sequence[str], counted_ha: Sequence[float]) -> Table:
     rows = []
     for name, pixels in zip(names, counted_ha, strict=True):
-        area = by[_AREA, name]
-        accuracies = (by[_USERS, name], by[_PRODUCERS, name])
+        area = by[AREA, name]
+        accuracies = (by[USERS, name], by[PRODUCERS, name])
         rows.append((name, f"{pixels:,.1f}", f"{area['estimate']:,.1f}", f"{area['low']:,.1f} to {area['high']:,.1f}",
                      percent(area["cv"]), *("-" if row["estimate"] is None else
                                             f"{row['estimate']:.1%} ({interval((row['low'], row['high']))})"

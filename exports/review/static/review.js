@@ -22,6 +22,9 @@ if (location.hash.length > 1) {
   history.replaceState(null, "", "/");
 }
 
+// What another tab waits for is not given up when this one moves on.
+const tab = Math.random().toString(36).slice(2);
+
 async function ask(path, body, signal) {
   const options = { signal, headers: { Authorization: `Bearer ${sessionStorage.getItem("token") || ""}` } };
   if (body !== undefined) {
@@ -363,7 +366,7 @@ async function show(position) {
   $("picture-text").textContent = "Asking the engine for a picture";
   $("source").textContent = "";
   const still = () => shown === found;
-  ask(`parcels/${position}/series`, undefined, leaving.signal).then((series) => {
+  ask(`parcels/${position}/series?tab=${tab}`, undefined, leaving.signal).then((series) => {
     if (!still()) return;
     shown.series = series;
     $("source").textContent = `mean of the parcel's pixels, from the ${series.source}`;
@@ -374,7 +377,7 @@ async function show(position) {
     shown.failed = error.message;
     draw();
   });
-  ask(`parcels/${position}/pictures`, undefined, leaving.signal).then((answer) => {
+  ask(`parcels/${position}/pictures?tab=${tab}`, undefined, leaving.signal).then((answer) => {
     if (!still()) return;
     pictures = answer;
     showPictures();

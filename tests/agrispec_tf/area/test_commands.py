@@ -135,6 +135,82 @@ def test_a_map_that_is_made_anew_needs_no_new_sample(run):
     assert found["overall accuracy", ""] < 0.75
 
 
+def estimated(run, *words):
+    done = asked("area", "estimate", run.path, *words)
+    assert done.exit_code == 0, done.output
+    found = json.loads((run.report / "areas.json").read_text())
+    return done.output, found, {(row["measure"], row["class"]): row for row in found["estimates"]}
+
+
+def test_places_where_a_new_map_has_no_class_count_as_not_mapped_right(run):
+    asked("area", "design", run.path)
+    table = labelled(run)
+    _, _, before = estimated(run)
+    classes = tiles_of(run)
+    # Clouds over a fifth of the new map: far more than strata may be apart from the map otherwise.
+    classes[:, 40:60] = 255
+    write_classes(run, classes, Grid.covering(run.config.map.crs, run.config.map.corners, 10.0))
+    said, found, after = estimated(run)
+    blank = classes.reshape(-1)[table["unit"]] == 255
+    assert blank.any()
+    weight = 0.01 / table["inclusion_probability"]
+    right = (NAMES[table["stratum"]] == table["reference"]) & ~blank
+    assert after["overall accuracy", ""]["estimate"] == pytest.approx((weight * right).sum() / weight.sum())
+    assert found["not_mapped_ha"] == pytest.approx((weight * blank).sum())
+    for name in NAMES:
+        assert after["area", name] == before["area", name]
+        mapped, there = (NAMES[table["stratum"]] == name) & ~blank, table["reference"] == name
+        assert after["user's accuracy", name]["estimate"] == pytest.approx(
+            (weight * (mapped & there)).sum() / (weight * mapped).sum())
+        assert after["producer's accuracy", name]["estimate"] == pytest.approx(
+            (weight * (mapped & there)).sum() / (weight * there).sum())
+    # Where the map says nothing is no class that somebody may look for.
+    assert {name for _, name in after} == {"", *NAMES}
+    assert "The map has no class" not in said
+    [doubt] = found["doubts"]
+    assert doubt.startswith(f"At {blank.sum()} places, which stand for {(weight * blank).sum():.1f} ha (")
+    assert doubt in said
+
+
+def test_a_new_map_that_shows_more_than_was_drawn_from_needs_a_new_sample(run):
+    classes = tiles_of(run)
+    grid = Grid.covering(run.config.map.crs, run.config.map.corners, 10.0)
+    hidden = classes.copy()
+    hidden[:, 40:60] = 255
+    write_classes(run, hidden, grid)
+    asked("area", "design", run.path)
+    labelled(run)
+    write_classes(run, classes, grid)
+    done = asked("area", "estimate", run.path)
+    assert done.exit_code == 1
+    assert "is no sample of this map" in done.output
+    # Nor does it help that as much as came is gone elsewhere: nobody sampled what came.
+    classes[:, 70:90] = 255
+    write_classes(run, classes, grid)
+    done = asked("area", "estimate", run.path)
+    assert done.exit_code == 1
+    assert "ha of them mapped, the map's classes" in done.output
+
+
+def test_a_sample_that_lost_all_places_of_a_rare_class_is_refused(run):
+    classes = tiles_of(run)
+    # 1 ha of 95: the whole is as large without it, as far as a check of the whole can tell.
+    classes[classes == 0] = 1
+    classes[:2, 10:60] = 0
+    write_classes(run, classes, Grid.covering(run.config.map.crs, run.config.map.corners, 10.0))
+    asked("area", "design", run.path)
+    table = labelled(run).drop(columns=["unit"])
+    given = run.path / "given.csv"
+    table.to_csv(given, index=False)
+    estimated(run, "--sample", given)
+    for lost in (table[table["stratum"] > 0], table[table["stratum"] > 0].assign(
+            stratum=lambda each: NAMES[each["stratum"]])):
+        lost.to_csv(given, index=False)
+        done = asked("area", "estimate", run.path, "--sample", given)
+        assert done.exit_code == 1
+        assert "no place is from the stratum wheat, which is 1.0 ha of the map" in done.output
+
+
 def label_features(run, named):
     """Writes labels into the GeoJSON of a draw, as a GIS does."""
     path = run.area / commands.FEATURES
@@ -244,7 +320,7 @@ def test_strata_other_than_the_map_are_those_that_probabilities_tell(run):
     (lambda table: table.assign(stratum=table["stratum"].where(table.index > 0)).drop(columns=["unit"]),
      "have no stratum"),
     (lambda table: table.drop(columns=["lon", "unit"]), "says of no unit what the map has there"),
-    (lambda table: table.assign(lon=table["lon"] + 1), "lie where the map has no class"),
+    (lambda table: table.assign(lon=table["lon"] + 1), "lie outside of the map"),
     (lambda table: table.drop(columns=["reference"]), "lacks the columns reference"),
     (lambda table: table.assign(reference=None), "is labelled yet"),
     (lambda table: table.assign(reference="ble"), "none of the classes in column reference is one of the map's: ble"),

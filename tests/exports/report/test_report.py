@@ -319,6 +319,11 @@ def test_what_was_doubtful_about_a_sample_is_said_beside_its_areas(full, tmp_pat
     (run.report / "areas.json").write_text(json.dumps(found | {"doubts": ["The strata are 98.0 ha."]}))
     page = Page(commands.run_report(run).read_text())
     assert ("p", "The strata are 98.0 ha.") in page.texts
+    # A sample that was drawn where the map shows nothing by now has such hectares in its numbers.
+    for not_mapped, said in ((None, True), (2.0, False)):
+        (run.report / "areas.json").write_text(json.dumps(found | {"unseen_ha": 3.0, "not_mapped_ha": not_mapped}))
+        texts = " ".join(text for _, text in Page(commands.run_report(run).read_text()).texts)
+        assert ("3.0 ha without a clear look are in none of these numbers" in texts) == said
 
 
 def test_before_the_labels_of_the_target_are_opened_the_page_says_so_and_shows_what_is_known(full, tmp_path):
@@ -350,6 +355,32 @@ def test_what_is_damaged_is_named(full, tmp_path, file, content):
     run = runs.Run(tmp_path / "run")
     (run.path / file).write_bytes(content)
     with pytest.raises(CorruptRecord, match=re.escape(file.split("/")[-1])):
+        commands.run_report(run)
+
+
+UNLIKE = "not as `area estimate` writes them"
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda found: found | {"estimates": []}, "no estimate of area"),
+    (lambda found: found | {"estimates": [row for row in found["estimates"] if row["measure"] != "overall accuracy"]},
+     "no estimate of overall accuracy"),
+    (lambda found: found | {"estimates": [row for row in found["estimates"] if row["measure"] == "overall accuracy"]},
+     "no estimate of area"),
+    (lambda found: found | {"estimates": [row for row in found["estimates"] if row["measure"] != "user's accuracy"]},
+     "no estimate of user's accuracy "),
+    (lambda found: found | {"estimates": [row | {"low": None} for row in found["estimates"]]}, UNLIKE),
+    (lambda found: found | {"estimates": [{"measure": row["measure"]} for row in found["estimates"]]}, UNLIKE),
+    (lambda found: found | {"estimates": [row | {"high": "12"} for row in found["estimates"]]}, UNLIKE),
+    (lambda found: found | {"estimates": 7}, UNLIKE),
+    (lambda found: found | {"counted_ha": [1.0]}, UNLIKE),
+    (lambda found: found | {"unseen_ha": "none"}, UNLIKE)])
+def test_areas_that_were_edited_by_hand_are_named(full, tmp_path, change, said):
+    shutil.copytree(full.run.path, tmp_path / "run")
+    run = runs.Run(tmp_path / "run")
+    path = run.report / "areas.json"
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    with pytest.raises(CorruptRecord, match=f"areas.json cannot be read .*{said}.*remove it"):
         commands.run_report(run)
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import threading
 
 import numpy as np
@@ -14,6 +15,7 @@ import cli
 from agrispec.errors import DataError
 from agrispec.kernels import indices
 from exports import mapping, samples, shards
+from exports.polygons import Polygons
 from exports.review import curves, imagery
 from exports.review.curves import Curves, Labelled
 
@@ -51,6 +53,30 @@ def test_patches_the_engine_and_numpy_give_one_curve(run, waiting, tiny):
     ndvi = indices.compute(np.nan_to_num(np.moveaxis(median, 0, -1)), spec.features, ("NDVI",))[..., 0]
     expected = ndvi[np.isfinite(median[0])].mean()
     assert whole.values[0, step - spec.window.start, 0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_parcels_are_laid_on_a_patch_at_a_time_and_not_on_the_whole_map(run, waiting, monkeypatch):
+    shapes = shapes_of(waiting)
+    with cli._opened(run.path) as opened:
+        mapping.export_patches(run, opened.config, opened.engine, opened.graphs, lambda done: None, 2023)
+    layout, laid = shards.layout_of(run.patches), []
+    on_patch = Polygons.numbers
+
+    def numbers(parcels, grid):
+        laid.append((grid, on_patch(parcels, grid)))
+        return laid[-1][1]
+
+    monkeypatch.setattr(Polygons, "numbers", numbers)
+    curves.of_patches(run, run.config, 2023, shapes, threading.Event())
+    assert {grid.shape for grid, _ in laid} == {(layout.patch, layout.patch)}
+    whole = layout.grid.padded(layout.patch)
+    assert len(laid) == whole.width * whole.height // layout.patch**2 > 1
+    # Together they say what the whole map says.
+    geometries = json.loads(shapely.to_geojson(shapely.GeometryCollection(list(shapes))))["geometries"]
+    expected = on_patch(Polygons.of(geometries, whole.crs), whole)
+    for grid, found in laid:
+        column, row = (round(abs(a - b) / 10) for a, b in zip(grid.bounds[0::3], whole.bounds[0::3], strict=True))
+        np.testing.assert_array_equal(found, expected[row:row + layout.patch, column:column + layout.patch])
 
 
 def test_patches_of_another_season_are_not_read_and_who_is_gone_is_not_waited_for(run, waiting):

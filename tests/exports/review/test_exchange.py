@@ -13,7 +13,8 @@ from agrispec.errors import ConfigError, CorruptRecord, DataError
 from agrispec_tf import triage
 from exports import parcels as predicted
 from exports.review import commands, queue, verdicts
-from exports.review.verdicts import Log, Verdict
+from exports.review.log import Log
+from exports.review.verdicts import Verdict
 
 from .conftest import EVIL, NAMES, write_parcels
 

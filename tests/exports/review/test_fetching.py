@@ -13,8 +13,9 @@ from agrispec.errors import DataError, RunError
 from agrispec_tf import run_models
 from agrispec_tf.collected import Collected
 from exports import manifest, shards
-from exports.review import fetching, queue, taught, verdicts
-from exports.review.verdicts import Log, Verdict
+from exports.review import fetching, log, queue, taught, verdicts
+from exports.review.log import Log
+from exports.review.verdicts import Verdict
 
 from .conftest import EVIL, NAMES, write_parcels
 
@@ -117,7 +118,7 @@ def test_a_model_trained_with_review_learns_from_it_says_so_and_stands_beside_th
     assert "review" not in plain
     assert reviewed["training_samples"] == plain["training_samples"] + 12
     assert reviewed["review"]["reviewers"] == {"anna": 2, "ben": 1}
-    assert reviewed["review"]["verdicts"] == manifest.digest(run.review / verdicts.FILE)
+    assert reviewed["review"]["verdicts"] == manifest.digest(run.review / log.FILE)
     assert reviewed["review"]["target_open"] is False
     card = (run.models / "forest-reviewed" / "card.md").read_text()
     assert "12 are pixels of 3 parcels of season 2023, judged by anna (2), ben (1)" in card

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 import cli
 from exports import manifest
 from exports.review import doorway, verdicts
+from exports.review.log import Log
 from exports.review.server import ReviewServer
-from exports.review.verdicts import Log
 
 from .conftest import EVIL, NAMES, slow_desk
 

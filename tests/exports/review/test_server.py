@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 import cli
 from agrispec.errors import ConfigError, EngineError
+from exports.review import log, verdicts
 from exports.review.server import ReviewServer
 
 from .conftest import EVIL, slow_desk
@@ -155,6 +156,21 @@ def test_two_reviewers_see_each_other(desk_of):
         assert [each["reviewer"] for each in one.parcel(0)["verdicts"]] == ["anna", "ben"]
 
 
+def test_a_verdict_reads_no_verdict_again(desk_of, monkeypatch):
+    read = []
+    monkeypatch.setattr(log, "parse", lambda line: read.append(line) or verdicts.parse(line))
+    with desk_of("anna") as one, desk_of("ben") as other:
+        for position in range(9):
+            one.judge(position, "skip", None)
+        other.state()
+        read.clear()
+        one.judge(9, "skip", None)
+        assert other.state()["judged"] == {"anna": 10, "ben": 0}
+        other.judge(0, "skip", None)
+        # Anna's by both desks, ben's by his own.
+        assert len(read) == 3
+
+
 def test_only_what_is_in_view_is_told_of(server):
     west, south, east, north = told(server, "/api/parcels/0")["bounds"]
     found = told(server, f"/api/outlines?west={west}&south={south}&east={east}&north={north}")
@@ -233,7 +249,7 @@ def test_what_was_asked_of_a_parcel_that_was_left_is_not_computed(run, waiting):
 
         def ask_series(position):
             try:
-                desk.series(position)
+                desk.series(position, "a")
             except (CancelledError, EngineError) as error:
                 found[position] = type(error)
 
@@ -248,6 +264,31 @@ def test_what_was_asked_of_a_parcel_that_was_left_is_not_computed(run, waiting):
         for thread in asking:
             thread.join()
         assert found == {0: EngineError, 8: CancelledError, 16: EngineError}
+
+
+@pytest.mark.parametrize("kind", ["series", "pictures"])
+def test_what_one_tab_waits_for_is_not_given_up_when_another_moves_on(run, waiting, kind):
+    with slow_desk(run, waiting) as (desk, answering):
+        found = {}
+
+        def wait(position, tab):
+            try:
+                getattr(desk, kind)(position, tab)
+            except (CancelledError, EngineError) as error:
+                found[tab, position] = type(error)
+
+        asking = [threading.Thread(target=wait, args=asked) for asked in ((0, "a"), (8, "a"), (16, "b"), (20, "b"))]
+        for thread in asking:
+            thread.start()
+            time.sleep(0.2)
+        # Two threads compute 0 and 1. The second tab moved from 16 on to 20; the first one still waits for 8.
+        asking[2].join(5)
+        assert found == {("b", 16): CancelledError}
+        answering.set()
+        for thread in asking:
+            thread.join()
+        assert found == {("b", 16): CancelledError, ("a", 0): EngineError, ("a", 8): EngineError,
+                         ("b", 20): EngineError}
 
 
 def test_the_token_is_no_argument_of_the_browser_that_is_opened(run, waiting, tmp_path):
