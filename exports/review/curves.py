@@ -168,7 +168,7 @@ def of_patches(run: Run, config: Config, season: int, shapes: NDArray[np.object_
             (layout := shards.layout_of(run.patches)).season != season:
         return None
     mixer, side = shards.mixer_of(run.patches), layout.patch
-    parcels = _polygons(shapes, layout.grid.crs)
+    parcels = Polygons.of(shapes, layout.grid.crs)
     steps, kinds, count, done = spec.window.steps, len(names(spec)), len(shapes), 0
     sums, looks, seen = np.zeros((count, steps * kinds)), np.zeros((count, steps)), np.zeros((count, steps))
     pixels = np.zeros(count)
@@ -204,7 +204,7 @@ def of_engine(engine: Engine, graphs: Graphs, config: Config, season: int, shape
     spec, grid = config.spec.view(), around(shape, mapping.grid_of(config))
     pixels = asked(engine, graphs.window(spec, config.season_of(season), grid), grid)
     flat = np.stack([pixels[band] for band in spec.patch_bands()], axis=-1).astype(np.float32)
-    inside = _polygons(np.array([shape], object), grid.crs).numbers(grid) == 0
+    inside = Polygons.of(np.array([shape], object), grid.crs).numbers(grid) == 0
     if not inside.any():
         raise DataError("the parcel is smaller than a pixel", mend="judge it by the picture, or skip it")
     found = schema.unpack(flat[inside], spec)
@@ -213,16 +213,6 @@ def of_engine(engine: Engine, graphs: Graphs, config: Config, season: int, shape
     mean = np.nan_to_num(curves.values).sum(axis=0) / np.maximum(seen, 1)[:, None]
     return Curves(values=np.where(seen[:, None] > 0, mean, np.nan).astype(np.float32)[None],
                   looks=curves.looks.mean(axis=0)[None])
-
-
-        corners = [mixer.corner(done + number) for number in range(len(tiles))]
-        within = np.stack([parcels.numbers(layout.grid.window(*corner, side, side)) for corner in corners]).ravel()
-        done += len(tiles)
-        used = np.flatnonzero(within >= 0)
-        if not len(used):
-            continue
-        found = schema.gather(tiles, spec, used)
-        curves = of_cubes(found.values, found.counts, spec)
 
 
 def asked(engine: Engine, expression: Expression, grid: Grid) -> NDArray[np.void]:
