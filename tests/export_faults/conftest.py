@@ -21,11 +21,9 @@ PLANNED = 260
 @pytest.fixture(scope="session")
 def landscape(tiny, tmp_path_factory):
     """A run of the tiny season with twenty samples a task."""
-    path = tmp_path_factory.mktemp("faults") / "run"
-    shutil.copytree(tiny.home / "landscape", path / "landscape",
-                    ignore=shutil.ignore_patterns("buckets", ".operations"))
-    text = (tiny.home / "agrispec.toml").read_text().replace("per_class = 30", "per_class = 30\nper_task = 20")
-    (path / "agrispec.toml").write_text(text)
+    path = tiny.copy(tmp_path_factory.mktemp("faults") / "run")
+    text = (path / "agrispec.toml").read_text()
+    (path / "agrispec.toml").write_text(text.replace("per_class = 30", "per_class = 30\nper_task = 20"))
     return path
 
 

@@ -26,7 +26,7 @@ def quiet(done):
 @pytest.fixture(scope="session")
 def run(tiny, tmp_path_factory):
     """The tiny season's run with a forest and the patches of 2023."""
-    found = runs.open(shutil.copytree(tiny.home, tmp_path_factory.mktemp("map") / "run"))
+    found = runs.open(tiny.copy(tmp_path_factory.mktemp("map") / "run"))
     engine = engines.open(found.config.engine, found.path)
     try:
         table = places.draw(found.config, engine, graphs, quiet)
