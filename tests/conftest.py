@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -22,6 +23,8 @@ from hypothesis import settings
 from agrispec.bands import SENTINEL2_IDS
 from agrispec.formats.asset_tree import AssetTree
 from agrispec.grid import Grid
+
+from .configuration import MAIZE, WHEAT, configuration
 
 # Two cores run the whole suite: the same examples each time, none timed.
 settings.register_profile("agrispec", deadline=None, derandomize=True, max_examples=50, print_blob=False)
@@ -224,6 +227,13 @@ class TinySeason:
         kept = np.where(np.isnan(self.cs), by_class, np.nan_to_num(self.cs) >= np.float32(0.75))
         return kept & (self.dn > 0).all(axis=1)
 
+    def copy(self, path: Path) -> Path:
+        """A run at `path` with a landscape of its own, as if nothing had been done in it yet."""
+        shutil.copytree(self.home / "landscape", path / "landscape",
+                        ignore=shutil.ignore_patterns("buckets", ".operations"))
+        shutil.copy(self.home / "agrispec.toml", path)
+        return path
+
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> TinySeason:
@@ -260,38 +270,10 @@ def tiny(tmp_path_factory) -> TinySeason:
     cs[twinless] = np.nan
     tree.write_image("projects/agrispec-local/assets/labels/tiny_2023", arrays={"crop": codes}, grid=grid, nodata=0,
                      time_start=datetime(2023, 1, 1, tzinfo=UTC))
-    (home / "agrispec.toml").write_text(TINY_CONFIGURATION)
+    (home / "agrispec.toml").write_text(configuration(
+        classes=(WHEAT, {**MAIZE, "codes": [2, 3]}), labels={"erode_m": 0}, samples={"per_class": 30},
+        split={"validation": 0, "test": 0}, map={"patch": 8}))
     return TinySeason(home=home, grid=grid, days=days, dn=dn, cs=cs, scl=scl, codes=codes)
-
-
-TINY_CONFIGURATION = """
-[area]
-cells = ["E0045N0487"]
-[season]
-source = [2023]
-target = 2024
-[labels]
-images = "projects/agrispec-local/assets/labels"
-band = "crop"
-erode_m = 0
-[samples]
-per_class = 30
-[split]
-validation = 0
-test = 0
-[map]
-bounds = [613000, 5401800, 613240, 5402000]
-crs = "EPSG:32631"
-patch = 8
-[[classes]]
-name = "wheat"
-codes = [1]
-colour = "#e6c229"
-[[classes]]
-name = "maize"
-codes = [2, 3]
-colour = "#1a8fe3"
-"""
 
 
 @dataclass(frozen=True)

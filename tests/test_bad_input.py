@@ -18,18 +18,13 @@ from agrispec_tf import collected
 @pytest.fixture
 def run(tiny, tmp_path):
     """A run of the tiny season with a landscape of its own."""
-    shutil.copytree(tiny.home / "landscape", tmp_path / "run" / "landscape",
-                    ignore=shutil.ignore_patterns("buckets"))
-    shutil.copy(tiny.home / "agrispec.toml", tmp_path / "run")
-    return tmp_path / "run"
+    return tiny.copy(tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
 def exported(tiny, tmp_path_factory):
     """A run of the tiny season that was exported."""
-    path = tmp_path_factory.mktemp("exported") / "run"
-    shutil.copytree(tiny.home / "landscape", path / "landscape", ignore=shutil.ignore_patterns("buckets"))
-    shutil.copy(tiny.home / "agrispec.toml", path)
+    path = tiny.copy(tmp_path_factory.mktemp("exported") / "run")
     done = CliRunner().invoke(cli.main, ["export", str(path)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return path

@@ -42,10 +42,7 @@ def closed():
 @pytest.fixture
 def run(tiny, tmp_path):
     """A run of the tiny season with a landscape of its own."""
-    shutil.copytree(tiny.home / "landscape", tmp_path / "run" / "landscape",
-                    ignore=shutil.ignore_patterns("buckets"))
-    shutil.copy(tiny.home / "agrispec.toml", tmp_path / "run")
-    return tmp_path / "run"
+    return tiny.copy(tmp_path / "run")
 
 
 @pytest.fixture

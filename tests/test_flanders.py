@@ -20,6 +20,8 @@ from cli import main
 from exports import manifest, runs, samples, shards
 from scenes import importing
 
+from .configuration import configuration
+
 # Codes of the label maps, as legend/wc2eurocrops_map.csv names them: of their crops, these have three fields or
 # more in the two squares together, 20 m away from every edge.
 CROPS = {1110: "winter wheat", 1200: "maize", 9120: "permanent grass"}
@@ -112,39 +114,22 @@ def exported(squares, tmp_path_factory):
         importing.import_netcdf(tree, fine, coarse)
         importing.import_labels(tree, labels, variable="CT", collection="projects/agrispec-local/assets/labels",
                                 season=Season.of(year))
-    run = runs.create(home, configuration(squares[2018]))
+    run = runs.create(home, configured(squares[2018]))
     command("export", run)
     return run
 
 
-def configuration(mapped: Square) -> str:
+def configured(mapped: Square) -> str:
     """The square of 2019 grows every crop and trains; that of 2018 chooses the epoch and is mapped."""
     wanted = ["validation", "train"]
     seed = next(seed for seed in range(100) if wanted == [
         Split(validation=0.5, test=0, seed=seed).fold(Cell.parse(cell)) for cell in CELLS.values()])
-    classes = "".join(f'[[classes]]\nname = "{name}"\ncodes = [{code}]\ncolour = "{colour}"\n' for (code, name), colour
-                      in zip(CROPS.items(), ("#e6c229", "#1a8fe3", "#7a9e7e"), strict=True))
-    return f"""
-[area]
-cells = {json.dumps(list(CELLS.values()))}
-[season]
-source = {list(CELLS)}
-target = 2020
-[labels]
-images = "projects/agrispec-local/assets/labels"
-band = "CT"
-erode_m = {ERODE_M}
-[samples]
-per_class = 60
-per_cell = 5
-[split]
-validation = 0.5
-test = 0
-seed = {seed}
-[map]
-bounds = {list(mapped.bounds)}
-crs = "EPSG:32631"
-{classes}"""
+    return configuration(
+        classes=[{"name": name, "codes": [code], "colour": colour} for (code, name), colour
+                 in zip(CROPS.items(), ("#e6c229", "#1a8fe3", "#7a9e7e"), strict=True)],
+        area={"cells": list(CELLS.values())}, season={"source": list(CELLS), "target": 2020},
+        labels={"band": "CT", "erode_m": ERODE_M}, samples={"per_class": 60, "per_cell": 5},
+        split={"validation": 0.5, "test": 0, "seed": seed}, map={"bounds": list(mapped.bounds)})
 
 
 def command(stage: str, run: runs.Run, *options: str) -> str:

@@ -12,7 +12,7 @@ sys.modules["tensorflow"] = None
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np  # noqa: E402
-from conftest import NAMES, grown, small_cube  # noqa: E402
+from small_season import NAMES, grown, small_cube  # noqa: E402
 
 from agrispec_tf import train  # noqa: E402
 from agrispec_tf.data.augmentation import Augmentation  # noqa: E402

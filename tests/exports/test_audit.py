@@ -278,7 +278,7 @@ def test_gaps_are_drawn_by_step_from_the_left_and_by_column_from_the_top():
 @pytest.fixture(scope="module")
 def home(tiny, tmp_path_factory):
     """The tiny season through the export stage."""
-    run = runs.open(shutil.copytree(tiny.home, tmp_path_factory.mktemp("audit") / "run"))
+    run = runs.open(tiny.copy(tmp_path_factory.mktemp("audit") / "run"))
     with opened(run) as (config, engine):
         table = places.draw(config, engine, graphs, silent)
         did = cubes.export(run, config, engine, graphs, table, silent)

@@ -9,31 +9,14 @@ from agrispec import config
 from agrispec.errors import ConfigError
 from exports import mapping
 
+from ..configuration import configuration
+
 
 def configured(crs, lon=4.5, lat=48.7):
     """A configuration of a map of about 1 km at a place in degrees."""
     x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat)
-    return config.parse(f"""
-[area]
-cells = ["E0045N0487"]
-[season]
-source = [2023]
-target = 2024
-[labels]
-images = "projects/agrispec-local/assets/labels"
-band = "crop"
-[map]
-bounds = [{x:.0f}, {y:.0f}, {x + 1000:.0f}, {y + 1000:.0f}]
-crs = "{crs}"
-[[classes]]
-name = "wheat"
-codes = [1]
-colour = "#e6c229"
-[[classes]]
-name = "maize"
-codes = [2]
-colour = "#1a8fe3"
-""")
+    bounds = [round(x), round(y), round(x) + 1000, round(y) + 1000]
+    return config.parse(configuration(map={"bounds": bounds, "crs": crs}))
 
 
 @pytest.mark.parametrize(("crs", "lon", "lat"), [

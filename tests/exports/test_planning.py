@@ -20,7 +20,11 @@ from exports import planning, schema
 from gee_scripts import export
 from gee_scripts.engine import embedded
 
+from ..configuration import configuration
+
 CELLS = ["E0045N0487", "E0046N0487", "W0001S0001"]
+CONFIG = config.parse(configuration(area={"cells": CELLS[:2]}, season={"source": [2022, 2023]},
+                                    samples={"per_class": 30, "per_cell": 70, "per_task": 50}))
 SAMPLES = st.lists(st.tuples(st.sampled_from([2022, 2023]), st.sampled_from(CELLS)), min_size=1, max_size=60)
 
 
@@ -83,33 +87,6 @@ def test_representative_shards_are_of_all_sizes_and_seasons():
     assert [shard.season for shard in chosen] == [2022] * 3 + [2023] * 3
     # The mean size of the chosen ones is that of all.
     assert np.mean([len(shard.rows) for shard in chosen]) == pytest.approx(np.mean(sizes), abs=1)
-
-
-CONFIG = config.parse("""
-[area]
-cells = ["E0045N0487", "E0046N0487"]
-[season]
-source = [2022, 2023]
-target = 2024
-[labels]
-images = "projects/p/assets/labels"
-band = "crop"
-[samples]
-per_class = 30
-per_cell = 70
-per_task = 50
-[map]
-bounds = [0, 0, 1, 1]
-crs = "EPSG:32631"
-[[classes]]
-name = "wheat"
-codes = [1]
-colour = "#e6c229"
-[[classes]]
-name = "maize"
-codes = [2]
-colour = "#1a8fe3"
-""")
 
 
 def test_before_places_are_drawn_an_outline_tells_the_most():

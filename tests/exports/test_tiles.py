@@ -52,3 +52,11 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(StorageError, match="nowhere"), tiles.canvas(
             tmp_path / "nowhere", tiling(2, 2, 1), {"image": (np.dtype(np.uint8), 1)}):
         pass
+
+
+def test_tiles_cover_a_grid_and_their_insides_are_its_pixels(tiny):
+    tiling = Tiling(grid=tiny.grid, side=7)
+    assert tiling.count == 4 * 3
+    assert sum(tiling.inside(number).width * tiling.inside(number).height for number in range(12)) == 480
+    assert tiling.inside(11).bounds == (613210, 5401800, 613240, 5401860)
+    assert tiling.tile(11).shape == (7, 7)

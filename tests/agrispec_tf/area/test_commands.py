@@ -17,31 +17,9 @@ from agrispec_tf.area.reference_sample import ReferenceSample
 from agrispec_tf.area.strata import Strata
 from exports import manifest, runs
 
-CONFIGURATION = """
-[area]
-cells = ["E0045N0487"]
-[season]
-source = [2023]
-target = 2024
-[labels]
-images = "projects/agrispec-local/assets/labels"
-band = "crop"
-[map]
-bounds = [613000, 5401000, 614000, 5402000]
-crs = "EPSG:32631"
-[[classes]]
-name = "wheat"
-codes = [1]
-colour = "#e6c229"
-[[classes]]
-name = "maize"
-codes = [2]
-colour = "#1a8fe3"
-[[classes]]
-name = "beet"
-codes = [3]
-colour = "#aa0000"
-"""
+from ...configuration import BEET, MAIZE, WHEAT, configuration
+
+CONFIGURATION = configuration(classes=(WHEAT, MAIZE, BEET), map={"bounds": [613000, 5401000, 614000, 5402000]})
 NAMES = np.array(["wheat", "maize", "beet"])
 
 

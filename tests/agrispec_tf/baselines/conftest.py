@@ -16,45 +16,16 @@ from agrispec.grid import Grid
 from exports import runs
 from exports.runs import Run
 
+from ...configuration import BEET, MAIZE, WHEAT, configuration
+
 CORNER = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 617310.0, 0.0, -10.0, 5406640.0), width=36, height=36)
 """Of 4.6° E, 48.8° N: a part of it lies in each of four cells."""
 
-CONFIGURATION = """
-[area]
-cells = ["E0045N0487", "E0046N0487", "E0045N0488", "E0046N0488"]
-[season]
-source = [2023]
-target = 2024
-[cube]
-preset = "agrispec-23"
-[labels]
-images = "projects/agrispec-local/assets/labels"
-band = "crop"
-erode_m = 0
-[samples]
-per_class = 12
-per_cell = 20
-[split]
-validation = 0.25
-test = 0.25
-seed = 11
-[map]
-bounds = [617310, 5406280, 617670, 5406640]
-crs = "EPSG:32631"
-patch = 16
-[[classes]]
-name = "wheat"
-codes = [1]
-colour = "#e6c229"
-[[classes]]
-name = "maize"
-codes = [2]
-colour = "#1a8fe3"
-[[classes]]
-name = "beet"
-codes = [3]
-colour = "#d11149"
-"""
+CONFIGURATION = configuration(
+    classes=(WHEAT, MAIZE, BEET), area={"cells": ["E0045N0487", "E0046N0487", "E0045N0488", "E0046N0488"]},
+    cube={"preset": "agrispec-23"}, labels={"erode_m": 0}, samples={"per_class": 12, "per_cell": 20},
+    split={"validation": 0.25, "test": 0.25, "seed": 11},
+    map={"bounds": [617310, 5406280, 617670, 5406640], "patch": 16})
 
 
 @dataclass(frozen=True)

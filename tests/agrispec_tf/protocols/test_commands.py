@@ -283,7 +283,7 @@ def test_a_network_is_compared_with_a_forest_and_given_its_temperature(written, 
 
 @pytest.mark.parametrize(("made", "options", "code", "words"), [
     ({"seasons": (2023,)}, ("leave-one-season-out",), 1, "2023 is the only season with labels"),
-    ({"regions": ""}, ("leave-one-region-out",), 2, "no regions in agrispec.toml cannot be held out in turn; name two"),
+    ({"regions": ()}, ("leave-one-region-out",), 2, "no regions in agrispec.toml cannot be held out in turn; name two"),
     ({"count": 4}, ("spatial-cv",), 1, "the samples lie in 4 cells, which are not enough for 5 folds of whole cells"),
     ({"window": (97, 128)}, ("in-season",), 2, "the model's window of 32 days is too short for accuracy by date"),
     ({}, ("spatial-cv", "--epochs", "3"), 2, "forest is made of trees, for which there is no --epochs"),

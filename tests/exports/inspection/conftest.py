@@ -15,9 +15,7 @@ from exports import inspection, mapping, runs, shards
 @pytest.fixture(scope="session")
 def exported(tiny, tmp_path_factory):
     """A run of the tiny season, exported, with the patches of its map."""
-    path = tmp_path_factory.mktemp("inspected") / "run"
-    shutil.copytree(tiny.home / "landscape", path / "landscape", ignore=shutil.ignore_patterns("buckets"))
-    shutil.copy(tiny.home / "agrispec.toml", path)
+    path = tiny.copy(tmp_path_factory.mktemp("inspected") / "run")
     done = CliRunner().invoke(cli.main, ["export", str(path)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     with cli._opened(path) as opened:

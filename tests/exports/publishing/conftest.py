@@ -24,31 +24,12 @@ from exports.runs import Run
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
 
+from ...configuration import MAIZE, WHEAT, configuration
+
 GRID = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 613000.0, 0.0, -10.0, 5402000.0), width=83, height=70)
 POLICIES = {"class": "MODE", "probability": "MEAN", "confident": "MODE", "looks": "MEAN"}
-CONFIGURATION = """
-[area]
-cells = ["E0045N0487"]
-[season]
-source = [2023]
-target = 2024
-[labels]
-images = "projects/agrispec-local/assets/labels"
-band = "crop"
-parcel_id = "field"
-[map]
-bounds = [613000, 5401300, 613830, 5402000]
-crs = "EPSG:32631"
-patch = 16
-[[classes]]
-name = "wheat"
-codes = [1]
-colour = "#e6c229"
-[[classes]]
-name = "maize"
-codes = [2, 3]
-colour = "#1a8fe3"
-"""
+CONFIGURATION = configuration(classes=(WHEAT, {**MAIZE, "codes": [2, 3]}), labels={"parcel_id": "field"},
+                              map={"bounds": [613000, 5401300, 613830, 5402000], "patch": 16})
 
 
 def pixels(grid=GRID, seed=0):

@@ -20,33 +20,16 @@ from exports import manifest, runs, samples, shards
 from exports.audit.commands import run_audit
 from exports.review.verdicts import Verdict
 
+from ...configuration import MAIZE, WHEAT, configuration
+
 EVIL = '<b onclick="x">wheat</b> | `a` *b* _c_ &lt;'
 """The name of a class, which is data: none of it is markup."""
 NAMES = (EVIL, "maize & beet")
 WHO = '<img src=x onerror="alert(1)">'
 
-CONFIGURATION = f"""
-[area]
-cells = ["E0045N0487", "E0046N0487"]
-[season]
-source = [2023]
-target = 2024
-[labels]
-images = "projects/agrispec-local/assets/labels"
-band = "crop"
-[map]
-bounds = [613000, 5401800, 613240, 5402000]
-crs = "EPSG:32631"
-patch = 8
-[[classes]]
-name = '{EVIL}'
-codes = [1]
-colour = "#e6c229"
-[[classes]]
-name = "maize & beet"
-codes = [2, 3]
-colour = "#1a8fe3"
-"""
+CONFIGURATION = configuration(
+    classes=({**WHEAT, "name": EVIL}, {**MAIZE, "name": NAMES[1], "codes": [2, 3]}),
+    area={"cells": ["E0045N0487", "E0046N0487"]}, map={"patch": 8})
 
 
 @dataclass(frozen=True)
