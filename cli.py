@@ -18,6 +18,7 @@ from agrispec_tf.cli.training import adapt, finetune, train
 from exports.cli import audit, cancel, export, init, inspect, publish, report, status
 from exports.terminal import GivenPath, Opened, progress, tell
 from gee_scripts.engine.cli import DATA, engine
+from labels.cli import labels
 
 if TYPE_CHECKING:
     from agrispec_tf.baselines import on_engine
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 # Packages that a base installation does not have, and the extra that brings each.
 _EXTRAS = {"rasterio": "local", "pyproj": "local", "shapely": "local", "starlette": "local", "uvicorn": "local",
            "h5netcdf": "local", "keras": "train", "tensorflow": "train", "jax": "jax",
-           "onnx": "deploy", "onnxruntime": "deploy", "openvino": "deploy"}
+           "onnx": "deploy", "onnxruntime": "deploy", "openvino": "deploy", "pyogrio": "labels", "pooch": "labels"}
 
 
 class _Commands(click.Group):
@@ -84,7 +85,7 @@ def main() -> None:
 
 
 for command in (init, export, status, cancel, audit, train, finetune, adapt, evaluate, predict, map_on_engine,
-                export_model, publish, review, area, report, inspect, engine, bench):
+                export_model, publish, review, area, report, inspect, labels, engine, bench):
     main.add_command(command)
 
 
