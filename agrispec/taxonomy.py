@@ -20,11 +20,14 @@ class CropClass:
         name: what the map's legend says.
         codes: the label source's codes that belong to it.
         colour: map colour, `#rrggbb`.
+        least_confidence: pixels of this class count as labelled from this confidence of the label map on, in units of
+            [labels] confidence_band, where it is above [labels] least_confidence.
     """
 
     name: str
     codes: tuple[int, ...]
     colour: str
+    least_confidence: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.codes:
@@ -33,6 +36,9 @@ class CropClass:
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.colour):
             raise ConfigError(f"the colour {self.colour!r} of class {self.name!r} is not #rrggbb",
                               mend="write it as in #e69f00")
+        if self.least_confidence < 0:
+            raise ConfigError(f"the least confidence {self.least_confidence:g} of class {self.name!r} is negative",
+                              mend="give 0 (all its pixels) or more")
 
 
 @dataclass(frozen=True, slots=True)
