@@ -18,7 +18,7 @@ from agrispec.formats import example, mixer
 from agrispec.formats.atomic import write_files
 from agrispec.grid import Grid
 from agrispec.taxonomy import Taxonomy
-from exports import schema
+from exports import manifest, schema
 
 DESCRIPTION = "cube.toml"
 
@@ -81,6 +81,11 @@ class Sampling:
         """The sampling of a table labelled by `taxonomy`."""
         return cls(samples=samples, classes=tuple((crop.name, crop.codes) for crop in taxonomy))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names by class number."""
+        return tuple(name for name, _ in self.classes)
+
 
 def describe(folder: Path, spec: CubeSpec, *, sampling: Sampling | None = None,
              layout: PatchLayout | None = None) -> None:
@@ -132,6 +137,20 @@ def sampling_of(folder: Path) -> Sampling:
     except (KeyError, TypeError) as error:
         raise CorruptRecord(f"{folder / DESCRIPTION} does not name the samples of its cubes ({error})",
                             mend="export them again") from error
+
+
+def sampling_for(folder: Path, samples: Path) -> Sampling:
+    """Which samples the cubes of a run's folder belong to, if they are those of its table.
+
+    Raises:
+        SchemaMismatch: they belong to other samples.
+        CorruptRecord: as `sampling_of`.
+    """
+    found = sampling_of(folder)
+    if found.samples != manifest.digest(samples):
+        raise SchemaMismatch(f"the cubes in {folder} were exported for other samples than {samples} holds",
+                             mend=f"export again with: agrispec-gee export {samples.parent}")
+    return found
 
 
 def layout_of(folder: Path) -> PatchLayout:

@@ -56,3 +56,19 @@ def changes(table: Path, other: Path, country: str | None, year: int | None, oth
     from labels import listing
     for line in listing.changes((table, year), (other, other_year), country, classes):
         click.echo(line)
+
+
+@labels.command()
+@click.argument("name", required=False)
+@click.option("--classes", default="agrispec-17", show_default=True, help="Class set that NAME's codes become.")
+def maps(name: str | None, classes: str) -> None:
+    """List crop maps to draw samples from; of NAME, print [labels] and [[classes]] for agrispec.toml."""
+    from agrispec.class_sets import CLASS_SETS
+    from labels import listing, reference_maps
+    if name is None:
+        for found in reference_maps.REFERENCE_MAPS.values():
+            for line in reference_maps.described(found, CLASS_SETS):
+                click.echo(line)
+        click.echo("next: agrispec-gee labels maps NAME --classes SET")
+    else:
+        click.echo(reference_maps.toml(reference_maps.of(name), listing.class_set(classes)), nl=False)

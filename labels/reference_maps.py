@@ -72,8 +72,9 @@ class Code:
     classes: Mapping[str, str]
 
 
-_PARCELS = ("The image collection is yours to make, an image a year: burn the parcels of `agrispec-gee labels harmonise`"
-            " into band class_number, masked elsewhere, with system:time_start 1 January of the year of harvest.")
+_PARCELS = ("The image collection is yours to make, an image a year: burn class_number of `agrispec-gee labels"
+            " harmonise` into band class_number, masked elsewhere, with system:time_start 1 January of the year of"
+            " harvest. Or draw places from the harmonised file, which needs no images: `agrispec-gee labels draw`.")
 _CATALOGUE = "https://developers.google.com/earth-engine/datasets/catalog"
 
 REFERENCE_MAPS: Mapping[str, ReferenceMap] = {found.name: found for found in (
@@ -94,8 +95,8 @@ REFERENCE_MAPS: Mapping[str, ReferenceMap] = {found.name: found for found in (
                  licence="public domain (CC0)",
                  link="https://www.pdok.nl/introductie/-/article/basisregistratie-gewaspercelen-brp-", needs=_PARCELS),
     ReferenceMap(name="crome", title="Crop Map of England (CROME)", years=(2016, 2017, 2018, 2019, 2022, 2024),
-                 licence="Open Government Licence", link="https://www.data.gov.uk/search?q=CROME",
-                 needs="The map is hexagons, made from satellite images, whose column `lucode` names the crop. "
+                 licence="Open Government Licence", link="https://environment.data.gov.uk/",
+                 needs="The map is hexagons, classified from satellite images: not what farmers declared. "
                        + _PARCELS),
     ReferenceMap(name="mnc", title="INTA Mapa Nacional de Cultivos, Argentina", years=tuple(range(2019, 2024)),
                  licence="none found: ask INTA", link="https://www.geointa.inta.gob.ar/", first_day="07-01",
@@ -133,7 +134,7 @@ def codes(found: ReferenceMap, classes: ClassSet) -> tuple[tuple[Code, ...], ...
 def described(found: ReferenceMap, sets: Mapping[str, ClassSet]) -> Iterator[str]:
     """Lines that tell what a map is."""
     told = ", ".join(f"{sum(map(bool, codes(found, classes)))} of {len(classes)} of {name}"
-                     for name, classes in sets.items())
+                     for name, classes in sets.items()) if legend(found.name) else "those that you give it"
     sure = "none" if not found.confidence_band else \
         f"band {found.confidence_band}, 0-100, years {_spans(found.confidence_years)}"
     yield f"{found.name}: {found.title}"
@@ -166,12 +167,12 @@ def toml(found: ReferenceMap, classes: ClassSet) -> str:
     lines += ["[labels]", f'images = "{images}"', f'band = "{found.band}"', "erode_m = 60.0"]
     if found.confidence_band:
         lines += [f'# confidence_band = "{found.confidence_band}"',
-                  f"# least_confidence = 80.0  # of 100; its page lists the band for {_spans(found.confidence_years)}"]
+                  f"# least_confidence = 80.0  # 0-100; by its page only images of {_spans(found.confidence_years)}"
+                  " have the band"]
     for crop, own in zip(classes, grouped, strict=True):
         if own:
-            lines += ["", "[[classes]]", f'name = "{crop.name}"', *_codes(own), f'colour = "{crop.colour}"']
-            if legend(found.name):
-                lines[-1:-1] = _said(", ".join(code.name for code in own))
+            meant = _said(", ".join(code.name for code in own)) if legend(found.name) else []
+            lines += ["", *meant, "[[classes]]", f'name = "{crop.name}"', *_codes(own), f'colour = "{crop.colour}"']
     return "\n".join(lines) + "\n"
 
 

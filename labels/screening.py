@@ -6,12 +6,13 @@ which places or parcels have several labels in one season.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest
 
 from agrispec.cube import CubeSpec
 from agrispec.errors import DataError
@@ -70,7 +71,7 @@ def summary(rows: NDArray[np.int64], values: NDArray[np.float32], counts: NDArra
     waves = Harmonics()
     found = harmonics.fit(values[:, window], looks[:, window], waves.design(cube), waves.penalties)
     return Summary(rows=rows, fingerprints=words @ factors, coefficients=found.reshape(len(values), -1),
-                   seen=looks[:, window].any(axis=1))
+                   seen=np.asarray(looks[:, window].any(axis=1)))
 
 
 def joined(parts: Iterable[Summary]) -> Summary:
@@ -169,7 +170,8 @@ def _disagreeing(groups: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArra
     known = (groups >= 0) & (labels != UNLABELLED)
     pairs = np.unique(np.stack([groups[known], labels[known]]), axis=1)
     several = np.bincount(pairs[0], minlength=groups.max(initial=-1) + 1) > 1
-    return known & np.append(several, False)[groups]
+    disagreeing: NDArray[np.bool_] = known & np.append(several, False)[groups]
+    return disagreeing
 
 
 def _conflicts(table: pd.DataFrame, labels: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -190,15 +192,14 @@ def _isolated(table: pd.DataFrame, coefficients: NDArray[np.float32], seen: NDAr
               class_names: tuple[str, ...], share: float
               ) -> tuple[NDArray[np.float64], NDArray[np.bool_], pd.DataFrame]:
     """(N,) isolation, (N,) whether it is among the `share` of its class and season, and the counts."""
-    from sklearn.ensemble import IsolationForest
     score, unlike = np.full(len(table), np.nan), np.zeros(len(table), np.bool_)
     counts = []
-    groups = table[(table["label"] != UNLABELLED).to_numpy() & seen].groupby(["label", "season"], sort=True).indices
     known = np.flatnonzero((table["label"] != UNLABELLED).to_numpy() & seen)
-    for (label, season), inside in groups.items():
-        rows = known[inside]
+    group, kinds = pd.MultiIndex.from_frame(table[["label", "season"]].iloc[known]).factorize(sort=True)
+    for number, (label, season) in enumerate(kinds):
+        rows = known[group == number]
         if len(rows) >= FEWEST:
-            forest = IsolationForest(_TREES, random_state=_SEED).fit(coefficients[rows])
+            forest = IsolationForest(n_estimators=_TREES, random_state=_SEED).fit(coefficients[rows])
             score[rows] = -forest.score_samples(coefficients[rows])
             first = np.argsort(-score[rows], kind="stable")[:int(np.ceil(share * len(rows)))]
             unlike[rows[first]] = True
@@ -207,7 +208,7 @@ def _isolated(table: pd.DataFrame, coefficients: NDArray[np.float32], seen: NDAr
 
 
 def _lines(whole: pd.DataFrame, doubtful: pd.DataFrame, classes: pd.DataFrame, unseen: int,
-           share: float) -> Iterable[str]:
+           share: float) -> Iterator[str]:
     same = whole[whole["identical"] >= 0].groupby("identical")
     mixed = whole.loc[whole["reasons"].str.contains("of other label"), "identical"].nunique()
     across = int((same["fold"].nunique() > 1).sum())
@@ -216,10 +217,10 @@ def _lines(whole: pd.DataFrame, doubtful: pd.DataFrame, classes: pd.DataFrame, u
         yield f"  without a clear look    {unseen:,}: neither compared nor doubted"
     yield (f"  identical               {same['row'].size().sum():,} in {same.ngroups:,} sets: {mixed:,} with several"
            f" labels, {across:,} in several folds")
-    yield f"  several labels          {(whole['conflict'] >= 0).sum():,} at {whole['conflict'].max() + 1:,} places or" \
-          " parcels"
-    yield (f"  unlike their class      {classes['unlike'].sum():,} of {classes['samples'].sum():,}, the {share:.0%} that"
-           " an isolation forest isolates soonest in each class and season")
+    yield (f"  several labels          {(whole['conflict'] >= 0).sum():,} at {whole['conflict'].max() + 1:,} places or"
+           " parcels of a season")
+    yield (f"  unlike their class      {classes['unlike'].sum():,} of {classes['samples'].sum():,}: the {share:.3g} of"
+           " each class and season that an isolation forest isolates soonest")
     for name, season, count, unlike in classes.itertuples(index=False):
         looked = f"{unlike:,} of {count:,}" if count >= FEWEST else f"{count:,} are too few to say"
         yield f"    {name}, {season}: {looked}"

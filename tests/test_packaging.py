@@ -25,7 +25,7 @@ def test_the_wheel_holds_the_packages_and_their_data(tmp_path):
     sources = {name for name in tracked.split("\0") if name.endswith(".py")}
     assert {name for name in names if name.endswith(".py")} == {
         name for name in sources if name.split("/")[0] in top and (ROOT / name).exists()}
-    assert {"agrispec/py.typed", "exports/starter.toml", "exports/report/page.css"} <= set(names)
+    assert {"agrispec/py.typed", "exports/starter.toml", "exports/report/page.css", "labels/legends.csv"} <= set(names)
     # The review page works offline: all that it loads is there, with the licences of what others wrote.
     page = {name for name in tracked.split("\0") if name.startswith("exports/review/static/")}
     assert page <= set(names)
