@@ -16,8 +16,9 @@ from agrispec_tf.cli.mapping import export_model, map_on_engine, predict
 from agrispec_tf.cli.reviewing import review
 from agrispec_tf.cli.training import adapt, finetune, train
 from exports.cli import audit, cancel, export, init, inspect, publish, report, status
-from exports.terminal import GivenPath, Opened, progress, tell
+from exports.terminal import RUN, GivenPath, Opened, progress, tell
 from gee_scripts.engine.cli import DATA, engine
+from labels.cli import labels
 
 if TYPE_CHECKING:
     from agrispec_tf.baselines import on_engine
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 # Packages that a base installation does not have, and the extra that brings each.
 _EXTRAS = {"rasterio": "local", "pyproj": "local", "shapely": "local", "starlette": "local", "uvicorn": "local",
            "h5netcdf": "local", "keras": "train", "tensorflow": "train", "jax": "jax",
-           "onnx": "deploy", "onnxruntime": "deploy", "openvino": "deploy"}
+           "onnx": "deploy", "onnxruntime": "deploy", "openvino": "deploy", "pyogrio": "labels", "pooch": "labels"}
 
 
 class _Commands(click.Group):
@@ -84,7 +85,7 @@ def main() -> None:
 
 
 for command in (init, export, status, cancel, audit, train, finetune, adapt, evaluate, predict, map_on_engine,
-                export_model, publish, review, area, report, inspect, engine, bench):
+                export_model, publish, review, area, report, inspect, labels, engine, bench):
     main.add_command(command)
 
 
@@ -149,6 +150,31 @@ def doctor(context: click.Context, run: Path | None) -> None:
                  learning.learning()]
     tell(found)
     context.exit(int(any(each.state == State.FAIL for each in found)))
+
+
+@labels.command()
+@RUN
+@click.option("--share", type=click.FloatRange(0, 1, min_open=True), default=0.05, show_default=True,
+              help="Of each class and season, to be told as unlike the rest.")
+def screen(run: Path, share: float) -> None:
+    """Tell which samples of RUN have a doubtful label, and write them to RUN/screening.parquet; none is taken away.
+
+    Doubtful are series that are the same to the last bit, series unlike the others of their class and season, and
+    places or parcels with several labels in one season.
+    """
+    from agrispec.formats.atomic import write_files
+    from exports import runs, samples, shards
+    from labels import screening
+    home = runs.open(run)
+    with progress("screening"):
+        table, folder = samples.read(home.need(home.samples, "export")), home.need(home.shards, "export")
+        names, cube = shards.sampling_for(folder, home.samples).names, shards.cube_of(folder)
+        found = screening.screen(table, screening.joined(
+            screening.summary(part.rows, part.values, part.counts, cube) for part in shards.batches(folder, cube)),
+            names, share)
+        write_files({home.screening: bytes(found.doubtful.to_parquet(index=False))})
+    click.echo("\n".join(found.lines))
+    click.echo(f"Look through {home.screening}")
 
 
 @engine.command("import")

@@ -151,8 +151,13 @@ class Labels:
     """[labels]: what grew where.
 
     Attributes:
-        images: image collection of label maps, one or more images a season, told apart by system:time_start.
+        images: image collection of label maps. A season's are those whose system:time_start is one of its days; 1
+            January of the year that it is called by is one, wherever the season begins.
         band: its band of crop codes.
+        confidence_band: its band that says how sure the map is of each pixel; empty where it has none.
+        least_confidence: pixels below this confidence, or of none that is known, count as unlabelled: no place of a
+            source season is drawn there, and no prediction is compared with them. A class of [[classes]] may ask for
+            more. In the band's units, 0-100 in USDA's; 0 takes all.
         erode_m: pixels within this distance of another label are not sampled, metres.
         parcels: table of field polygons, `{season}` standing for the year; empty where there is none.
         parcel_id: property that identifies a parcel.
@@ -160,6 +165,8 @@ class Labels:
 
     images: str
     band: str
+    confidence_band: str = ""
+    least_confidence: float = 0.0
     erode_m: float = 60.0
     parcels: str = ""
     parcel_id: str = "parcel_id"
@@ -173,6 +180,9 @@ class Labels:
                 from error
         if self.erode_m < 0:
             raise ConfigError(f"labels cannot be eroded by {self.erode_m} m", mend="give 0 or more metres")
+        if self.least_confidence < 0:
+            raise ConfigError(f"the least confidence {self.least_confidence:g} of labels is negative",
+                              mend="give [labels] least_confidence 0 (all pixels) or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,13 +190,16 @@ class Samples:
     """[samples]: how many places are drawn.
 
     Attributes:
-        per_class: places drawn per cell and class in a source season.
+        per_class: places drawn per cell and class in a source season, at most.
+        per_source_cell: places kept per cell in a source season, at most: the classes with most places give up
+            theirs first. 0 keeps all.
         per_cell: places drawn per cell in the target season, whatever their class.
         per_task: places in one export task at most.
         seed: another number is another draw.
     """
 
     per_class: int = 50
+    per_source_cell: int = 0
     per_cell: int = 200
     per_task: int = 1000
     seed: int = 0
@@ -194,6 +207,9 @@ class Samples:
     def __post_init__(self) -> None:
         if min(self.per_class, self.per_cell, self.per_task) < 1:
             raise ConfigError("no samples are asked for", mend="give [samples] numbers of 1 or more")
+        if self.per_source_cell < 0:
+            raise ConfigError(f"a cell cannot hold {self.per_source_cell} places",
+                              mend="give [samples] per_source_cell 1 or more, or 0 for no limit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,6 +349,14 @@ class Config:
         if self.training.thermal and not self.cube.gdd:
             raise ConfigError("[training] thermal reads growing degree days that the cube does not carry",
                               mend="set gdd = true in [cube] and export again, or thermal = false")
+        asks = self.labels.least_confidence > 0 or any(crop.least_confidence > 0 for crop in self.classes)
+        if asks and not self.labels.confidence_band:
+            raise ConfigError("a least confidence is asked of labels, and no band says how sure they are",
+                              mend='name the band in [labels] confidence_band, e.g. "confidence", or take every'
+                                   " least_confidence away")
+        if self.labels.confidence_band and not asks:
+            raise ConfigError(f"[labels] confidence_band {self.labels.confidence_band!r} is named, and no confidence is"
+                              " asked for", mend="set [labels] least_confidence, or that of a class, above 0")
         names = [region.name for region in self.regions]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ConfigError(f"two regions are called {twice[0]}", mend="give each of [[regions]] a name of its own")

@@ -20,11 +20,14 @@ class CropClass:
         name: what the map's legend says.
         codes: the label source's codes that belong to it.
         colour: map colour, `#rrggbb`.
+        least_confidence: pixels of this class count as labelled from this confidence of the label map on, in units of
+            [labels] confidence_band, where it is above [labels] least_confidence.
     """
 
     name: str
     codes: tuple[int, ...]
     colour: str
+    least_confidence: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.codes:
@@ -33,6 +36,9 @@ class CropClass:
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.colour):
             raise ConfigError(f"the colour {self.colour!r} of class {self.name!r} is not #rrggbb",
                               mend="write it as in #e69f00")
+        if self.least_confidence < 0:
+            raise ConfigError(f"the least confidence {self.least_confidence:g} of class {self.name!r} is negative",
+                              mend="give 0 (all its pixels) or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ class Taxonomy:
         return tuple((code, number) for number, crop in enumerate(self.classes) for code in crop.codes)
 
 
-# Colours of Okabe & Ito (2008), told apart with any colour vision. https://jfly.uni-koeln.de/color/
+# Colours of Okabe & Ito (2008), told apart with any colour vision, and a grey too light to be taken for sugarcane's
+# without green cones. https://jfly.uni-koeln.de/color/
 CROPGLOBE = Taxonomy((
     CropClass(name="corn", codes=(0,), colour="#e69f00"),
     CropClass(name="soybeans", codes=(1,), colour="#009e73"),
@@ -82,6 +89,6 @@ CROPGLOBE = Taxonomy((
     CropClass(name="wheat", codes=(3,), colour="#f0e442"),
     CropClass(name="sugarcane", codes=(4,), colour="#cc79a7"),
     CropClass(name="cotton", codes=(5,), colour="#0072b2"),
-    CropClass(name="other", codes=(6,), colour="#999999"),
+    CropClass(name="other", codes=(6,), colour="#dddddd"),
 ))
 """The seven classes of CropGlobe (arXiv 2509.03497), in its integer codes."""

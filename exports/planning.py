@@ -199,7 +199,9 @@ def most(config: Config) -> Outline:
 
 
 def _most(config: Config) -> Iterator[tuple[tuple[int, str], int]]:
+    drawn = config.samples.per_class * len(config.classes)
+    kept = min(drawn, config.samples.per_source_cell or drawn)
     for cell in config.area.resolved:
         for year in config.season.source:
-            yield (year, cell.id), config.samples.per_class * len(config.classes)
+            yield (year, cell.id), kept
         yield (config.season.target, cell.id), config.samples.per_cell

@@ -46,6 +46,11 @@ class Run:
         return self.path / "truth.parquet"
 
     @property
+    def screening(self) -> Path:
+        """`screening.parquet`: samples whose label is doubtful, see `labels.screening`."""
+        return self.path / "screening.parquet"
+
+    @property
     def shards(self) -> Path:
         """`shards/`: a folder a season of TFRecord files, and their `cube.toml`."""
         return self.path / "shards"

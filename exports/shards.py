@@ -19,7 +19,7 @@ from agrispec.formats.atomic import write_files
 from agrispec.grid import Grid
 from agrispec.kernels.gathering import Tiles
 from agrispec.taxonomy import Taxonomy
-from exports import schema
+from exports import manifest, schema
 
 DESCRIPTION = "cube.toml"
 
@@ -82,6 +82,11 @@ class Sampling:
         """The sampling of a table labelled by `taxonomy`."""
         return cls(samples=samples, classes=tuple((crop.name, crop.codes) for crop in taxonomy))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names by class number."""
+        return tuple(name for name, _ in self.classes)
+
 
 def describe(folder: Path, spec: CubeSpec, *, sampling: Sampling | None = None,
              layout: PatchLayout | None = None) -> None:
@@ -135,6 +140,20 @@ def sampling_of(folder: Path) -> Sampling:
                             mend="export them again") from error
 
 
+def sampling_for(folder: Path, samples: Path) -> Sampling:
+    """Which samples the cubes of a run's folder belong to, if they are those of its table.
+
+    Raises:
+        SchemaMismatch: they belong to other samples.
+        CorruptRecord: as `sampling_of`.
+    """
+    found = sampling_of(folder)
+    if found.samples != manifest.digest(samples):
+        raise SchemaMismatch(f"the cubes in {folder} were exported for other samples than {samples} holds",
+                             mend=f"export again with: agrispec-gee export {samples.parent}")
+    return found
+
+
 def layout_of(folder: Path) -> PatchLayout:
     """Where the patches of a folder lie. Raises as `cube_of`."""
     try:
@@ -182,6 +201,20 @@ def read(folder: Path, spec: CubeSpec) -> Cubes:
         raise CorruptRecord(f"sample {twice} came twice in {folder}", mend="export the records again")
     found = schema.unpack(np.concatenate([part[schema.CUBE] for part in parts])[order], spec)
     return Cubes(rows=rows[order], values=found.values, counts=found.counts, heat=found.heat)
+
+
+def batches(folder: Path, spec: CubeSpec) -> Iterator[Cubes]:
+    """The same cubes in the order of the files, some at a time; nothing tells whether a row comes twice.
+
+    Raises:
+        SchemaMismatch, CorruptRecord: as `read`, but for rows.
+    """
+    require(folder, spec)
+    for path in sorted(folder.rglob("*.tfrecord.gz")):
+        for part in example.iterate(path, schema.table_features(spec), _BATCH):
+            found = schema.unpack(part[schema.CUBE], spec)
+            yield Cubes(rows=part[schema.ROW][:, 0].astype(np.int64), values=found.values, counts=found.counts,
+                        heat=found.heat)
 
 
 def rows_of(path: Path, spec: CubeSpec) -> NDArray[np.int64]:

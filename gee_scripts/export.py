@@ -90,22 +90,32 @@ def forest_map(spec: CubeSpec, made: Harmonics, season: Season, grid: Grid, tree
 
 def labelled_places(where: Labels, taxonomy: Taxonomy, season: Season, cell: Cell, per_class: int, scale_m: float,
                     seed: int) -> Expression:
-    """Places of every class in a cell, away from field edges: `sampling.places`."""
-    label = labels.eroded(labels.classes(where, taxonomy, season, sampling.region(cell)), where.erode_m)
+    """Places of every class in a cell, away from field edges and from doubtful pixels: `sampling.places`."""
+    label = labels.eroded(_confident(where, taxonomy, season, cell), where.erode_m)
     return expression(sampling.places(label, cell, len(taxonomy), per_class, scale_m, seed))
+
+
+def _confident(where: Labels, taxonomy: Taxonomy, season: Season, cell: Cell) -> ee.Image:
+    region = sampling.region(cell)
+    return labels.confident(labels.classes(where, taxonomy, season, region), where, taxonomy, season, region)
 
 
 def unlabelled_places(where: Labels, taxonomy: Taxonomy, season: Season, cell: Cell, count: int, scale_m: float,
                       seed: int) -> Expression:
-    """Places inside the fields that `season`'s label map knows, whatever grows there; property `label` is 0."""
+    """Places inside the fields that `season`'s label map knows, whatever grows there; property `label` is 0.
+
+    How sure the map is of them does not count: nobody uses their label, and a sample of sure ones alone would not be
+    like the season that is mapped.
+    """
     label = labels.eroded(labels.classes(where, taxonomy, season, sampling.region(cell)), where.erode_m)
     return expression(sampling.places(label.multiply(0).toInt(), cell, 1, count, scale_m, seed))
 
 
 def labels_at(where: Labels, taxonomy: Taxonomy, season: Season, cell: Cell,
               at: Iterable[tuple[int, float, float]], scale_m: float) -> Expression:
-    """The class numbers at places of one cell: properties `row` and `label`, -1 where the map knows none."""
-    label = labels.classes(where, taxonomy, season, sampling.region(cell)).unmask(-1, False)
+    """The class numbers at places of one cell: properties `row` and `label`, -1 where the map knows none, or is less
+    sure than is asked."""
+    label = _confident(where, taxonomy, season, cell).unmask(-1, False)
     return expression(sampling.gather(label, at, cell, scale_m))
 
 

@@ -14,15 +14,17 @@ ALLOWED = {
     "agrispec": {"agrispec"},
     "gee_scripts": {"agrispec", "gee_scripts"},
     "scenes": {"agrispec", "scenes"},
+    "labels": {"agrispec", "labels"},
     "exports": {"agrispec", "exports"},
     "agrispec_tf": {"agrispec", "exports", "agrispec_tf"},
-    "cli": {"agrispec", "gee_scripts", "scenes", "exports", "agrispec_tf"},
+    "cli": {"agrispec", "gee_scripts", "scenes", "labels", "exports", "agrispec_tf"},
 }
 # Which packages alone may import a library; a path names one module.
 HOMES = {"ee": ("gee_scripts/",), "keras": ("agrispec_tf/",), "google.cloud.storage": ("exports/storage/cloud.py",),
          "onnx": ("agrispec_tf/deployment/",), "onnxruntime": ("agrispec_tf/deployment/",),
-         "openvino": ("agrispec_tf/deployment/",), "tensorflow": ("agrispec_tf/layers/batch_norm.py",), "jax": (),
-         "tfrecord": (), "geemap": ()}
+         "openvino": ("agrispec_tf/deployment/",),
+         "pyogrio": ("labels/",), "pooch": ("labels/",), "tensorflow": ("agrispec_tf/layers/batch_norm.py",), "jax": (),
+         "tfrecord": (), "geemap": (), "geopandas": ()}
 KERNELS = {"numpy", "numba"}
 ENGINE = "gee_scripts.engine.local"
 # The parts of the embedded engine, each of which imports those before it.
@@ -32,7 +34,7 @@ PARTS = ("type_names", "rasters", "geometry", "values", "times", "recent", "refu
 
 def sources():
     files = [ROOT / "cli.py"]
-    for package in ("agrispec", "gee_scripts", "scenes", "exports", "agrispec_tf"):
+    for package in ("agrispec", "gee_scripts", "scenes", "labels", "exports", "agrispec_tf"):
         files += sorted((ROOT / package).rglob("*.py"))
     return files
 

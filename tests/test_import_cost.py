@@ -7,7 +7,8 @@ import sys
 import pytest
 
 HEAVY = {"ee", "keras", "tensorflow", "jax", "numba", "numpy", "pandas", "pyarrow", "rasterio", "scipy", "sklearn",
-         "google.cloud.storage", "rich", "matplotlib", "onnx", "onnxruntime", "openvino"}
+         "google.cloud.storage", "rich", "matplotlib", "onnx", "onnxruntime", "openvino", "pyogrio", "pooch", "shapely",
+         "pyproj"}
 
 
 @pytest.mark.parametrize("statement", ["import cli, agrispec_tf", "import agrispec.config",

@@ -21,11 +21,11 @@ def test_the_wheel_holds_the_packages_and_their_data(tmp_path):
     [wheel] = (tmp_path / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in names if ".dist-info" not in name}
-    assert top == {"agrispec", "gee_scripts", "scenes", "exports", "agrispec_tf", "cli.py"}
+    assert top == {"agrispec", "gee_scripts", "scenes", "labels", "exports", "agrispec_tf", "cli.py"}
     sources = {name for name in tracked.split("\0") if name.endswith(".py")}
     assert {name for name in names if name.endswith(".py")} == {
         name for name in sources if name.split("/")[0] in top and (ROOT / name).exists()}
-    assert {"agrispec/py.typed", "exports/starter.toml", "exports/report/page.css"} <= set(names)
+    assert {"agrispec/py.typed", "exports/starter.toml", "exports/report/page.css", "labels/legends.csv"} <= set(names)
     # The review page works offline: all that it loads is there, with the licences of what others wrote.
     page = {name for name in tracked.split("\0") if name.startswith("exports/review/static/")}
     assert page <= set(names)

@@ -5,12 +5,13 @@ Graphs come in through `Graphs`, so this module never sees how they are built.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from agrispec.config import Config, Labels
 from agrispec.engine import Engine, Expression
@@ -44,9 +45,9 @@ class Graphs(Protocol):
 def draw(config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> pd.DataFrame:
     """Draw the samples of all seasons: the table of `samples.parquet`, which `exports.export.cubes` writes.
 
-    Source seasons: at most `per_class` places per cell and class, with their label. Target season: at most
-    `per_cell` places per cell inside the fields of the last source season's map, without a label, for a
-    target's labels may not shape what a model trains on.
+    Source seasons: at most `per_class` places per cell and class and `per_source_cell` per cell, with their label.
+    Target season: at most `per_cell` places per cell inside the fields of the last source season's map, without a
+    label, for a target's labels may not shape what a model trains on.
 
     Raises:
         DataError: no label map touches the area, a class has no place, or a fold has no cell.
@@ -67,6 +68,11 @@ def draw(config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> 
                 graph = graphs.unlabelled_places(config.labels, taxonomy, season, cell, config.samples.per_cell,
                                                  spec.scale_m, config.samples.seed)
             features = engine.features(graph)
+            if source and config.samples.per_source_cell:
+                drawn = np.array([feature["properties"]["label"] for feature in features], np.int64)
+                kept = within_quota(drawn, config.samples.per_source_cell,
+                                    (config.samples.seed, year, int.from_bytes(cell.id.encode())))
+                features = [features[place] for place in kept]
             progress(f"{cell.id}: {len(features)} places in the {year} season")
             found += [(cell, year, feature["properties"]) for feature in features]
     if not found:
@@ -77,6 +83,26 @@ def draw(config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> 
                          for row, (cell, year, properties) in enumerate(found))
     _need_every_class(table, taxonomy)
     return table
+
+
+def within_quota(labels: NDArray[np.int64], most: int, seed: Sequence[int]) -> NDArray[np.intp]:
+    """At most `most` of N places, drawn at random so that the most frequent classes give up theirs first.
+
+    Args:
+        labels: (N,) class numbers.
+        most: places to keep, over all classes.
+        seed: whole numbers of 0 or more; others are another draw.
+
+    Returns:
+        the places' positions, ascending. A class that has fewer places than another loses none before that one is
+        down to as many.
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    by_class = np.argsort(labels[shuffled], kind="stable")
+    sizes = np.bincount(labels) if len(labels) else np.zeros(0, np.int64)
+    rank = np.empty(len(labels), np.int64)
+    rank[by_class] = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(shuffled[np.argsort(rank, kind="stable")[:most]])
 
 
 def _sample(row: int, cell: Cell, year: int, properties: dict[str, Any], fold: str, target: int) -> Sample:

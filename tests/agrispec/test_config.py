@@ -45,6 +45,13 @@ def test_growing_degree_days_are_asked_for_by_a_switch():
     assert config.parse(TEXT + "[cube]\ngdd = true\ngdd_base = 8\n[training]\nthermal = true\n").spec.gdd_base == 8
 
 
+def test_a_class_may_ask_for_more_confidence():
+    asked = TEXT.replace('band = "crop"', 'band = "crop"\nconfidence_band = "sure"\nleast_confidence = 60')
+    found = config.parse(asked.replace("codes = [1]", "codes = [1]\nleast_confidence = 85"))
+    assert found.labels.least_confidence == 60
+    assert [crop.least_confidence for crop in found.classes] == [85, 0]
+
+
 def test_thermal_time_needs_a_cube_with_growing_degree_days():
     with pytest.raises(ConfigError, match="does not carry") as refused:
         config.parse(TEXT + "[training]\nthermal = true\n")
@@ -78,7 +85,13 @@ def test_settings_reach_the_cube():
     (("[map]", "[clear]\nscore = 'qa'\n[map]"), "no band 'qa'"),
     (("[map]", "[split]\ntest = 1.5\n[map]"), "leave no share"),
     (("[map]", "[samples]\nper_class = 0\n[map]"), "no samples"),
+    (("[map]", "[samples]\nper_source_cell = -1\n[map]"), "cannot hold -1 places"),
     (("[map]", "[map"), "is not TOML"),
+    (('band = "crop"', 'band = "crop"\nleast_confidence = 80'), "no band says how sure"),
+    (("codes = [1]", "codes = [1]\nleast_confidence = 80"), "no band says how sure"),
+    (("codes = [1]", "codes = [1]\nleast_confidence = -1"), "least confidence -1 of class 'wheat' is negative"),
+    (('band = "crop"', 'band = "crop"\nleast_confidence = -1'), "least confidence -1 of labels is negative"),
+    (('band = "crop"', 'band = "crop"\nconfidence_band = "sure"'), "'sure' is named, and no confidence is asked"),
 ])
 def test_what_is_wrong_is_named_with_its_mend(change, named):
     assert change[0] in TEXT
