@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ def crops(codes: NDArray[np.intp], columns: Sequence[CropColumn]) -> Crops:
         Their crops; none for a parcel without a code.
     """
     follows = np.array([False] + [column.first == before.last % 12 + 1
-                                  for before, column in zip(columns, columns[1:], strict=False)])
+                                  for before, column in itertools.pairwise(columns)])
     begins = codes >= 0
     begins[:, 1:] &= (codes[:, 1:] != codes[:, :-1]) | ~follows[1:]
     ends = codes >= 0

@@ -39,6 +39,7 @@ class Parts:
 
     def __init__(self, folder: Path, number: int, schema: pa.Schema) -> None:
         self._paths = [folder / f"{part:03d}.arrow" for part in range(number)]
+        self.schema = schema
         self._schema = schema.append(pa.field(_HOME, pa.bool_()))
         self._stack = ExitStack()
 
