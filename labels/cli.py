@@ -16,6 +16,52 @@ def labels() -> None:
 
 
 @labels.command()
+@click.argument("name", required=False)
+def classes(name: str | None) -> None:
+    """Print the [[classes]] of a class set for agrispec.toml; without NAME, list the sets."""
+    from labels import listing
+    for line in listing.classes(name):
+        click.echo(line)
+
+
+@labels.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--fetch", is_flag=True, help="Fetch into FOLDER what is not there yet, and verify it.")
+@click.option("--classes", default="agrispec-17", show_default=True, help="Class set that they are mapped to.")
+def tables(folder: Path | None, fetch: bool, classes: str) -> None:
+    """List EuroCrops' mapping tables, those in FOLDER with how far each leads to the classes.
+
+    A code has a class, is ambiguous (wheat whose season is not said), says a land use and no crop, or is not mapped.
+    """
+    from labels import listing
+    if folder is None:
+        if fetch:
+            raise click.UsageError("--fetch needs a FOLDER")
+        lines = listing.published()
+    else:
+        if fetch:
+            listing.fetch(folder, lambda name: click.echo(f"fetching {name}", err=True))
+        lines = listing.tables(folder, classes)
+    for line in lines:
+        click.echo(line)
+
+
+@labels.command()
+@click.argument("table", type=click.Path(path_type=Path, exists=True))
+@click.argument("other", type=click.Path(path_type=Path, exists=True))
+@click.option("--country", help="Of both, where a table holds several.")
+@click.option("--year", type=int, help="Of TABLE, where it holds several.")
+@click.option("--other-year", type=int, help="Of OTHER, where it holds several.")
+@click.option("--classes", default="agrispec-17", show_default=True, help="Class set that they are mapped to.")
+def changes(table: Path, other: Path, country: str | None, year: int | None, other_year: int | None,
+            classes: str) -> None:
+    """Print how codes differ between two mapping tables: of two years, or of two states of a country."""
+    from labels import listing
+    for line in listing.changes((table, year), (other, other_year), country, classes):
+        click.echo(line)
+
+
+@labels.command()
 @click.argument("parcels", nargs=-1, required=True, type=_FILE)
 @click.option("--country", required=True, metavar="XX", help="Two letters, as the mapping table has them, e.g. FR.")
 @click.option("--year", required=True, type=click.IntRange(1984, 2100), help="Of the declarations.")
