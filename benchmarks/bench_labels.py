@@ -30,8 +30,8 @@ import shapely
 
 from agrispec.class_sets import CLASS_SETS
 from labels import commands, harmonised, overlaps
-from labels.commands import Asked
 from labels.mapping_tables import MappingTable
+from labels.preparation import Asked
 
 CRS, SPACING_M, INWARD_M = "EPSG:2154", 150.0, 10.0
 CLASSES = CLASS_SETS["agrispec-17"]
@@ -122,8 +122,9 @@ def compare(folder: Path) -> str:
     beside = shapely.area(shapely.from_wkb(other["inside"].to_numpy()))
     whole = shapely.area(shapely.from_wkb(mine["geometry"].to_numpy()))
     inside = np.abs(np.nan_to_num(drawn) - np.nan_to_num(beside)) / whole
-    return (f"classes and flags are the same; areas differ by {np.abs(mine['area_ha'] / other['area_ha'] - 1).max():.2%}"
-            f" at most, what is inside by {inside.mean():.3%} of the parcel on average, {inside.max():.2%} at most")
+    area = np.abs(mine["area_ha"] / other["area_ha"] - 1)
+    return (f"classes and flags are the same; areas differ by {area.max():.3%} at most, what is inside by"
+            f" {inside.mean():.3%} of the parcel on average, {inside.max():.2%} at most")
 
 
 def main() -> None:

@@ -82,7 +82,7 @@ def changes(table: Path, other: Path, country: str | None, year: int | None, oth
               help="Metres from the outline that samples keep.")
 @click.option("--leave-out", is_flag=True, help="Leave crops whose code the table lacks without a class.")
 @click.option("--against", type=click.Path(path_type=Path, exists=True),
-              help="Mapping table of another year: tell which codes have changed.")
+              help="Mapping table of another year: tell which of the declared codes it maps differently.")
 @click.option("--other-year", "others", multiple=True, type=_FILE, metavar="FILE",
               help="Harmonised file of another year: tell which outlines stand in it too.")
 def harmonise(parcels: tuple[Path, ...], maps: tuple[Path, ...], out: Path, classes: str, crops: tuple[str, ...],
@@ -96,13 +96,16 @@ def harmonise(parcels: tuple[Path, ...], maps: tuple[Path, ...], out: Path, clas
     from rich.console import Console
     from rich.text import Text
 
-    from labels import commands, told
+    from labels import commands, listing, told
     from labels.crop_months import CropColumn
-    asking = commands.Asked(crops=tuple(map(CropColumn.parse, crops)), **asked)
+    from labels.mapping_tables import MappingTable
+    from labels.preparation import Asked
+    asking, chosen = Asked(crops=tuple(map(CropColumn.parse, crops)), **asked), listing.class_set(classes)
+    table = commands.tables(maps, asking)
+    other = MappingTable.read(against, asking.country) if against else None
     with Console(stderr=True).status("harmonising") as status:
-        table, changed = commands.tables(maps, against, asking)
-        for line in told.changed(table, changed, against):
-            click.echo(line)
-        did = commands.run_harmonise(parcels, table, commands.class_set(classes), asking, out, others,
-                                     lambda done: status.update(Text(f"harmonising: {done}")))
+        did = commands.run_harmonise(
+            parcels, table, chosen, asking, out, others=others,
+            reported=lambda report: click.echo("\n".join(told.reported(report, table, other))),
+            progress=lambda done: status.update(Text(f"harmonising: {done}")))
     click.echo("\n".join(told.harmonised(did, out)))

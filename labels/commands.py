@@ -18,7 +18,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from agrispec.class_sets import CLASS_SETS, ClassSet
+from agrispec.class_sets import ClassSet
 from agrispec.errors import ConfigError, DataError
 from agrispec.formats.atomic import storage_error
 from agrispec.grid import Bounds
@@ -26,7 +26,7 @@ from labels import declarations, harmonised, overlaps, preparation
 from labels.declarations import Batch, Declarations
 from labels.harmonise import STATUSES, Report
 from labels.harmonised import GEOMETRY, INSIDE, About
-from labels.mapping_tables import Change, MappingTable, changes
+from labels.mapping_tables import MappingTable
 from labels.parts import Parts, number_for
 from labels.preparation import BITS, DUPLICATE, FLAGS, OVERLAPS, ROW, Asked, Prepared, prepared
 
@@ -39,24 +39,21 @@ class Did:
     """What harmonising made.
 
     Attributes:
-        report: what became of the codes.
         parcels: outlines in the file.
         crops: rows in the file.
-        flagged: rows by flag.
-        small: rows of parcels below 0.5 ha.
+        flagged: parcels by flag, and those that are small.
         left_out: rows of the declarations that are not in the file, by reason.
     """
 
-    report: Report
     parcels: int
     crops: int
     flagged: dict[str, int]
-    small: int
     left_out: dict[str, int]
 
 
 def run_harmonise(paths: Sequence[Path], table: MappingTable, class_set: ClassSet, asked: Asked, out: Path,
-                  others: Sequence[Path] = (), progress: Callable[[str], None] = lambda done: None) -> Did:
+                  *, others: Sequence[Path] = (), reported: Callable[[Report], None] = lambda report: None,
+                  progress: Callable[[str], None] = lambda done: None) -> Did:
     """Write declarations in the classes of a class set.
 
     Memory holds some batches of rows, or one part of the parcels (`labels.parts`), and a few numbers for each row.
@@ -69,6 +66,7 @@ def run_harmonise(paths: Sequence[Path], table: MappingTable, class_set: ClassSe
         asked: how they are read.
         out: the harmonised file.
         others: harmonised files of other years, whose outlines are looked for among these.
+        reported: told what became of the codes, before anything is written or refused.
         progress: told how far it is.
 
     Raises:
@@ -92,7 +90,10 @@ def run_harmonise(paths: Sequence[Path], table: MappingTable, class_set: ClassSe
                     waiting.add(made.rows, made.bounds)
                     seen.add(made)
                     progress(f"{seen.read:,} of {rows:,} parcels")
-            report = seen.checked(asked, table)
+            report = seen.checked(asked)
+            reported(report)
+            if not asked.leave_out:
+                report.check(table)
             numbers = range(len(waiting))
             for overlapping, twice in _in_order(partial(_among, waiting), numbers, threads):
                 seen.bits[overlapping] |= OVERLAPS
@@ -115,8 +116,8 @@ def run_harmonise(paths: Sequence[Path], table: MappingTable, class_set: ClassSe
                                           flagged))
     except OSError as error:
         raise storage_error(out, error) from error
-    return Did(report=report, parcels=seen.parcels, crops=report.total().declarations, flagged=dict(flagged),
-               small=seen.small, left_out=dict(seen.left_out))
+    return Did(parcels=seen.parcels, crops=report.total().declarations, flagged=dict(flagged),
+               left_out=dict(seen.left_out))
 
 
 def _batches(files: Sequence[Declarations], columns: Sequence[str]) -> Iterator[tuple[Declarations, int, Batch]]:
@@ -154,7 +155,6 @@ class _Seen:
         bits: (N,) flags of each row of the declarations that other parcels tell.
         read: rows so far.
         parcels: those that are kept.
-        small: crops on small parcels.
         left_out: rows that are not kept, by reason.
         report: what became of the codes.
         kinds: geometry types by column.
@@ -166,7 +166,6 @@ class _Seen:
     bits: NDArray[np.int64]
     read: int = 0
     parcels: int = 0
-    small: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     report: Report | None = None
     kinds: dict[str, set[str]] = field(default_factory=lambda: {GEOMETRY: set(), INSIDE: set()})
@@ -178,7 +177,6 @@ class _Seen:
         """A batch."""
         self.read += made.read
         self.parcels += len(made.ids)
-        self.small += int(np.count_nonzero(made.rows["small"]))
         self.left_out += made.left_out
         self.report = made.report if self.report is None else self.report + made.report
         for name, kinds in made.kinds.items():
@@ -193,11 +191,11 @@ class _Seen:
             raise DataError(f"none of the first {self.read:,} parcels has an outline on the globe",
                             mend="name the CRS that the coordinates are in with --crs")
 
-    def checked(self, asked: Asked, table: MappingTable) -> Report:
-        """What became of the codes, where all that was read can be kept.
+    def checked(self, asked: Asked) -> Report:
+        """What became of the codes.
 
         Raises:
-            DataError: it cannot.
+            DataError: nothing is left, or two parcels have one id.
         """
         if self.report is None or not self.parcels:
             raise DataError(f"none of the {self.read:,} rows has an outline and a code",
@@ -210,8 +208,6 @@ class _Seen:
             raise DataError(f"{asked.id!r} does not tell parcels apart: {len(twice):,} have the id of another, as rows"
                             f" {one} and {other}, counted from 0",
                             mend="leave out --id: parcels are then named by the number of their row")
-        if not asked.leave_out:
-            self.report.check(table)
         return self.report
 
 
@@ -249,10 +245,13 @@ def _between(waiting: Parts, beside: Parts, part: int) -> NDArray[np.int64]:
 
 
 def _flagged(rows: pa.Table, bits: NDArray[np.int64], names: Sequence[str], count: Counter[str]) -> pa.Table:
-    """Rows with their flags; `count` is added to."""
+    """Rows with their flags; the parcels of each flag, and those that are small, are added to `count`."""
     every, which = np.unique(rows[BITS].to_numpy() | bits[rows[ROW].to_numpy()], return_inverse=True)
     held = [[name for place, name in enumerate(names) if each >> place & 1] for each in every.tolist()]
-    for flags, number in zip(held, np.bincount(which, minlength=len(held)).tolist(), strict=True):
+    # A parcel has a row for each of its crops.
+    parcels = np.unique(rows[ROW].to_numpy(), return_index=True)[1]
+    count["small"] += int(rows["small"].to_numpy()[parcels].sum())
+    for flags, number in zip(held, np.bincount(which[parcels], minlength=len(held)).tolist(), strict=True):
         count.update(dict.fromkeys(flags, number))
     return rows.append_column("flags", pa.array([",".join(flags) for flags in held], pa.string()).take(pa.array(which)))
 
@@ -268,24 +267,11 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def class_set(name: str) -> ClassSet:
-    """The class set of a name.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if name not in CLASS_SETS:
-        raise ConfigError(f"there is no class set {name!r}", mend=f"choose of {', '.join(CLASS_SETS)}")
-    return CLASS_SETS[name]
-
-
-def tables(maps: Sequence[Path], against: Path | None, asked: Asked) -> tuple[MappingTable, list[Change]]:
-    """The mapping tables of a country as one, the first before the others, and how its codes differ in another.
+def tables(maps: Sequence[Path], asked: Asked) -> MappingTable:
+    """The mapping tables of a country and year as one, the first before the others.
 
     Raises:
         DataError: one holds nothing of that country and year.
         CorruptRecord: one cannot be read.
     """
-    read = [MappingTable.read(path, asked.country, asked.year) for path in maps]
-    table = reduce(MappingTable.before, read)
-    return table, changes(table, MappingTable.read(against, asked.country, asked.year)) if against else []
+    return reduce(MappingTable.before, [MappingTable.read(path, asked.country, asked.year) for path in maps])

@@ -107,7 +107,7 @@ class Declarations:
             DataError: one is not WKB that GEOS can read, such as a curve.
         """
         try:
-            shapes = shapely.force_2d(shapely.from_wkb(outlines.to_numpy(zero_copy_only=False)))
+            shapes: NDArray[np.object_] = shapely.force_2d(shapely.from_wkb(outlines.to_numpy(zero_copy_only=False)))
         except shapely.GEOSException as error:
             raise DataError(f"an outline of {self.path} cannot be read ({error})",
                             mend="write curves as lines: ogr2ogr -nlt CONVERT_TO_LINEAR") from error
@@ -170,7 +170,7 @@ def _parquet(path: Path, crs: str | None) -> Declarations:
     try:
         with pq.ParquetFile(path) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
-        about = json.loads((schema.metadata or {})[b"geo"])
+        about: dict[str, Any] = json.loads((schema.metadata or {})[b"geo"])
         geometry = about["primary_column"]
         column = about["columns"][geometry]
         names = tuple(name for name in schema.names if name != geometry)
@@ -183,8 +183,8 @@ def _parquet(path: Path, crs: str | None) -> Declarations:
         raise DataError(f"{path} holds its outlines as {column.get('encoding')}, not as WKB",
                         mend="write it with the encoding WKB")
     stated = column.get("crs", _GEOPARQUET_CRS)
-    return Declarations(path=path, layer="", crs=_crs(path, stated and json.dumps(stated) if isinstance(stated, dict)
-                                                      else stated, crs),
+    return Declarations(path=path, layer="", crs=_crs(path, json.dumps(stated) if isinstance(stated, dict) else stated,
+                                                      crs),
                         encoding=None, columns=names, geometry=geometry, rows=rows)
 
 

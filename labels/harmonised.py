@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -91,7 +91,7 @@ class Writer:
 
 
 @contextmanager
-def writing(path: Path, about: About, bounds: Bounds, kinds: Mapping[str, Sequence[str]]) -> Iterator[Writer]:
+def writing(path: Path, about: About, bounds: Bounds, kinds: Mapping[str, Collection[str]]) -> Iterator[Writer]:
     """A file that stands at `path` when the block ends well.
 
     Args:
@@ -103,9 +103,9 @@ def writing(path: Path, about: About, bounds: Bounds, kinds: Mapping[str, Sequen
     Raises:
         StorageError: it cannot be written.
     """
-    west, south, east, north = bounds
-    columns = {name: {"encoding": "WKB", "geometry_types": sorted(kinds[name])} for name in (GEOMETRY, INSIDE)}
-    columns[GEOMETRY]["bbox"] = [west, south, east, north]
+    columns: dict[str, dict[str, object]] = {
+        name: {"encoding": "WKB", "geometry_types": sorted(kinds[name])} for name in (GEOMETRY, INSIDE)}
+    columns[GEOMETRY]["bbox"] = list(bounds)
     geo = {"version": _GEOPARQUET, "primary_column": GEOMETRY, "columns": columns}
     schema = SCHEMA.with_metadata({b"geo": json.dumps(geo), _KEY: json.dumps(asdict(about))})
     with replacing(path) as file, pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=[

@@ -174,24 +174,23 @@ def _apart(ids: pa.Array, order: NDArray[np.int64], of: NDArray[np.int64]) -> pa
     return pc.if_else(pa.array(several), pc.binary_join_element_wise(ids, pa.array(order).cast(pa.string()), "/"), ids)
 
 
-def _declared(batch: Batch, asked: Asked) -> tuple[NDArray[np.object_], NDArray[np.object_] | None, Crops]:
-    """The different codes of a batch, their names where a column has them, and the crops declared in them."""
+def _declared(batch: Batch, asked: Asked) -> tuple[NDArray[np.object_] | None, NDArray[np.object_] | None, Crops]:
+    """The different codes of a batch and their names, where columns have these, and the crops declared in them."""
     if asked.crops:
         columns = [declarations.texts(batch.columns[crop.column], crop.column) for crop in asked.crops]
         distinct = list(dict.fromkeys(text for texts, _ in columns for text in texts))
         position = {text: place for place, text in enumerate(distinct)}
         numbers = [np.array([*(position[text] for text in texts), -1], np.intp)[place] for texts, place in columns]
         return np.array(distinct, dtype=object), None, crops(np.stack(numbers, axis=1), asked.crops)
-    columns = [(*declarations.texts(batch.columns[column], column), column) if column else None
-               for column in (asked.code, asked.name)]
-    place = np.stack([each[1] if each else np.full(len(batch.outlines), -1) for each in columns], axis=1)
-    pairs, which = np.unique(place, axis=0, return_inverse=True)
-    both = [np.array([*each[0], None], dtype=object)[pairs[:, side]] if each else None
-            for side, each in enumerate(columns)]
-    which = np.where((place < 0).all(axis=1), -1, which.ravel())
-    codes = both[0] if both[0] is not None else np.full(len(pairs), None, dtype=object)
-    # One column without months: they are not written.
-    return codes, both[1], crops(which[:, None], [CropColumn(column="", first=1, last=1)])
+    keys = [declarations.texts(batch.columns[column], column) if column else None
+            for column in (asked.code, asked.name)]
+    places = np.stack([np.full(len(batch.outlines), -1) if key is None else key[1] for key in keys], axis=1)
+    pairs, which = np.unique(places, axis=0, return_inverse=True)
+    codes, names = (None if key is None else np.array([*key[0], None], dtype=object)[pairs[:, side]]
+                    for side, key in enumerate(keys))
+    # The months of this one column are not written.
+    return codes, names, crops(np.where((places < 0).all(axis=1), -1, which.ravel())[:, None],
+                               [CropColumn(column="", first=1, last=1)])
 
 
 def _ids(file: Declarations, batch: Batch, column: str | None, several: bool) -> pa.Array:

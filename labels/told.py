@@ -1,32 +1,35 @@
-"""What the commands of labels tell, as lines."""
+"""What harmonising tells, as lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labels import harmonise, mapping_tables
+
 if TYPE_CHECKING:
     from labels.commands import Did
-    from labels.mapping_tables import Change, MappingTable
+    from labels.harmonise import Report
+    from labels.mapping_tables import MappingTable
 
 
-def changed(table: MappingTable, changes: Sequence[Change], against: Path | None) -> Iterator[str]:
-    """What should be known of a mapping table, and what has changed against another."""
+def reported(report: Report, table: MappingTable, other: MappingTable | None) -> Iterator[str]:
+    """What became of the declared codes, and which of them another table maps differently."""
     yield from table.doubts
-    if against is not None:
-        yield f"{len(changes)} codes differ from {table.name} to {against.name}" + (":" if changes else "")
-        yield from (f"  {change}" for change in changes)
+    yield from report.lines()
+    if other is not None:
+        declared = {each.code or mapping_tables.key(each.name) for each in report.tallies}
+        yield f"declared codes, from {table.name} to {other.name}:"
+        yield from harmonise.change_lines(
+            [change for change in mapping_tables.changes(table, other) if change.code in declared], report.classes)
 
 
 def harmonised(did: Did, out: Path) -> Iterator[str]:
-    """What harmonising made."""
-    yield from did.report.lines()
+    """What was made."""
     yield f"{did.parcels:,} parcels:"
     for reason, count in did.left_out.items():
-        if count:
-            yield f"  {count:>10,} more {reason}, which are left out"
-    yield f"  {did.small:>10,} smaller than 0.5 ha"
+        yield f"  {count:>10,} more {reason}, which are left out"
     for flag, count in sorted(did.flagged.items()):
-        yield f"  {count:>10,} {flag}"
+        yield f"  {count:>10,} {flag}" + (" (below 0.5 ha)" if flag == "small" else "")
     yield f"{did.crops:,} crops in {out}"
