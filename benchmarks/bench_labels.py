@@ -83,10 +83,10 @@ def plain(folder: Path) -> None:
     parcels = parcels.merge(codes[["code", "hcat", "class_number"]], left_on="CODE", right_on="code", how="left")
     parcels["class"] = parcels["class_number"].map(dict(enumerate(crop.name for crop in CLASSES)))
     parcels["repaired"] = ~parcels.is_valid
-    parcels["geometry"] = parcels.make_valid()
+    parcels["geometry"] = parcels.make_valid(method="structure", keep_collapsed=False)
     area, perimeter = parcels.area, parcels.length
     parcels["sliver"] = (perimeter - np.sqrt(np.maximum(perimeter ** 2 - 16 * area, 0))) / 4 < 10
-    inside = parcels.buffer(-INWARD_M, join_style="mitre")
+    inside = parcels.buffer(-INWARD_M, resolution=8)
     one, other = parcels.sindex.query(parcels.geometry, predicate="intersects")
     one, other = one[one < other], other[one < other]
     shared = parcels.geometry.iloc[one].intersection(parcels.geometry.iloc[other], align=False).area.to_numpy()

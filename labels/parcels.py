@@ -16,8 +16,8 @@ SLIVER_M = 10.0
 
 # WGS 84: semi-major axis and squared eccentricity. https://epsg.io/7030
 _SEMI_MAJOR_M, _ECCENTRICITY_2 = 6378137.0, 0.00669437999014
-# How far the corner of a drawn-in outline may lie from the outline's own, in multiples of the distance drawn in: the
-# default of GEOS, beyond which it cuts the corner. https://libgeos.org/doxygen/classgeos_1_1operation_1_1buffer_1_1BufferParameters.html
+# How far a corner that points inwards may move, in multiples of the distance drawn in: the default of GEOS, which cuts
+# corners beyond. https://libgeos.org/doxygen/classgeos_1_1operation_1_1buffer_1_1BufferParameters.html
 _MITRE_LIMIT = 5.0
 _POLYGON, _MULTIPOLYGON = 3, 6
 
@@ -56,11 +56,17 @@ def repaired(outlines: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArra
     flat[shapely.is_empty(flat)] = None
     kinds = shapely.get_type_id(flat)
     broken = (kinds >= 0) & ~(np.isin(kinds, (_POLYGON, _MULTIPOLYGON)) & shapely.is_valid(flat))
-    flat[broken] = _areas_of(shapely.make_valid(flat[broken]))
+    flat[broken] = _areas_of(_valid(flat[broken]))
     # Parts of a collection may lie upon each other, which only shows once they are one outline.
     again = np.flatnonzero(broken)[~shapely.is_valid(flat[broken]) & ~shapely.is_missing(flat[broken])]
-    flat[again] = _areas_of(shapely.make_valid(flat[again]))
+    flat[again] = _areas_of(_valid(flat[again]))
     return flat, broken & ~shapely.is_missing(flat)
+
+
+def _valid(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+    # What outer rings surround and inner rings do not, however parts lie upon each other; lines are left out.
+    valid: NDArray[np.object_] = shapely.make_valid(shapes, method="structure", keep_collapsed=False)
+    return valid
 
 
 def _areas_of(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -85,15 +91,16 @@ def _areas_of(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
 def measured(outlines: NDArray[np.object_], inward_m: float) -> Measured:
     """How large outlines are, and what is left of them when they are drawn in.
 
-    Each outline is laid on a plane of its own that touches the ellipsoid at its centroid; within 10 km of it lengths
-    and areas are true to 0.2 % up to 60 degrees of latitude, better than on a UTM zone's plane (0.04 % at best).
+    Each outline is laid on a plane of its own that touches the ellipsoid at its centroid: at 60 degrees of latitude,
+    10 km from there lengths are true to 0.3 %, and areas of parcels that wide to 0.01 %. So neither zones nor a
+    country's CRS matter.
 
     Args:
         outlines: (N,) valid polygons or multipolygons in degrees (EPSG:4326), none of them None.
         inward_m: metres, 0 or more; 0 leaves them as they are.
 
     Returns:
-        Their measures. What is inside lies `inward_m` or more from the outline, to 1 % of it: corners are mitred.
+        Their measures. What is inside lies `inward_m` or more from the outline, to 2 % of it.
     """
     centre = shapely.get_coordinates(shapely.centroid(outlines))
     scale = _metres_a_degree(centre[:, 1])
@@ -124,18 +131,21 @@ def _metres_a_degree(latitudes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def drawn_in(shapes: NDArray[np.object_], inward: float) -> NDArray[np.object_]:
-    """Shapes drawn in from their edge, corners mitred.
+    """Shapes drawn in from their edge.
 
     Args:
         shapes: (N,) valid polygons or multipolygons on a plane, none of them None.
         inward: distance, above 0, in their unit.
 
     Returns:
-        (N,) polygons or multipolygons, each within its shape; None where nothing is left.
+        (N,) polygons or multipolygons, each within its shape and `inward` from its edge, to 2 % of it; None where
+        nothing is left. Around a corner that points inwards they turn sharply or in a circle, whichever is quicker.
     """
     found, known = _moved_edges(shapes, inward)
     rest = np.flatnonzero(~known)
-    buffered = shapely.buffer(shapes[rest], -inward, join_style="mitre", mitre_limit=_MITRE_LIMIT)
+    with np.errstate(divide="ignore", invalid="ignore"):  # GEOS divides by the lengths of edges
+        # Of joins, GEOS keeps to the distance with round ones alone.
+        buffered = shapely.buffer(shapes[rest], -inward, quad_segs=8, join_style="round")
     found[rest] = np.where(shapely.is_empty(buffered), None, buffered)
     return found
 
@@ -144,8 +154,8 @@ def _moved_edges(shapes: NDArray[np.object_], inward: float) -> tuple[NDArray[np
     """Shapes without holes whose every edge only moves inwards: (N,) shapes, (N,) whether that is their buffer.
 
     Where all edges keep their direction and the ring that they bound does not cross itself, it winds once around just
-    the points that the buffer holds (Chen and McMains 2005, Polygon offsetting by computing winding numbers,
-    doi.org/10.1115/DETC2005-85513). That is most parcels, at a third of the cost of the general algorithm.
+    the points that the buffer with mitred corners holds (Chen and McMains 2005, Polygon offsetting by computing winding
+    numbers, doi.org/10.1115/DETC2005-85513). That is most parcels, at a third of the cost of the general algorithm.
     """
     found = np.full(len(shapes), None, dtype=object)
     known = np.zeros(len(shapes), bool)
