@@ -124,7 +124,7 @@ def _batches(files: Sequence[Declarations], columns: Sequence[str]) -> Iterator[
     """Batches of all files, each with its file and how many rows the files before have."""
     before = 0
     for file in files:
-        for batch in file.batches(columns):
+        for batch in file.batches(columns, declarations.ROWS):
             yield file, before, batch
         before += file.rows
 

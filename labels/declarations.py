@@ -24,7 +24,7 @@ from pyproj.exceptions import CRSError
 from agrispec.errors import DataError
 
 ROWS = 65536
-"""Of a batch."""
+"""Of a batch, where memory is a concern."""
 
 # https://geoparquet.org/releases/v1.1.0/: a column without a CRS is in this one.
 _GEOPARQUET_CRS = "OGC:CRS84"
@@ -68,7 +68,7 @@ class Declarations:
     geometry: str
     rows: int
 
-    def batches(self, columns: Sequence[str], rows: int = ROWS) -> Iterator[Batch]:
+    def batches(self, columns: Sequence[str], rows: int) -> Iterator[Batch]:
         """The file from its first row to its last, at most `rows` at a time.
 
         Raises:

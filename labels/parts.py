@@ -60,10 +60,10 @@ class Parts:
         row, part, home = _placed(bounds, len(self))
         order = np.argsort(part, kind="stable")
         row, part, home = row[order], part[order], home[order]
-        used, first = np.unique(part, return_index=True)
+        used, first, count = np.unique(part, return_index=True, return_counts=True)
         rows = rows.take(pa.array(row)).append_column(_HOME, pa.array(home))
-        for each, start, end in zip(used.tolist(), first.tolist(), [*first[1:].tolist(), len(part)], strict=True):
-            self._files[each].write_table(rows.slice(start, end - start))
+        for each, start, length in zip(used.tolist(), first.tolist(), count.tolist(), strict=True):
+            self._files[each].write_table(rows.slice(start, length))
 
     def all(self, part: int, columns: list[str]) -> pa.Table:
         """The rows of a part and its guests."""

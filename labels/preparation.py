@@ -124,10 +124,13 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
     outlines, repaired = parcels.repaired(file.degrees(batch.outlines))
     ids = _ids(file, batch, asked.id, several)
     codes, names, found = _declared(batch, asked)
-    meant = harmonise(codes, names, table, class_set)
     absent = shapely.is_missing(outlines)
     kept = ~absent[found.parcel]
-    parcel, code = found.parcel[kept], found.code[kept]
+    parcel = found.parcel[kept]
+    # A code that only rows without an outline have need not be in the table.
+    different, code = np.unique(found.code[kept], return_inverse=True)
+    meant = harmonise(None if codes is None else codes[different], None if names is None else names[different], table,
+                      class_set)
     used, place = np.unique(parcel, return_inverse=True)
     shapes, of_parcel = outlines[used], pa.array(place)
     measured = parcels.measured(shapes, asked.inward_m)
