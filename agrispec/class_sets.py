@@ -5,8 +5,8 @@ maize, barley, rapeseed, sunflower, sugar beet, soya, potato, sorghum, rye); the
 winter and spring apart.
 
 * Wheat is common, durum and spelt.
-* Maize is maize for grain and for silage: they look alike until the harvest, and tables confuse them (EuroCrops issue
-  7: silage maize of the Netherlands as grain maize).
+* Maize is maize for grain and for silage: they look alike until the harvest, and tables have taken one for the other
+  (EuroCrops issue 7, of the Netherlands, mended since).
 * HCAT does not tell sorghum from millet: the class holds both. LUCAS has neither by name.
 * LUCAS does not tell winter from spring: its wheat and barley belong to two classes each, which is to none.
 * Temporary grass/fodder is all that is harvested green but maize, and sainfoin, which HCAT lists twice elsewhere.

@@ -17,10 +17,11 @@ _PAIRS = range(2, 12, 2)
 # Everywhere 98 says that the crop is not known.
 _SEASONED = re.compile(r"330101..99|3301060499")
 # Nodes that do not hold what their names can mean: any cereal, of either season, any crop with oil or fibre, whatever
-# is grown for seed, for energy or with modified genes, and what nobody knows.
+# is grown for seed, for energy or with modified genes, any permanent crop, and what nobody knows.
 _WIDER = {**dict.fromkeys(("33010115", "3301011501", "3301011502", "3301011503"), ("330101",)),
           "33010608": ("330106", "330116"), "33010611": ("33010611", "33010603"),
-          "330110": ("3301",), "330401": (ROOT,), "330402": (ROOT,), "3399": (ROOT,)}
+          "330110": ("3301",), "330312": ("3303",),
+          **dict.fromkeys(("3304", "330401", "330402", "3399"), (ROOT,))}
 
 
 def is_code(text: str) -> bool:

@@ -127,7 +127,7 @@ def harmonise(codes: NDArray[Any] | None, names: NDArray[Any] | None, table: Map
         raise DataError("declarations have neither codes nor names", mend="name the column of their codes")
     code_of, different_codes = _different(codes, len(given[0]))
     name_of, different_names = _different(names, len(given[0]))
-    pairs, group = np.unique(code_of * len(different_names) + name_of, return_inverse=True)
+    group, pairs = pd.factorize(code_of * len(different_names) + name_of)
     texts = [code_text(value) for value in different_codes]
     titles = [code_text(value) for value in different_names]
     declared = []
