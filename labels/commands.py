@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from agrispec.class_sets import ClassSet
 from agrispec.errors import ConfigError, DataError
-from agrispec.formats.atomic import storage_error
+from agrispec.formats.atomic import remove_parts, storage_error
 from agrispec.grid import Bounds
 from labels import declarations, harmonised, overlaps, preparation
 from labels.declarations import Batch, Declarations
@@ -80,9 +80,10 @@ def run_harmonise(paths: Sequence[Path], table: MappingTable, class_set: ClassSe
     years = [harmonised.about(path).year for path in others]
     rows, threads = sum(file.rows for file in files), min(os.cpu_count() or 1, 4)
     seen = _Seen(bits=np.zeros(rows, np.int64))
+    remove_parts(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+        with TemporaryDirectory(prefix=f".{out.name}.", suffix=".part", dir=out.parent) as folder:
             waiting = Parts(Path(folder), number_for(rows), preparation.SCHEMA)
             prepare = partial(_prepare, table=table, class_set=class_set, asked=asked, several=len(files) > 1)
             with waiting:

@@ -14,7 +14,7 @@ from pyproj import Geod
 
 import cli
 from agrispec.class_sets import CLASS_SETS
-from agrispec.errors import ConfigError, DataError
+from agrispec.errors import ConfigError, DataError, StorageError
 from labels import commands, declarations, harmonised, parts
 from labels.crop_months import CropColumn
 from labels.mapping_tables import MappingTable
@@ -90,6 +90,19 @@ def test_codes_that_the_table_lacks_leave_no_file_unless_they_are_left_out(franc
     _, rows = france(frame, leave_out=True)
     assert rows["class"].isna().tolist() == [False, True, False, False]
     assert rows["status"].tolist() == ["mapped", "unmapped", "mapped", "mapped"]
+
+
+def test_what_a_killed_process_left_is_removed(france, tmp_path):
+    (tmp_path / ".made.parquet.abc.part" / "0").mkdir(parents=True)
+    france(squares(2))
+    assert left(tmp_path) == ["made.parquet"]
+
+
+def test_a_folder_that_cannot_be_written_is_said(france, tmp_path):
+    (tmp_path / "made.parquet").mkdir()
+    with pytest.raises(StorageError, match=r"made.parquet could not be written"):
+        france(squares(2))
+    assert left(tmp_path) == ["made.parquet"]
 
 
 def test_what_is_wrong_with_outlines_is_flagged_and_counted(france):
