@@ -158,6 +158,12 @@ def test_a_neck_that_is_too_narrow_parts_a_parcel():
     assert found.covers(shapely.MultiPolygon([shapely.box(10, 10, 90, 90), shapely.box(210, 10, 290, 90)]))
 
 
+def test_a_narrow_notch_does_not_reach_far_beyond_its_tip():
+    notched = shapely.Polygon([(0, 0), (2000, 0), (2000, 2000), (1020, 2000), (1000, 1000), (980, 2000), (0, 2000)])
+    found = parcels.drawn_in(shapes(notched), 10.0)[0]
+    assert found.covers(shapely.Point(1000, 985))
+
+
 def test_a_hole_keeps_its_distance_too():
     ring = shapely.difference(shapely.box(0, 0, 100, 100), shapely.box(40, 40, 60, 60))
     found = parcels.drawn_in(shapes(ring), 10.0)[0]
