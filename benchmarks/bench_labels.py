@@ -105,7 +105,7 @@ SIDES = {"ours": ours, "plain": plain}
 
 
 def compare(folder: Path) -> str:
-    """How what both sides wrote differs; a class or a flag must not."""
+    """How what both sides wrote differs; classes, and flags but "empty inside", must not."""
     columns = ["parcel", "class", "area_ha", "flags", "inside", "geometry"]
     mine = pa.concat_tables(harmonised.read(folder / "ours.parquet", columns)).to_pandas().set_index("parcel")
     theirs = pq.read_table(folder / "plain.parquet", columns=["ID", "class", "area_ha", "repaired", "sliver",
@@ -114,7 +114,7 @@ def compare(folder: Path) -> str:
     mine = mine.loc[other.index]
     if (mine["class"] != other["class"]).any():
         raise SystemExit("classes differ")
-    for flag in ("repaired", "overlaps", "duplicate"):
+    for flag in ("repaired", "sliver", "overlaps", "duplicate"):
         wrong = mine["flags"].str.split(",").map(set(flag.split()).issubset) != other[flag]
         if wrong.any():
             raise SystemExit(f"{wrong.sum()} parcels differ in {flag!r}")
