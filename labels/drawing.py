@@ -200,7 +200,7 @@ def _wanted(batch: Parcels, asked: Asked) -> pd.DataFrame:
     unlabelled = table[batch.year == asked.target_year].assign(season=asked.target, number=NOTHING)
     if asked.target_year != asked.target:
         unlabelled = unlabelled.assign(code=NOTHING)
-    both = pd.concat([labelled, unlabelled], ignore_index=True)
+    both: pd.DataFrame = pd.concat([labelled, unlabelled], ignore_index=True)
     both["key"] = random(both["parcel"].to_numpy(), both["season"].to_numpy(np.int64), asked.seed)
     return both
 
