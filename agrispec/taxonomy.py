@@ -74,7 +74,8 @@ class Taxonomy:
         return tuple((code, number) for number, crop in enumerate(self.classes) for code in crop.codes)
 
 
-# Colours of Okabe & Ito (2008), told apart with any colour vision. https://jfly.uni-koeln.de/color/
+# Colours of Okabe & Ito (2008), told apart with any colour vision, and a grey too light to be taken for sugarcane's
+# without green cones. https://jfly.uni-koeln.de/color/
 CROPGLOBE = Taxonomy((
     CropClass(name="corn", codes=(0,), colour="#e69f00"),
     CropClass(name="soybeans", codes=(1,), colour="#009e73"),
@@ -82,6 +83,6 @@ CROPGLOBE = Taxonomy((
     CropClass(name="wheat", codes=(3,), colour="#f0e442"),
     CropClass(name="sugarcane", codes=(4,), colour="#cc79a7"),
     CropClass(name="cotton", codes=(5,), colour="#0072b2"),
-    CropClass(name="other", codes=(6,), colour="#999999"),
+    CropClass(name="other", codes=(6,), colour="#dddddd"),
 ))
 """The seven classes of CropGlobe (arXiv 2509.03497), in its integer codes."""

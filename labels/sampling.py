@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
 
 from agrispec import config as configuration
 from agrispec.config import Config
-from agrispec.errors import ConfigError, CorruptRecord, DataError, RunError
+from agrispec.errors import ConfigError, DataError, RunError
 from agrispec.formats import places as place_files
 from agrispec.formats.atomic import write_files
 from agrispec.formats.places import MEDIAN, PIXEL, Places
 from agrispec.grid import Grid
-from labels import area_sample, drawing
+from labels import area_sample, drawing, harmonised
 from labels.drawing import Asked, Parcels
 
 AREA_SAMPLE = "area-sample.csv"
 """The probability sample, in the run's directory."""
-
-_SAID = ("parcel", "class", "class_number", "year", "crop_from")
-_ROWS = 65_536
 
 # Degrees: a pixel centre so near to an outline, 0.1 m, counts as within.
 _NEAR = 1e-6
@@ -136,39 +130,36 @@ def heading(path: Path) -> Heading:
     names: dict[int, str] = {}
     years: set[int] = set()
     twice: list[pd.DataFrame] = []
-    with _opened(path) as file:
-        about = json.loads((file.schema_arrow.metadata or {}).get(b"agrispec", b"{}"))
-        for batch in file.iter_batches(_ROWS, columns=list(_SAID)):
-            table = batch.to_pandas()
-            years |= set(table["year"].unique().tolist())
-            table = table[table["class_number"].notna()].astype({"class_number": np.int64})
-            names |= dict(table[["class_number", "class"]].drop_duplicates().itertuples(index=False, name=None))
-            twice.append(table.loc[table["crop_from"].notna(), ["parcel", "year", "class_number"]])
-    crops = pd.concat(twice)
+    about = harmonised.about(path)
+    for rows in harmonised.read(path, ("parcel", "class", "class_number", "year", "crop_from", "area_ha")):
+        table = rows.to_pandas()
+        years |= set(table["year"].unique().tolist())
+        table = table[table["class_number"].notna()].astype({"class_number": np.int64})
+        names |= dict(table[["class_number", "class"]].drop_duplicates().itertuples(index=False, name=None))
+        twice.append(table.loc[table["crop_from"].notna(), ["parcel", "year", "class_number", "area_ha"]])
+    crops = pd.concat(twice) if twice else pd.DataFrame(columns=["parcel", "year", "class_number", "area_ha"])
+    # Parcels that are called "7/1" and "7/2" for themselves are of different sizes.
     crops = crops.assign(parcel=_undivided(crops["parcel"]))
-    several = crops.groupby(["parcel", "year"])["class_number"].nunique()
-    return Heading(path=path, class_set=str(about.get("class_set", "")), inward_m=float(about.get("inward_m", 0.0)),
-                   names=names, years=frozenset(years), doubled=frozenset(several[several > 1].index.tolist()))
+    several = crops.groupby(["parcel", "year", "area_ha"])["class_number"].nunique()
+    doubled = several[several > 1].reset_index()[["parcel", "year"]]
+    return Heading(path=path, class_set=about.class_set, inward_m=about.inward_m, names=names,
+                   years=frozenset(years), doubled=frozenset(doubled.itertuples(index=False, name=None)))
 
 
 def parcels(found: Heading) -> Iterator[Parcels]:
-    """The declarations of a file that are of one class, batch by batch."""
+    """The declarations of a file that are of one class, a row group at a time."""
     doubled = pd.MultiIndex.from_tuples(found.doubled, names=["parcel", "year"]) if found.doubled else None
-    with _opened(found.path) as file:
-        for batch in file.iter_batches(_ROWS, columns=["parcel", "class_number", "year", "crop_from", "geometry",
-                                                       "inside"]):
-            year = batch["year"].to_numpy(zero_copy_only=False).astype(np.int64)
-            known = batch["class_number"].is_valid().to_numpy(zero_copy_only=False)
-            if doubled is not None:
-                named = pd.MultiIndex.from_arrays([_undivided(batch["parcel"].to_pandas()), year])
-                known &= ~(named.isin(doubled) & batch["crop_from"].is_valid().to_numpy(zero_copy_only=False))
-            whole = Parcels(parcel=batch["parcel"].to_numpy(zero_copy_only=False), year=year,
-                            code=batch["class_number"].fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64),
-                            outline=batch["geometry"].to_numpy(zero_copy_only=False),
-                            inside=batch["inside"].to_numpy(zero_copy_only=False))
-            some = whole.take(known)
-            yield Parcels(parcel=some.parcel, code=some.code, year=some.year, inside=some.inside,
-                          outline=shapely.from_wkb(some.outline))
+    for rows in harmonised.read(found.path, ("parcel", "class_number", "year", "crop_from", "geometry", "inside")):
+        year = rows["year"].to_numpy().astype(np.int64)
+        known = rows["class_number"].is_valid().to_numpy()
+        if doubled is not None:
+            named = pd.MultiIndex.from_arrays([_undivided(rows["parcel"].to_pandas()), year])
+            known &= ~(named.isin(doubled) & rows["crop_from"].is_valid().to_numpy())
+        some = Parcels(parcel=rows["parcel"].to_numpy(), year=year, outline=rows["geometry"].to_numpy(),
+                       code=rows["class_number"].fill_null(-1).to_numpy().astype(np.int64),
+                       inside=rows["inside"].to_numpy()).take(known)
+        yield Parcels(parcel=some.parcel, code=some.code, year=some.year, inside=some.inside,
+                      outline=shapely.from_wkb(some.outline))
 
 
 def _all(headings: Sequence[Heading]) -> Iterator[Parcels]:
@@ -179,20 +170,6 @@ def _all(headings: Sequence[Heading]) -> Iterator[Parcels]:
 def _undivided(parcel: pd.Series[str]) -> pd.Series[str]:
     """Ids without the number that tells two crops of a year apart."""
     return parcel.str.replace(r"/\d+$", "", regex=True)
-
-
-def _opened(path: Path) -> pq.ParquetFile:
-    try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise CorruptRecord(f"{path} is no parquet file ({error})",
-                            mend="give what agrispec-gee labels harmonise wrote") from error
-    lost = [name for name in (*_SAID, "geometry", "inside") if name not in file.schema_arrow.names]
-    if lost:
-        file.close()
-        raise CorruptRecord(f"{path} holds no harmonised parcels: it lacks the columns {', '.join(lost)}",
-                            mend="make it with: agrispec-gee labels harmonise")
-    return file
 
 
 def _check(headings: Sequence[Heading], config: Config, per_parcel: int | None) -> None:

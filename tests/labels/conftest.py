@@ -1,14 +1,14 @@
 """Harmonised declarations of the tiny season, as `labels harmonise` writes them."""
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import shapely
 from pyproj import Transformer
+
+from labels.harmonised import SCHEMA, About, writing
 
 INWARD_M = 10.0
 # Fields of the tiny season as rows and columns of its pixels, first and behind the last.
@@ -16,12 +16,6 @@ FIELDS = {"w1": (0, 9, 0, 6), "w2": (0, 9, 6, 11), "m1": (0, 9, 12, 24), "m2": (
           "thin": (15, 17, 12, 24), "twice": (17, 20, 12, 18), "unknown": (17, 20, 18, 24)}
 CODES = {"w1": 1, "w2": 1, "m1": 2, "m2": 3, "m3": 3, "thin": 3, "unknown": None}
 NAMES = {1: "winter wheat", 2: "maize", 3: "silage maize"}
-SCHEMA = pa.schema([
-    ("parcel", pa.string()), ("class", pa.string()), ("class_number", pa.int16()), ("code", pa.string()),
-    ("name", pa.string()), ("hcat", pa.string()), ("status", pa.string()), ("country", pa.string()),
-    ("year", pa.int16()), ("source", pa.string()), ("crop_from", pa.int8()), ("crop_to", pa.int8()),
-    ("area_ha", pa.float32()), ("small", pa.bool_()), ("flags", pa.string()), ("geometry", pa.binary()),
-    ("inside", pa.binary())])
 
 
 def write_harmonised(path, rows, crs="EPSG:32631", inward_m=INWARD_M, class_set="agrispec-17", names=NAMES):
@@ -41,9 +35,12 @@ def write_harmonised(path, rows, crs="EPSG:32631", inward_m=INWARD_M, class_set=
             "source": "tiny", "crop_from": month, "crop_to": month, "area_ha": shape.area / 1e4,
             "small": shape.area < 5000, "flags": "empty inside" if inside.is_empty else "", "geometry": degrees(shape),
             "inside": None if inside.is_empty else degrees(inside)})
-    about = {"class_set": class_set, "inward_m": inward_m}
-    pq.write_table(pa.Table.from_pylist(table, SCHEMA.with_metadata({"agrispec": json.dumps(about)})), path,
-                   row_group_size=5)
+    about = About(class_set=class_set, country="FR", year=rows[0][2],
+                  mapping_table="mine", mapping_digest="0", sources={"tiny": "0"}, inward_m=inward_m)
+    kinds = {"geometry": {"Polygon"}, "inside": {"Polygon"}}
+    with writing(path, about, (4.0, 48.0, 5.0, 49.0), kinds) as file:
+        for first in range(0, len(table), 5):
+            file.add(pa.Table.from_pylist(table[first:first + 5], SCHEMA))
     return path
 
 

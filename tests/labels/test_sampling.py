@@ -178,7 +178,7 @@ def test_what_is_wrong_is_said_before_anything_is_written(tiny, fields, configur
     same = fields.write(home / "other.parquet", [("x", 1, 2023, None, fields.of(tiny.grid, "w1"))], inward_m=5)
     refused(DataError, "drawn in by different distances", declared, same, per_parcel=None)
     pq.write_table(pq.read_table(declared).drop_columns(["inside"]), home / "lost.parquet")
-    refused(CorruptRecord, "lacks the columns inside", home / "lost.parquet")
+    refused(CorruptRecord, "not a file of harmonised declarations", home / "lost.parquet")
     with pytest.raises(RunError, match="not a run directory"):
         sampling.draw(home / "nowhere", [declared], per_parcel=3, units=None)
 

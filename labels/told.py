@@ -1,0 +1,35 @@
+"""What harmonising tells, as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labels import harmonise, mapping_tables
+
+if TYPE_CHECKING:
+    from labels.commands import Did
+    from labels.harmonise import Report
+    from labels.mapping_tables import MappingTable
+
+
+def reported(report: Report, table: MappingTable, other: MappingTable | None) -> Iterator[str]:
+    """What became of the declared codes, and which of them another table maps differently."""
+    yield from table.doubts
+    yield from report.lines()
+    if other is not None:
+        declared = {each.code or mapping_tables.key(each.name) for each in report.tallies}
+        yield f"declared codes, from {table.name} to {other.name}:"
+        yield from harmonise.change_lines(
+            [change for change in mapping_tables.changes(table, other) if change.code in declared], report.classes)
+
+
+def harmonised(did: Did, out: Path) -> Iterator[str]:
+    """What was made."""
+    yield f"{did.parcels:,} parcels:"
+    for reason, count in did.left_out.items():
+        yield f"  {count:>10,} more {reason}, which are left out"
+    for flag, count in sorted(did.flagged.items()):
+        yield f"  {count:>10,} {flag}" + (" (below 0.5 ha)" if flag == "small" else "")
+    yield f"{did.crops:,} crops in {out}"
