@@ -163,6 +163,7 @@ def upload(opening: Opening, file: Path, asset: str, run: Path) -> None:
     with opening(run) as opened, progress("uploading") as said:
         moved = declarations.upload(opened.engine, opened.config.engine.bucket, opened.graphs, file, asset, said)
     click.echo(f"{asset}: {moved.rows:,} parcels, as many as were sent ({moved.bytes / 1e6:,.1f} MB of CSV)")
+    click.echo('A run takes them by [labels] parcels, with {season} where the year stands, and parcel_id = "parcel".')
 
 
 @labels.command()

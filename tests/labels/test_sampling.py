@@ -5,14 +5,17 @@ import shutil
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+import pyogrio
 import pytest
 import shapely
 from click.testing import CliRunner
 from pyproj import Transformer
 
 import cli
+from agrispec import config
 from agrispec.errors import ConfigError, CorruptRecord, DataError, RunError
 from agrispec.formats import places as place_files
+from agrispec.grid import Cell
 from agrispec.season import Season
 from agrispec_tf.area import reference_sample, sample_file
 from exports import runs, samples, shards
@@ -85,6 +88,24 @@ def test_places_go_from_declarations_to_cubes_that_equal_the_oracle(tiny, fields
     np.testing.assert_array_equal(cubes.counts[mine], counts[:, row, column].T)
     expected = medians[:, :, row, column].transpose(2, 0, 1)
     np.testing.assert_allclose(cubes.values[mine], np.where(np.isnan(expected), -9999, expected), rtol=2e-7)
+
+
+def test_an_export_is_planned_by_what_is_drawn_and_no_map_is_read_again(declared, home):
+    agrispec_gee("labels", "draw", home, declared, "--per-parcel", 2)
+    planned = agrispec_gee("export", home, "--dry-run").output
+    assert planned.startswith("Season 2023: 10 samples in 1 cells\nSeason 2024: 10 samples in 1 cells\n")
+    assert "there is no label map to read again" in agrispec_gee("audit", home, "--labels", code=2).output
+
+
+def test_parcels_named_by_parts_are_not_taken_for_two_crops(tiny, fields, home):
+    rows = [("7/1", 1, 2023, 3, fields.of(tiny.grid, "w1")), ("7/2", 2, 2023, 3, fields.of(tiny.grid, "m1")),
+            ("8/1", 1, 2023, 3, fields.of(tiny.grid, "m2")), ("8/2", 2, 2023, 8, fields.of(tiny.grid, "m2"))]
+    drawn = sampling.draw(home, [fields.write(home / "parts.parquet", rows)], per_parcel=3, units=None)
+    assert set(drawn.table["parcel"]) == {"7/1", "7/2"}
+    assert drawn.doubled == 1
+    assert "1 parcels that declare several classes" in "\n".join(sampling.lines(drawn))
+    # Nothing is declared in 2024: its places lie in the fields of 2023, and nobody knows what grows there.
+    assert set(drawn.table.loc[drawn.table["season"] == 2024, "code"]) == {-1}
 
 
 def test_the_labels_of_the_target_are_closed_until_they_are_judged_by(declared, home):
@@ -188,3 +209,51 @@ def test_places_of_another_configuration_are_not_exported(configuration, declare
     changed = configuration.replace("per_class = 30", "per_class = 31")
     (home / "agrispec.toml").write_text(changed)
     assert "drawn for other samples than the configuration has" in agrispec_gee("export", home, code=1).output
+
+
+def test_the_brazilian_fields_give_places_inside_of_those_that_grew_one_crop(real_data, tmp_path):
+    named = {2019: "Oct Nov Dec", 2020: "Jan Feb Mar Apr May Jun Jul Aug Sep"}
+    months = [f"{month}_{year}" for year, names in named.items() for month in names.split()]
+    hcat = {"Soybean": "3301160000", "Corn": "3301010600", "Cotton": "3301060300", "Sorghum": "3301010900"}
+    pd.DataFrame({"country": "BR", "year": 2020, "code": list(hcat), "hcat": list(hcat.values())}).to_csv(
+        tmp_path / "br.csv", index=False)
+    crops = [word for number, column in enumerate(months) for word in ("--crop", f"{column}={(number + 9) % 12 + 1}")]
+    shapes, file = real_data / "parcels" / "LEM_dataset.shp", tmp_path / "br.parquet"
+    agrispec_gee("labels", "harmonise", shapes, "--country", "BR", "--year", 2020, "--map", tmp_path / "br.csv", "--id",
+                 "id", *crops, "--leave-out", "--out", file)
+    (tmp_path / "agrispec.toml").write_text("""
+[area]
+bounds = [-46.4, -14.1, -45.4, -11.7]
+[season]
+source = [2020]
+target = 2021
+[labels]
+places = "places.parquet"
+[map]
+bounds = [350000, 8640000, 400000, 8690000]
+crs = "EPSG:32723"
+[[classes]]
+name = "soya"
+codes = [11]
+colour = "#e6c229"
+[[classes]]
+name = "maize"
+codes = [7]
+colour = "#1a8fe3"
+""")
+    drawn = sampling.draw(tmp_path, [file], per_parcel=3, units=None)
+    source = drawn.table[drawn.table["season"] == 2020]
+    frame = pyogrio.read_dataframe(shapes).set_index("id")
+    crop = {11: "Soybean", 7: "Corn"}
+    of = source["parcel"].str.replace(r"/\d+$", "", regex=True)
+    # In the file's own words: the crop grew there, and no other one that is mapped.
+    grown = frame.loc[of, months].apply(lambda row: frozenset(set(row) & set(hcat)), axis=1)
+    assert [frozenset([crop[code]]) for code in source["code"]] == grown.tolist()
+    place = shapely.points(*Transformer.from_crs("EPSG:4326", frame.crs, always_xy=True).transform(
+        source["lon"], source["lat"]))
+    assert shapely.covers(frame.geometry.loc[of].make_valid().to_numpy(), place).all()
+    assert source.groupby("parcel").size().max() == 3
+    assert len(set(of)) > 100
+    split = config.read(tmp_path / "agrispec.toml").split
+    folds = source["cell"].map(lambda cell: split.fold(Cell.parse(cell)))
+    assert folds.groupby(of.to_numpy()).nunique().max() == 1
