@@ -16,20 +16,20 @@ from agrispec_tf.cli.mapping import export_model, map_on_engine, predict
 from agrispec_tf.cli.reviewing import review
 from agrispec_tf.cli.training import adapt, finetune, train
 from exports.cli import audit, cancel, export, init, inspect, publish, report, status
-from exports.terminal import RUN, GivenPath, Opened, progress, tell
+from exports.terminal import RUN, GivenPath, Opened, Opening, progress, tell
 from gee_scripts.engine.cli import DATA, engine
 from labels.cli import labels
 
 if TYPE_CHECKING:
     from agrispec_tf.baselines import on_engine
-    from exports import mapping
+    from exports import declarations, mapping
     from exports.export import cubes, places
     from exports.inspection import asset
     from exports.publishing import commands as publishing
     from exports.review import curves, fetching
 
     class _Graphs(places.Graphs, cubes.Graphs, mapping.Graphs, publishing.Graphs, on_engine.Graphs, asset.Graphs,
-                  curves.Graphs, fetching.Graphs, Protocol):
+                  curves.Graphs, fetching.Graphs, declarations.Graphs, Protocol):
         """All graphs that some stage asks for."""
 
 # Packages that a base installation does not have, and the extra that brings each.
@@ -175,6 +175,33 @@ def screen(run: Path, share: float) -> None:
         write_files({home.screening: bytes(found.doubtful.to_parquet(index=False))})
     click.echo("\n".join(found.lines))
     click.echo(f"Look through {home.screening}")
+
+
+@labels.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("asset")
+@click.option("--run", required=True, type=GivenPath(file_okay=False), help="Whose engine and bucket are used.")
+@click.pass_obj
+def upload(opening: Opening, file: Path, asset: str, run: Path) -> None:
+    """Make ASSET, a table, of FILE, which `labels harmonise` wrote, and count what arrived."""
+    from exports import declarations
+    with opening(run) as opened, progress("uploading") as said:
+        moved = declarations.upload(opened.engine, opened.config.engine.bucket, opened.graphs, file, asset, said)
+    click.echo(f"{asset}: {moved.rows:,} parcels, as many as were sent ({moved.bytes / 1e6:,.1f} MB of CSV)")
+    click.echo('A run takes them by [labels] parcels, with {season} where the year stands, and parcel_id = "parcel".')
+
+
+@labels.command()
+@click.argument("asset")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--run", required=True, type=GivenPath(file_okay=False), help="Whose engine is asked.")
+@click.pass_obj
+def download(opening: Opening, asset: str, file: Path, run: Path) -> None:
+    """Write ASSET, a table, as GeoParquet FILE."""
+    from exports import declarations
+    with opening(run) as opened, progress("downloading") as said:
+        moved = declarations.download(opened.engine, opened.graphs, asset, file, said)
+    click.echo(f"{file}: {moved.rows:,} parcels ({moved.bytes / 1e6:,.1f} MB)")
 
 
 @engine.command("import")

@@ -148,7 +148,7 @@ class Cube:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """[labels]: what grew where.
+    """[labels]: what grew where, by label maps (`images`, `band`) or by places that are drawn already (`places`).
 
     Attributes:
         images: image collection of label maps. A season's are those whose system:time_start is one of its days; 1
@@ -158,20 +158,31 @@ class Labels:
         least_confidence: pixels below this confidence, or of none that is known, count as unlabelled: no place of a
             source season is drawn there, and no prediction is compared with them. A class of [[classes]] may ask for
             more. In the band's units, 0-100 in USDA's; 0 takes all.
-        erode_m: pixels within this distance of another label are not sampled, metres.
+        places: file of places inside declared parcels, relative to the configuration file, as `agrispec-gee labels
+            draw` writes it; in place of `images` and `band`.
+        erode_m: pixels of label maps within this distance of another label are not sampled, metres.
         parcels: table of field polygons, `{season}` standing for the year; empty where there is none.
         parcel_id: property that identifies a parcel.
     """
 
-    images: str
-    band: str
+    images: str = ""
+    band: str = ""
     confidence_band: str = ""
     least_confidence: float = 0.0
+    places: str = ""
     erode_m: float = 60.0
     parcels: str = ""
     parcel_id: str = "parcel_id"
 
     def __post_init__(self) -> None:
+        if self.places and (self.images or self.band):
+            raise ConfigError("labels are given twice, by label maps and by places",
+                              mend="take out images and band, or places, in [labels]")
+        if not self.places and not (self.images and self.band):
+            raise ConfigError("there are no labels" if not (self.images or self.band) else
+                              "label maps need both their image collection and its band",
+                              mend='give [labels] images and band, or places = "places.parquet" of what'
+                                   " `agrispec-gee labels draw` draws")
         try:
             self.parcels.format(season=2000)
         except (KeyError, IndexError, ValueError) as error:

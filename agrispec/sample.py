@@ -17,6 +17,7 @@ class Sample:
         season: year in which its season ends.
         fold: "train", "validation" or "test", from the cell alone.
         label: class number, or -1 where the season's labels are not opened.
+        parcel: id of the declared parcel that the place lies in; "" where it was drawn from a label map.
     """
 
     row: int
@@ -26,6 +27,7 @@ class Sample:
     season: int
     fold: str
     label: int
+    parcel: str = ""
 
 
 UNLABELLED = -1

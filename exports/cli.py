@@ -131,6 +131,8 @@ def audit(opening: Opening, run: Path, labels: bool) -> None:
     from exports import runs
     from exports.audit import commands, label_agreement
     home = runs.open(run)
+    if labels and home.config.labels.places:
+        raise click.UsageError("the labels of this run are declared: there is no label map to read again")
     with ExitStack() as stack:
         opened = stack.enter_context(opening(run)) if labels else None
         tell = stack.enter_context(progress("auditing"))

@@ -94,6 +94,12 @@ def at(samples: pd.DataFrame, rows: NDArray[np.int64]) -> list[tuple[int, float,
                     samples["lat"].to_numpy()[place].tolist(), strict=True))
 
 
+def parcels_at(samples: pd.DataFrame, rows: NDArray[np.int64]) -> list[tuple[int, str]]:
+    """(row, parcel) of samples by their row numbers."""
+    place = np.searchsorted(samples["row"].to_numpy(), rows)
+    return list(zip(rows.tolist(), samples["parcel"].to_numpy(object)[place].tolist(), strict=True))
+
+
 def representative(found: Sequence[Shard], count: int) -> list[Shard]:
     """`count` shards to measure before the others: evenly through all, ordered by season and size; the same each time.
 

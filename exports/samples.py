@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,11 @@ from agrispec.formats.atomic import write_files
 from agrispec.sample import MOST_ROWS, Sample
 
 COLUMNS = tuple(field.name for field in fields(Sample))
+
+NEEDED = tuple(field.name for field in fields(Sample) if field.default is MISSING)
+"""Columns that every such table has; those of earlier versions lack the others, which hold their defaults there."""
+
+_DEFAULTS = {field.name: field.default for field in fields(Sample) if field.default is not MISSING}
 
 
 def encode(table: pd.DataFrame) -> bytes:
@@ -27,11 +32,11 @@ def encode(table: pd.DataFrame) -> bytes:
                         mend="split the area into several runs")
     if (np.diff(rows, prepend=-1) <= 0).any():
         raise DataError("the samples' row numbers do not ascend from 0", mend="draw the places again")
-    return bytes(table[list(COLUMNS)].to_parquet(index=False))
+    return bytes(_whole(table)[list(COLUMNS)].to_parquet(index=False))
 
 
 def read(path: Path) -> pd.DataFrame:
-    """The table of a `samples.parquet`.
+    """The table of a `samples.parquet`, of all columns.
 
     Raises:
         CorruptRecord: the file is not such a table.
@@ -41,12 +46,16 @@ def read(path: Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise CorruptRecord(f"{path} is not a table of samples ({error})",
                             mend="export again, or restore the file") from error
-    lost = [name for name in COLUMNS if name not in table.columns]
+    lost = [name for name in NEEDED if name not in table.columns]
     if lost:
         raise CorruptRecord(f"{path} lacks the columns {', '.join(lost)}", mend="export again, or restore the file")
-    return table
+    return _whole(table)
 
 
 def write_truth(path: Path, table: pd.DataFrame) -> None:
     """Write `truth.parquet`: columns `row` and `label` of the target season's samples."""
     write_files({path: table[["row", "label"]].to_parquet(index=False)})
+
+
+def _whole(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(**{name: value for name, value in _DEFAULTS.items() if name not in table.columns})

@@ -16,16 +16,21 @@ def steps(spec: CubeSpec, season: Season, region: ee.Geometry) -> ee.ImageCollec
     A feature is `spec.fill` where its step had no clear look; `count` is 0 there. `gdd`, if the cube carries it, is
     `spec.fill` where ERA5-Land does not know all days of the season up to the step's end.
     """
+    return looks(spec, season, region).map(lambda step: step.unmask(spec.fill, False))
+
+
+def looks(spec: CubeSpec, season: Season, region: ee.Geometry) -> ee.ImageCollection:
+    """As `steps`, masked where these hold the fill; `count` never is."""
     found = clouds.scenes(spec.collection, season, region, spec.clear)
-    looks = clouds.clear(found, clouds.scores(season, region), spec.clear)
-    medians = composites.step_medians(looks, season, spec.exported, SENTINEL2_IDS)
+    clear = clouds.clear(found, clouds.scores(season, region), spec.clear)
+    medians = composites.step_medians(clear, season, spec.exported, SENTINEL2_IDS)
 
     def columns(composite: ee.Image) -> ee.Image:
         of_bands = set(spec.features) <= set(SENTINEL2_IDS)
         features = (composite.select(list(spec.features)) if of_bands
                     else indices.compute(composite, spec.features))
         found = features if spec.gdd_base is None else features.addBands(composite.select(GDD))
-        return found.unmask(spec.fill, False).addBands(composite.select(COUNT)).toFloat()
+        return found.addBands(composite.select(COUNT)).toFloat()
 
     if spec.gdd_base is not None:
         medians = medians.combine(thermal_time.degree_days(season, spec.exported, spec.gdd_base))

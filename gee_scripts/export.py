@@ -31,6 +31,16 @@ def cubes(spec: CubeSpec, season: Season, cell: Cell, at: Iterable[tuple[int, fl
                        selectors=("row", "cube"), request_id=request_id, priority=priority)
 
 
+def parcel_cubes(spec: CubeSpec, season: Season, cell: Cell, table: str, key: str, inward_m: float,
+                 at: Iterable[tuple[int, str]], *, bucket: str, prefix: str, description: str, request_id: str,
+                 priority: int = DEFAULT_PRIORITY) -> TableExport:
+    """The median cubes of parcels (row, id) of a table asset: properties `row` and `cube`, see `sampling.medians`."""
+    looks = cube.looks(spec, season, sampling.region(cell))
+    found = sampling.medians(looks, spec, table, key, at, inward_m, cell)
+    return TableExport(description=description, expression=expression(found), bucket=bucket, prefix=prefix,
+                       selectors=("row", "cube"), request_id=request_id, priority=priority)
+
+
 def patches(spec: CubeSpec, season: Season, grid: Grid, patch: int, *, bucket: str, prefix: str, description: str,
             request_id: str, mask: str = "") -> PatchExport:
     """Every pixel of a grid, padded to whole patches, as `spec.patch_bands()`; `mask` as in `window`."""
@@ -168,6 +178,11 @@ def table_size(asset_id: str) -> Expression:
 def table_head(asset_id: str) -> Expression:
     """The first feature of a table asset, as a table of one or none."""
     return expression(ee.FeatureCollection(asset_id).limit(1))
+
+
+def table_rows(asset_id: str, first: int, count: int) -> Expression:
+    """`count` features of a table asset from number `first` on, in its order."""
+    return expression(ee.FeatureCollection(ee.FeatureCollection(asset_id).toList(count, first)))
 
 
 def collection_span(asset_id: str) -> Expression:

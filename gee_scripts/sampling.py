@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import ee
 
+from agrispec.cube import COUNT, CubeSpec
 from agrispec.grid import Cell
 
 
@@ -50,3 +51,47 @@ def gather(image: ee.Image, at: Iterable[tuple[int, float, float]], cell: Cell, 
     points = ee.FeatureCollection([ee.Feature(ee.Geometry.Point([lon, lat]), {"row": row}) for row, lon, lat in at])
     return image.sampleRegions(collection=points, properties=["row"], scale=scale_m, projection=cell.crs,
                                geometries=False)
+
+
+def medians(looks: ee.ImageCollection, spec: CubeSpec, table: str, key: str, at: Iterable[tuple[int, str]],
+            inward_m: float, cell: Cell) -> ee.FeatureCollection:
+    """One cube a parcel: the median of its pixels' features, and their mean number of clear looks.
+
+    A pixel is the parcel's where its centre is at least `inward_m` inside. Where no pixel had a clear look the cube
+    holds its fill and a count of 0; a count below 1 is the share of the pixels that were seen.
+
+    Args:
+        looks: `cube.looks`.
+        spec: their cube.
+        table: id of a table asset of parcels; a request holds the ids of some, and no outline.
+        key: its property, a text, that tells parcels apart.
+        at: (row, id) of each parcel.
+        inward_m: metres.
+        cell: the parcels' cell; pixels are those of its UTM zone.
+
+    Returns:
+        A feature a parcel that the table has, with properties `row` and `cube`, an array of T × columns.
+    """
+    rows = {parcel: row for row, parcel in at}
+    parcels = ee.FeatureCollection(table).filter(ee.Filter.inList(key, list(rows)))
+    numbers = ee.Dictionary(rows)
+    inner = parcels.map(lambda parcel: parcel.buffer(-inward_m, 1, cell.crs)) if inward_m else parcels
+    named = inner.map(lambda parcel: ee.Feature(
+        parcel.geometry(), {"row": numbers.getNumber(ee.String(parcel.get(key)))}))
+    names = list(spec.patch_bands())
+    bands = looks.toBands().rename(names)
+    counted = [name for name in names if name.endswith(f"_{COUNT}")]
+    for chosen, reducer in (([name for name in names if name not in counted], ee.Reducer.median()),
+                            (counted, ee.Reducer.mean())):
+        named = bands.select(chosen).reduceRegions(collection=named, reducer=reducer.unweighted(), crs=cell.crs,
+                                                   scale=spec.scale_m)
+
+    unseen = ee.List([[name, 0.0 if name in counted else spec.fill] for name in names])
+
+    def as_cube(parcel: ee.Feature) -> ee.Feature:
+        # What no pixel has is null.
+        values = unseen.map(lambda each: ee.List([parcel.get(ee.List(each).getString(0)), ee.List(each).get(1)])
+                            .reduce(ee.Reducer.firstNonNull()))
+        return ee.Feature(None, {"row": parcel.get("row"), "cube": ee.Array(values).reshape(list(spec.shape))})
+
+    return named.map(as_cube)

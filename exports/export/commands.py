@@ -15,7 +15,7 @@ from agrispec.formats.atomic import write_files
 from exports import manifest, planning, samples
 from exports import shards as shard_files
 from exports.audit import audit, report
-from exports.export import cubes, gaps, ledger, places
+from exports.export import cubes, declared, gaps, ledger, places
 from exports.export.budget import Budget, Estimate, hours
 from exports.export.ledger import Ledger, State
 from exports.runs import Run
@@ -78,6 +78,8 @@ def outline(run: Run, config: Config, *, of_gaps: bool) -> planning.Outline:
             found = planning.outline(samples.read(path), config)
             if set(found.sizes) <= set(planning.most(config).sizes):
                 return found
+    if config.labels.places:
+        return planning.outline(declared.draw(run, config), config)
     return planning.most(config)
 
 
@@ -90,7 +92,7 @@ def export(opened: Opened, asked: Asked, tell: Told, doubt: Told) -> dict[str, A
     Raises:
         RunError: there is an unfinished export, and it is not to be resumed.
         BudgetExceeded: the export would cost more than it may.
-        AgrispecError: as `exports.export.places.draw` and the parts of `exports.export.cubes`.
+        AgrispecError: as `exports.export.places.of_run` and the parts of `exports.export.cubes`.
     """
     run, config, engine, graphs = opened.run, opened.config, opened.engine, opened.graphs
     unfinished = cubes.ledger_of(run).exists()
@@ -151,7 +153,7 @@ def _begun(run: Run, config: Config, engine: Engine, graphs: Any, asked: Asked, 
         write_files({begun: b"gaps" if of_gaps else b"export"})
         if of_gaps:
             return gaps.begin(run, config, engine, graphs, tell)
-        table = places.draw(config, engine, graphs, tell)
+        table = places.of_run(run, config, engine, graphs, tell)
         return cubes.begin(run, config, engine, graphs, table, tell, interactive=asked.route == "interactive")
     if asked.resume:
         return cubes.go_on(run, config, engine, reopen=not asked.accept_missing)

@@ -20,12 +20,12 @@ import pandas as pd
 from agrispec.config import Config
 from agrispec.cube import CubeSpec
 from agrispec.engine import DEFAULT_PRIORITY, Engine, Expression, TableExport
-from agrispec.errors import DataError, RunError, SchemaMismatch, StorageError, TaskFailed
+from agrispec.errors import ConfigError, DataError, RunError, SchemaMismatch, StorageError, TaskFailed
 from agrispec.formats.atomic import storage_error, take_place, temporary_name, write_files
 from agrispec.grid import Cell
 from agrispec.season import Season
 from exports import manifest, planning, samples, shards, storage
-from exports.export import budget, running
+from exports.export import budget, declared, running
 from exports.export.budget import Budget, Estimate
 from exports.export.ledger import Entry, Ledger, State, spent
 from exports.export.routes import Batch, Interactive
@@ -47,6 +47,10 @@ class Graphs(Protocol):
 
     def cubes(self, spec: CubeSpec, season: Season, cell: Cell, at: Iterable[tuple[int, float, float]], *,
               bucket: str, prefix: str, description: str, request_id: str, priority: int) -> TableExport: ...
+
+    def parcel_cubes(self, spec: CubeSpec, season: Season, cell: Cell, table: str, key: str, inward_m: float,
+                     at: Iterable[tuple[int, str]], *, bucket: str, prefix: str, description: str, request_id: str,
+                     priority: int) -> TableExport: ...
 
 
 def ledger_of(run: Run) -> Path:
@@ -71,7 +75,7 @@ def begin(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.Da
         StorageError: the bucket cannot be used, which is asked before anything is computed.
         DataError: a source season has no scene, or there are too many samples.
     """
-    content = samples.encode(table)
+    content, said = samples.encode(table), about(run, config, engine, {})
     if not interactive:
         storage.open(engine, config.engine.bucket).check()
     counted = scenes(config, engine, graphs, table, progress)
@@ -82,7 +86,7 @@ def begin(run: Run, config: Config, engine: Engine, graphs: Graphs, table: pd.Da
     clear(run)
     write_files({drawn(run): content})
     (run.exporting / "shards").mkdir()
-    return Ledger.create(ledger_of(run), about(run, config, engine, counted),
+    return Ledger.create(ledger_of(run), {**said, "scenes": counted},
                          planning.shards(table, config.samples.per_task))
 
 
@@ -95,11 +99,19 @@ def clear(run: Run) -> None:
 
 
 def about(run: Run, config: Config, engine: Engine, counted: Mapping[str, Any]) -> dict[str, Any]:
-    """What a new ledger says of an export, of `counted` scenes: whose it is, of what, and where its objects lie."""
+    """What a new ledger says of an export, of `counted` scenes: whose it is, of what, and where its objects lie.
+
+    Raises:
+        ConfigError: samples are medians of parcels, and no table of these is named; or as `exports.export.declared`.
+    """
+    medians = declared.medians(run, config)
+    if medians and not config.labels.parcels:
+        raise ConfigError("samples are medians of parcels that Earth Engine does not know",
+                          mend="upload them with `agrispec-gee labels upload`, and name the table in [labels] parcels")
     token, path = uuid.uuid4().hex[:8], run.path.resolve()
     return {"token": token, "run": str(path), "below": f"exports/{path.name}/{token}/", "scenes": counted,
             "seeds": {"samples": config.samples.seed, "split": config.split.seed}, **_whose(engine),
-            "bucket": config.engine.bucket, **_what(config)}
+            "bucket": config.engine.bucket, "medians": medians, **_what(config)}
 
 
 def _whose(engine: Engine) -> dict[str, Any]:
@@ -198,12 +210,19 @@ def fill(run: Run, config: Config, engine: Engine, graphs: Graphs, ledger: Ledge
     def prefix(shard: Shard, attempt: int) -> str:
         return f"{kept['below']}{shard.name}.{attempt}"
 
+    medians = kept.get("medians")
+
     def task(shard: Shard, attempt: int) -> TableExport:
-        return graphs.cubes(
-            config.spec, config.season_of(shard.season), shard.cell, planning.at(table, shard.rows),
-            bucket=config.engine.bucket, prefix=prefix(shard, attempt),
-            description=f"cubes {shard.name}".replace("/", " "), priority=priority,
-            request_id=planning.request_id(kept["token"], shard.name, str(attempt)))
+        season = config.season_of(shard.season)
+        asked: dict[str, Any] = {
+            "bucket": config.engine.bucket, "prefix": prefix(shard, attempt), "priority": priority,
+            "description": f"cubes {shard.name}".replace("/", " "),
+            "request_id": planning.request_id(kept["token"], shard.name, str(attempt))}
+        if medians:
+            parcels = config.labels.parcels.format(season=medians["years"][str(shard.season)])
+            return graphs.parcel_cubes(config.spec, season, shard.cell, parcels, config.labels.parcel_id,
+                                       medians["inward_m"], planning.parcels_at(table, shard.rows), **asked)
+        return graphs.cubes(config.spec, season, shard.cell, planning.at(table, shard.rows), **asked)
 
     route = Interactive(engine, config.spec, task) if interactive else \
         Batch(engine, storage.open(engine, config.engine.bucket), task,
@@ -276,7 +295,7 @@ def finish(run: Run, config: Config, engine: Engine, ledger: Ledger, *, accept_m
            "empty_cells": {str(year): sorted(area - set(group["cell"])) for year, group in kept.groupby("season")},
            "samples": digest, "seeds": known["seeds"],
            "eecu_seconds": round((found.total if found else 0.0) + before.get("eecu_seconds", 0.0), 3),
-           "interactive": known.get("interactive", False),
+           "interactive": known.get("interactive", False), "medians": known.get("medians"),
            "left_in_bucket": left, "first_day": config.season.first_day,
            "estimates": known.get("estimates", []),
            "elapsed_s": round(known.get("elapsed_s", 0.0) + before.get("elapsed_s", 0.0), 1),

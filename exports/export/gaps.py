@@ -73,6 +73,11 @@ def begin(run: Run, config: Config, engine: Engine, graphs: cubes.Graphs, progre
     if (first := earlier.get("first_day", config.season.first_day)) != config.season.first_day:
         raise SchemaMismatch(f"the cubes in {run.shards} are of seasons that begin on {first}, not on"
                              f" {config.season.first_day}", mend="restore [season] first_day, or export again")
+    about = cubes.about(run, config, engine, {})
+    if "medians" in earlier and about["medians"] != earlier["medians"]:
+        said = "medians of other parcels, or of pixels," if earlier["medians"] else "pixels"
+        raise SchemaMismatch(f"the cubes in {run.shards} are {said} and not of what is drawn now",
+                             mend="draw the places again as they were, or export again")
     # No name that any shard of an earlier export has, or may get.
     earlier_gaps = [int(name) for shard in found.kept.values()
                     for name in re.findall(r"-g(\d+)", shard.name)]
@@ -88,8 +93,7 @@ def begin(run: Run, config: Config, engine: Engine, graphs: cubes.Graphs, progre
     done = [Entry(shard=shard, state=State.RECEIVED, bytes=path.stat().st_size) for path, shard in found.kept.items()]
     # What was spent on the cubes that are kept is told with the rest.
     before = {name: earlier[name] for name in cubes.SPENT if name in earlier}
-    return Ledger.create(cubes.ledger_of(run), {**cubes.about(run, config, engine, counted), "before": before}, asked,
-                         done)
+    return Ledger.create(cubes.ledger_of(run), {**about, "scenes": counted, "before": before}, asked, done)
 
 
 def _kept(folder: Path, table: pd.DataFrame, spec: CubeSpec) -> dict[Path, Shard]:

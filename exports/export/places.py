@@ -1,4 +1,4 @@
-"""The places of a run's samples, drawn from label maps, and the target season's labels there.
+"""The places of a run's samples, and the target season's labels there: by label maps, or as they are declared.
 
 Graphs come in through `Graphs`, so this module never sees how they are built.
 """
@@ -21,6 +21,7 @@ from agrispec.sample import UNLABELLED, Sample
 from agrispec.season import Season
 from agrispec.taxonomy import Taxonomy
 from exports import planning, samples
+from exports.export import declared
 from exports.runs import Run
 
 Progress = Callable[[str], None]
@@ -42,8 +43,21 @@ class Graphs(Protocol):
     def label_maps(self, where: Labels, season: Season, cell: Cell) -> Expression: ...
 
 
+def of_run(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> pd.DataFrame:
+    """A run's samples: those that are drawn already where [labels] places names them, else as `draw` draws them.
+
+    Raises: as `exports.export.declared.draw` or `draw`; DataError: a class has no place in the training cells.
+    """
+    if not config.labels.places:
+        return draw(config, engine, graphs, progress)
+    table = declared.draw(run, config)
+    _need_every_class(table, config.taxonomy)
+    return table
+
+
 def draw(config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> pd.DataFrame:
-    """Draw the samples of all seasons: the table of `samples.parquet`, which `exports.export.cubes` writes.
+    """Draw the samples of all seasons from label maps: the table of `samples.parquet`, which `exports.export.cubes`
+    writes.
 
     Source seasons: at most `per_class` places per cell and class and `per_source_cell` per cell, with their label.
     Target season: at most `per_cell` places per cell inside the fields of the last source season's map, without a
@@ -144,10 +158,12 @@ def truth(run: Run, config: Config, engine: Engine, graphs: Graphs) -> pd.DataFr
     """
     table = samples.read(run.need(run.samples, "export"))
     target = table[table["season"] == config.season.target]
-    labels = labels_of(target, config, engine, graphs, lambda done: None)
+    labels = declared.labels_of(target, run, config) if config.labels.places else \
+        labels_of(target, config, engine, graphs, lambda done: None)
     known = labels[labels["label"] != UNLABELLED].sort_values("row", ignore_index=True)
     if known.empty:
         raise DataError(f"no sample has a label in season {config.season.target}",
-                        mend=f"a season can be judged only where {config.labels.images} knows it")
+                        mend=f"a season can be judged only where {config.labels.images or config.labels.places}"
+                             " knows it")
     samples.write_truth(run.truth, known)
     return known

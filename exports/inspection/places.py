@@ -31,7 +31,7 @@ def describe(path: Path) -> Iterator[str]:
     run = runs.above(path)
     names = run.config.taxonomy.names if run else ()
     columns = _columns(path)
-    if set(samples.COLUMNS) <= set(columns):
+    if set(samples.NEEDED) <= set(columns):
         yield from entry("samples", str(path))
         yield from of_samples(path, names)
     elif columns == TRUTH:

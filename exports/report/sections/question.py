@@ -29,8 +29,9 @@ def section(material: Material) -> Section:
         ("Imagery", (Code(spec.collection), f", clear by Cloud Score+ {clear}")),
         ("Cube", (f"{len(spec.features)} features ({', '.join(spec.features)}) in steps of {spec.step_days} days;"
                   f" models see days {first} to {last} of the season",)),
-        ("Labels", (Code(config.labels.images), ", band ", Code(config.labels.band),
-                    f", {config.labels.erode_m:g} m away from other labels")),
+        ("Labels", (Code(config.labels.places), ", places inside declared parcels") if config.labels.places else
+         (Code(config.labels.images), ", band ", Code(config.labels.band),
+          f", {config.labels.erode_m:g} m away from other labels")),
         ("Review", (f"predictions below a probability of {config.training.confidence:g}",)),
     ))
     classes = Table(caption="Classes, and the label map's codes that belong to each.", head=("class", "codes"),
