@@ -270,11 +270,15 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
     with ThreadPoolExecutor(_WRITERS) as pool:
         written = [pool.submit(map_images.write, canvas, product, pixels, taxonomy, folder)
                    for product, pixels in images.items()]
-        classes, probability = map_images.thinned(canvas, [products.CLASS.name, products.PROBABILITY.name])
-        picture.draw_map(folder / "map.png", classes, probability, taxonomy.names, taxonomy.colours,
-                         f"{title} (simulated)" if said["simulated"] else title)
-        for done in written:
-            done.result()
+        try:
+            classes, probability = map_images.thinned(canvas, [products.CLASS.name, products.PROBABILITY.name])
+            picture.draw_map(folder / "map.png", classes, probability, taxonomy.names, taxonomy.colours,
+                             f"{title} (simulated)" if said["simulated"] else title)
+            for done in written:
+                done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # or all the others would be written first
+            raise
     rows_of_parcels = int((sums.pixels > 0).sum())
     if len(of_parcels.asked):
         table = parcels.table(of_parcels.asked, taxonomy.names, _findings(sums, judge))
@@ -288,7 +292,6 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
         "products": {each.name: {"file": each.file, "digest": manifest.digest(folder / each.file),
                                  "missing": each.missing, "pyramiding": each.pyramiding} for each in images},
         "parcels_digest": manifest.digest(folder / parcels.FILE) if len(of_parcels.asked) else None,
-        "geopackage_digest": manifest.digest(folder / parcels.GEOPACKAGE) if len(of_parcels.asked) else None,
         "class_digest": manifest.digest(folder / products.CLASS.file)}
     item = predictions.item(card, f"{said['model']}-{said['season']}", grid, config.season_of(said["season"]), taxonomy,
                             config.publish.licence)

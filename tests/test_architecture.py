@@ -23,7 +23,7 @@ HOMES = {"ee": ("gee_scripts/",), "keras": ("agrispec_tf/",), "google.cloud.stor
          "onnx": ("agrispec_tf/deployment/",), "onnxruntime": ("agrispec_tf/deployment/",),
          "openvino": ("agrispec_tf/deployment/",), "tensorflow": ("agrispec_tf/layers/batch_norm.py",), "jax": (),
          "tfrecord": (), "geemap": ()}
-KERNELS = {"numpy", "numba"}
+KERNELS = {"numpy", "numba", "llvmlite"}
 ENGINE = "gee_scripts.engine.local"
 # The parts of the embedded engine, each of which imports those before it.
 PARTS = ("type_names", "rasters", "geometry", "values", "times", "recent", "refusals", "limits", "images", "assets",
