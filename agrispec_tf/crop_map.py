@@ -53,6 +53,9 @@ _LEAST = 1e-6
 _WAITING = 2
 """Predicted blocks that may wait to be written."""
 
+_WRITERS = 2
+"""Images that are written side by side, while the picture is drawn."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Parcels:
@@ -263,12 +266,19 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
                         " lies in a polygon of the one, and where the other is not 0")
     if smooth:
         images[products.SMOOTHED] = (map_images.majority if smooth == MAJORITY else map_images.bayesian)(canvas)
-    for product, pixels in images.items():
-        map_images.write(canvas, product, pixels, taxonomy, folder)
-    classes, probability = map_images.thinned(canvas, [products.CLASS.name, products.PROBABILITY.name])
     title = f"Crop map {said['season']} by {said['model']}"
-    picture.draw_map(folder / "map.png", classes, probability, taxonomy.names, taxonomy.colours,
-                     f"{title} (simulated)" if said["simulated"] else title)
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        written = [pool.submit(map_images.write, canvas, product, pixels, taxonomy, folder)
+                   for product, pixels in images.items()]
+        try:
+            classes, probability = map_images.thinned(canvas, [products.CLASS.name, products.PROBABILITY.name])
+            picture.draw_map(folder / "map.png", classes, probability, taxonomy.names, taxonomy.colours,
+                             f"{title} (simulated)" if said["simulated"] else title)
+            for done in written:
+                done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # or all the others would be written first
+            raise
     rows_of_parcels = int((sums.pixels > 0).sum())
     if len(of_parcels.asked):
         table = parcels.table(of_parcels.asked, taxonomy.names, _findings(sums, judge))
@@ -282,7 +292,6 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
         "products": {each.name: {"file": each.file, "digest": manifest.digest(folder / each.file),
                                  "missing": each.missing, "pyramiding": each.pyramiding} for each in images},
         "parcels_digest": manifest.digest(folder / parcels.FILE) if len(of_parcels.asked) else None,
-        "geopackage_digest": manifest.digest(folder / parcels.GEOPACKAGE) if len(of_parcels.asked) else None,
         "class_digest": manifest.digest(folder / products.CLASS.file)}
     item = predictions.item(card, f"{said['model']}-{said['season']}", grid, config.season_of(said["season"]), taxonomy,
                             config.publish.licence)

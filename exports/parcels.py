@@ -117,10 +117,13 @@ class Asked:
                                 mend="give all parcels a text, all an integer or all a float")
             raise DataError(f"parcel {name!r} has no shape", mend="take it out of [labels] parcels")
         try:
-            return cls(key=key, ids=ids.to_numpy(), shapes=geojson.shapes(geometries))
+            shapes = geojson.shapes(geometries)
         except ValueError as error:
             raise DataError(f"the shapes of [labels] parcels cannot be read ({error})",
                             mend="give polygons as GeoJSON says them") from error
+        if (empty := shapely.is_empty(shapes)).any():
+            raise DataError(f"parcel {ids[int(empty.argmax())]!r} has no shape", mend="take it out of [labels] parcels")
+        return cls(key=key, ids=ids.to_numpy(), shapes=shapes)
 
     @property
     def digest(self) -> str:

@@ -48,8 +48,6 @@ def card(folder: Path) -> dict[str, Any]:
         described = {product["file"]: product["digest"] for product in found["products"].values()}
         if found["parcels_digest"]:
             described[parcels.FILE] = found["parcels_digest"]
-        if found.get("geopackage_digest"):  # maps of earlier versions have none
-            described[parcels.GEOPACKAGE] = found["geopackage_digest"]
         other = [name for name, digest in described.items() if manifest.digest(folder / name) != digest]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptRecord(f"{path} does not say what the predictions are ({error})", mend="predict again") from error
@@ -86,7 +84,6 @@ def item(card: Mapping[str, Any], name: str, grid: Grid, season: Season, taxonom
             assets[product.name]["classification:classes"] = classes
     if card["parcels_digest"]:
         assets["parcels"] = {"href": parcels.FILE, "type": _PARQUET, "roles": ["data"]}
-    if card.get("geopackage_digest"):
         assets["parcels-geopackage"] = {"href": parcels.GEOPACKAGE, "type": _GEOPACKAGE, "roles": ["data"]}
     return {
         "type": "Feature", "stac_version": stac.STAC_VERSION, "id": name,

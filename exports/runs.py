@@ -118,7 +118,8 @@ class Run:
 
 
 def open(path: Path) -> Run:
-    """The run of a directory; what a killed command had moved aside, to replace it, is in its place again.
+    """The run of a directory. Parts and models that a killed command had moved aside, to replace them, are in their
+    places again.
 
     Raises:
         RunError: there is no `agrispec.toml` in it.

@@ -240,10 +240,9 @@ def patches(folder: Path, spec: CubeSpec, most: int) -> Iterator[Tiles]:
     """
     require(folder, spec)
     side, total, seen = layout_of(folder).patch, mixer_of(folder).total_patches, 0
-    for path in _patch_files(folder):
-        for tiles in example.tiles(path, spec.patch_bands(), side**2, most):
-            seen += len(tiles)
-            yield tiles
+    for tiles in example.tiles(_patch_files(folder), spec.patch_bands(), side**2, most):
+        seen += len(tiles)
+        yield tiles
     if seen != total:
         raise CorruptRecord(f"{folder} holds {seen} patches, its mixer says {total}", mend=_AGAIN)
 

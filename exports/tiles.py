@@ -6,6 +6,7 @@ read. Neither needs memory for more than what is asked for.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ class Canvas:
     def write(self, first: int, tiles: Mapping[str, NDArray[Any]]) -> None:
         """Write tiles (n, row, column, …) that follow each other from number `first` on, of some images.
 
-        One thread at a time reads or writes.
+        One thread at a time writes.
 
         Raises:
             StorageError: the disk is full.
@@ -92,14 +93,17 @@ class Canvas:
                 raise storage_error(self.folder / name, error) from error
 
     def window(self, name: str, row: int, column: int, height: int, width: int) -> NDArray[Any]:
-        """(height, width, …) pixels of an image, the upper left of which is (row, column); all are the map's."""
+        """(height, width, …) pixels of an image, the upper left of which is (row, column); all are the map's.
+
+        Threads may read at once.
+        """
         (dtype, depth), side = self.images[name], self.tiling.side
         left, right = column // side, (column + width - 1) // side
         tile_bytes = side * side * depth * dtype.itemsize
         rows = []
         for line in range(row // side, (row + height - 1) // side + 1):
-            self.files[name].seek((line * self.tiling.across + left) * tile_bytes)
-            content = np.frombuffer(self.files[name].read((right - left + 1) * tile_bytes), dtype)
+            content = np.frombuffer(os.pread(self.files[name].fileno(), (right - left + 1) * tile_bytes,
+                                             (line * self.tiling.across + left) * tile_bytes), dtype)
             rows.append(content.reshape(-1, side, side, depth).swapaxes(0, 1).reshape(side, -1, depth))
         found = np.concatenate(rows)[row % side:, column % side:][:height, :width]
         return found[..., 0] if depth == 1 else found

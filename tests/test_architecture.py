@@ -23,9 +23,9 @@ ALLOWED = {
 HOMES = {"ee": ("gee_scripts/",), "keras": ("agrispec_tf/",), "google.cloud.storage": ("exports/storage/cloud.py",),
          "onnx": ("agrispec_tf/deployment/",), "onnxruntime": ("agrispec_tf/deployment/",),
          "openvino": ("agrispec_tf/deployment/",),
-         "pyogrio": ("labels/",), "pooch": ("labels/",), "tensorflow": ("agrispec_tf/layers/batch_norm.py",), "jax": (),
-         "tfrecord": (), "geemap": (), "geopandas": ()}
-KERNELS = {"numpy", "numba"}
+         "pyogrio": ("labels/", "agrispec/formats/geopackage.py"), "pooch": ("labels/",),
+         "tensorflow": ("agrispec_tf/layers/batch_norm.py",), "jax": (), "tfrecord": (), "geemap": (), "geopandas": ()}
+KERNELS = {"numpy", "numba", "llvmlite"}
 ENGINE = "gee_scripts.engine.local"
 # The parts of the embedded engine, each of which imports those before it.
 PARTS = ("type_names", "rasters", "geometry", "values", "times", "recent", "refusals", "limits", "images", "assets",

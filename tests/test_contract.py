@@ -147,7 +147,7 @@ def test_patches_of_a_seen_season_equal_the_oracle_pixel_by_pixel(tiny, exported
         engine.close()
     shards.describe(tmp_path, spec, layout=shards.PatchLayout(grid=tiny.grid, patch=side, season=2023))
     [file] = tmp_path.glob("*.tfrecord.gz")
-    [found] = [schema.gather(tiles, spec) for tiles in example.tiles(file, spec.patch_bands(), side**2, 100)]
+    [found] = [schema.gather(tiles, spec) for tiles in example.tiles([file], spec.patch_bands(), side**2, 100)]
     values, counts = (part.reshape(-1, side, side, *part.shape[1:]) for part in (found.values, found.counts))
     mixer = shards.mixer_of(tmp_path)
     medians, expected_counts = composites(tiny)

@@ -31,7 +31,7 @@ def remove_parts(path: Path) -> None:
     """
     try:
         for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-            if part.is_dir():
+            if part.is_dir() and not part.is_symlink():
                 shutil.rmtree(part)
             else:
                 part.unlink(missing_ok=True)
@@ -150,7 +150,9 @@ def put_back(folder: Path) -> None:
     stays aside."""
     for old in folder.glob(f".*{_ASIDE}"):
         path = old.with_name(old.name.removeprefix(".").removesuffix(_ASIDE))
-        if not path.exists():
+        if path.exists():  # killed after it was replaced
+            _discard(path)
+        elif old.is_dir():
             with suppress(OSError):  # put back by another command meanwhile, or in a folder that is only read
                 old.rename(path)
 
@@ -164,7 +166,10 @@ def _discard(path: Path) -> None:
     gone = temporary_name(path)
     with suppress(OSError):
         _aside(path).rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        if gone.is_symlink():
+            gone.unlink()
+        else:
+            shutil.rmtree(gone, ignore_errors=True)
 
 
 def take_name(part: Path, path: Path) -> None:

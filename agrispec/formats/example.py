@@ -106,13 +106,13 @@ def iterate(path: str | Path, features: Mapping[str, Feature] | None, batch: int
         yield _joined(pieces)
 
 
-def tiles(path: str | Path, names: Sequence[str], pixels: int, most: int) -> Iterator[Tiles]:
-    """The records of a file as tiles, up to `most` at a time; good until the next ones are asked for.
+def tiles(paths: Iterable[Path], names: Sequence[str], pixels: int, most: int) -> Iterator[Tiles]:
+    """The records of files in order as tiles, up to `most` at a time; good until the next ones are asked for.
 
     A thread decompresses the next ones meanwhile, and nothing is copied where records are alike, as patches are.
 
     Args:
-        path: the file.
+        paths: the files.
         names: features of `pixels` floats, the images of a tile.
 
     Raises:
@@ -120,7 +120,7 @@ def tiles(path: str | Path, names: Sequence[str], pixels: int, most: int) -> Ite
     """
     features = {name: Feature(kind="float", length=pixels) for name in names}
     known = _Layouts()
-    for block in tfrecord.blocks(path, block_bytes=_AHEAD_BYTES, side_by_side=True):
+    for block in tfrecord.blocks_ahead(paths, block_bytes=_AHEAD_BYTES):
         found = _tiles(block, known, features, pixels)
         for first in range(0, len(found), most):
             yield replace(found, starts=found.starts[first : first + most])

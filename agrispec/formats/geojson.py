@@ -22,10 +22,10 @@ _LEVELS = {"Polygon": (GeometryType.POLYGON, 2), "MultiPolygon": (GeometryType.M
 def shapes(geometries: Sequence[Mapping[str, Any] | None]) -> NDArray[Any]:
     """Shapes of N geometries, (N,) of shapely; None where there is none, or an empty mapping.
 
-    Heights are kept or dropped as GEOS does; a ring that does not end where it begins is closed.
+    Heights are kept or dropped as GEOS does; without them, a ring that does not end where it begins is closed.
 
     Raises:
-        ValueError: a geometry is none of GeoJSON.
+        ValueError: a geometry is none of GeoJSON, or a corner is not finite.
     """
     found = np.full(len(geometries), None, object)
     given = np.full(len(geometries), None, object)
@@ -50,14 +50,19 @@ def _of_kind(kind: str, geometries: Sequence[Mapping[str, Any]]) -> NDArray[Any]
         try:
             array = pa.array(list(map(itemgetter("coordinates"), geometries)), nested)
             offsets: list[NDArray[np.int32]] = []
+            whole = True
             for _ in range(levels):
                 offsets.insert(0, array.offsets.to_numpy())
+                whole = whole and array.null_count == 0 and bool((np.diff(offsets[0]) > 0).all())
                 array = array.flatten()
-            corners = array.flatten().to_numpy().reshape(-1, 2)
-            polygons: NDArray[Any] = shapely.from_ragged_array(made, corners, tuple(offsets))
-            return polygons
+            whole = whole and array.null_count == array.flatten().null_count == 0
+            corners = array.flatten().to_numpy(zero_copy_only=False).reshape(-1, 2)
+            # GEOS takes lists without corners, and null ones, for granted here, and reads beyond its memory.
+            if whole and np.isfinite(corners).all():
+                polygons: NDArray[Any] = shapely.from_ragged_array(made, corners, tuple(offsets))
+                return polygons
         except (pa.ArrowInvalid, ValueError):  # of corners with heights, or of something else than corners
             pass
-    text = json.dumps({"type": "GeometryCollection", "geometries": geometries})
+    text = json.dumps({"type": "GeometryCollection", "geometries": geometries}, allow_nan=False)
     parts: NDArray[Any] = shapely.get_parts(shapely.from_geojson(text))
     return parts

@@ -67,11 +67,10 @@ class Block:
         return payloads
 
 
-def blocks(path: str | Path, *, block_bytes: int = _BLOCK_BYTES, side_by_side: bool = False) -> Iterator[Block]:
+def blocks(path: str | Path, *, block_bytes: int = _BLOCK_BYTES) -> Iterator[Block]:
     """The records of a file in order, about `block_bytes` of decompressed frames at a time.
 
-    A block is good until the next one is asked for. Where `side_by_side`, a thread decompresses the next one while
-    checksums are compared, and what this one is used for is done.
+    A block is good until the next one is asked for.
 
     Plain or GZIP is told from the content, not from the name. A record larger than `block_bytes` comes alone.
 
@@ -79,20 +78,24 @@ def blocks(path: str | Path, *, block_bytes: int = _BLOCK_BYTES, side_by_side: b
         CorruptRecord: truncated, bit-flipped, or no TFRecord file at all.
         StorageError: the file cannot be opened or read.
     """
-    path = Path(path)
-    try:
-        with open(path, "rb", buffering=0) as file:
-            # Two buffers take turns: `ahead` fills one again only when the block in it is not good any more.
-            read = _read(path, file, block_bytes, buffers=2 if side_by_side else 1)
-            for block, filled, whole in ahead(read, 1) if side_by_side else read:
-                _check(path, block.buffer[:filled], block.starts, block.lengths, block.first, block.offset)
-                if whole:
-                    _check_end(block, filled)
-                if len(block):
-                    yield block
-    except OSError as error:
-        raise StorageError(f"{path} could not be read: {error.strerror or error}",
-                           mend="check the path, or export the file again") from error
+    return _checked(_read(Path(path), _buffers(1, block_bytes)))
+
+
+def blocks_ahead(paths: Iterable[Path], *, block_bytes: int) -> Iterator[Block]:
+    """The same of several files in order: a thread decompresses the next block while checksums of this one are
+    compared, and what it is used for is done."""
+    # Two buffers take turns: `ahead` fills one again only when the block in it is not good any more.
+    buffers = _buffers(2, block_bytes)
+    return _checked(ahead((found for path in paths for found in _read(path, buffers)), 1))
+
+
+def _checked(read: Iterable[tuple[Block, int, bool]]) -> Iterator[Block]:
+    for block, filled, whole in read:
+        _check(block.path, block.buffer[:filled], block.starts, block.lengths, block.first, block.offset)
+        if whole:
+            _check_end(block, filled)
+        if len(block):
+            yield block
 
 
 def read_frames(path: str | Path) -> Iterator[bytes]:
@@ -150,16 +153,26 @@ def writing(path: str | Path, *, gzip: bool = True) -> Iterator[Sink]:
                                 mend="without GZIP an empty file would look like a lost one: write it with GZIP")
 
 
-def _read(path: Path, file: BinaryIO, block_bytes: int, *, buffers: int) -> Iterator[tuple[Block, int, bool]]:
-    """Blocks whose checksums are not compared yet, the bytes of their buffers that are filled, and whether they end it.
+def _buffers(count: int, size: int) -> deque[NDArray[np.uint8]]:
+    """Memory that blocks take turns in: what is used again costs less than new one."""
+    return deque(np.empty(size, np.uint8) for _ in range(count))
 
-    Args:
-        buffers: that take turns in holding blocks; memory that is used again costs less than new one.
-    """
+
+def _read(path: Path, buffers: deque[NDArray[np.uint8]]) -> Iterator[tuple[Block, int, bool]]:
+    """Blocks whose checksums are not compared yet, the bytes of their buffers that are filled, and whether they end
+    their file."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            yield from _cut(path, file, buffers)
+    except OSError as error:
+        raise StorageError(f"{path} could not be read: {error.strerror or error}",
+                           mend="check the path, or export the file again") from error
+
+
+def _cut(path: Path, file: BinaryIO, buffers: deque[NDArray[np.uint8]]) -> Iterator[tuple[Block, int, bool]]:
     source = _source(path, file)
     size = os.fstat(file.fileno()).st_size
-    waiting = deque(np.empty(block_bytes, np.uint8) for _ in range(buffers))
-    buffer = waiting.popleft()
+    buffer = buffers.popleft()
     filled = first = offset = 0
     while True:
         try:
@@ -176,14 +189,14 @@ def _read(path: Path, file: BinaryIO, block_bytes: int, *, buffers: int) -> Iter
         if count or whole:
             yield Block(path=path, buffer=buffer, starts=starts, lengths=lengths, first=first, offset=offset,
                         share=1.0 if whole else file.tell() / size), filled, whole
+            buffers.append(buffer)
         if whole:
             return
         rest = buffer[used:filled]
         if not count:  # one record is larger than the buffer
             buffer = np.empty(2 * buffer.size, np.uint8)
         else:
-            waiting.append(buffer)
-            other = waiting.popleft()
+            other = buffers.popleft()
             buffer = other if other.size == buffer.size else np.empty_like(buffer)
         buffer[: rest.size] = rest
         filled, first, offset = rest.size, first + count, offset + used

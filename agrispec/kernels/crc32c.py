@@ -96,17 +96,19 @@ def _eight_python(tables: NDArray[np.uint64], crc: np.uint64, word: np.uint64) -
 
 
 def _instruction() -> Callable[..., Any] | None:
-    """What does `_eight_python` by the instruction that x86 processors since 2008 have for it; None without one.
+    """What does `_eight_python` by the instruction that x86 processors since 2008 have for it; None without one, or
+    where numba is told not to compile, or to compile for another processor.
 
     Source: https://www.felixcloutier.com/x86/crc32
     """
     if find_spec("numba") is None or machine() not in ("x86_64", "AMD64"):
         return None
     from llvmlite import binding, ir
-    from numba import types
+    from numba import config, types
     from numba.core import cgutils
     from numba.extending import intrinsic
-    if not binding.get_host_cpu_features().get("sse4.2"):
+    told = {"DISABLE_JIT", "CPU_NAME", "CPU_FEATURES"}
+    if any(vars(config)[name] for name in told) or not binding.get_host_cpu_features().get("sse4.2"):
         return None
 
     @intrinsic

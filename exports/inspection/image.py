@@ -100,7 +100,7 @@ def of_predictions(folder: Path) -> Iterator[str]:
     yield from entry("confident", f"{card['confident']:.1%} of the pixels, with a probability of"
                                   f" {card['threshold']:g} or more")
     yield from entry("images", ", ".join(product["file"] for product in card["products"].values()))
-    files = f"{parcels.FILE}{f' and {parcels.GEOPACKAGE}' if card.get('geopackage_digest') else ''}"
+    files = f"{parcels.FILE}{f' and {parcels.GEOPACKAGE}' if (folder / parcels.GEOPACKAGE).exists() else ''}"
     yield from entry("parcels", f"{card['parcels']:,} in {files}" if card["parcels"] else "none")
 
 

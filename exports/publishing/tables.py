@@ -53,10 +53,18 @@ def read(file: Path) -> pa.Table:
         table.column(GEOMETRY)
     except (OSError, pa.ArrowException, KeyError) as error:
         raise CorruptRecord(f"{file} cannot be read as GeoParquet: {error}", mend="write the table again") from error
-    columns = {name: pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
-               if pa.types.is_floating(values.type) else values
+    columns = {name: _plain(values) if name != GEOMETRY else values
                for name, values in zip(table.column_names, table.columns, strict=True) if name != INDEX}
-    return pa.table({name: values for name, values in columns.items() if values.null_count < table.num_rows})
+    return pa.table({name: values for name, values in columns.items()
+                     if name == GEOMETRY or values.null_count < table.num_rows or not table.num_rows})
+
+
+def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of a type that `manifest` knows, null where it is NaN."""
+    if pa.types.is_floating(values.type):
+        return pc.if_else(pc.is_nan(values), None, values.cast(pa.float64()))
+    return values.cast(pa.int64() if pa.types.is_integer(values.type) or pa.types.is_boolean(values.type)
+                       else pa.string())
 
 
 def upload(objects: Storage, table: pa.Table, name: str) -> str:

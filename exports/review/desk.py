@@ -41,6 +41,8 @@ _OUTLINES = 500
 
 _EXAMPLES = 6
 
+_TABS = 4
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Outlines:
@@ -64,7 +66,7 @@ class _Ready:
     def __init__(self, pool: ThreadPoolExecutor, make: Callable[[int], Any]) -> None:
         self._pool, self._make = pool, make
         self._kept: OrderedDict[int, Future[Any]] = OrderedDict()
-        self._shown: dict[str, range] = {}
+        self._shown: OrderedDict[str, range] = OrderedDict()
         self._lock = threading.Lock()
 
     def ask(self, position: int) -> Future[Any]:
@@ -82,9 +84,12 @@ class _Ready:
 
     def show(self, tab: str, positions: range) -> Future[Any]:
         """Asks for what a browser's tab needs, the first of some positions shown; what no tab needs any more and has
-        not begun is cancelled."""
+        not begun is cancelled. Of tabs the latest few count: nobody tells of one that is closed."""
         with self._lock:
             self._shown[tab] = positions
+            self._shown.move_to_end(tab)
+            if len(self._shown) > _TABS:
+                self._shown.popitem(last=False)
             needed = set().union(*self._shown.values())
             for position, had in self._kept.items():
                 if position not in needed:

@@ -176,6 +176,8 @@ class Follower:
                          " next verdict takes its place", path)
         content = content[:len(content) - torn]
         told = self._told if start else 0
+        # Where a line is none, all is read again until it is mended.
+        self._state = None
         verdicts = list(self._log.parsed(content, told + 1))
         void = not start and self._told > 0
         self._state, self._told, self._end = state, told + len(verdicts), start + len(content)

@@ -1,5 +1,7 @@
 """What is written of a map tile by tile is read as windows of the map."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -60,3 +62,15 @@ def test_tiles_cover_a_grid_and_their_insides_are_its_pixels(tiny):
     assert sum(tiling.inside(number).width * tiling.inside(number).height for number in range(12)) == 480
     assert tiling.inside(11).bounds == (613210, 5401800, 613240, 5401860)
     assert tiling.tile(11).shape == (7, 7)
+
+
+def test_threads_read_windows_at_once(tmp_path):
+    cut = tiling(256, 256, 16)
+    image = np.random.default_rng(0).integers(0, 2**31, (256, 256)).astype(np.int32)
+    parts = np.stack([image[row:row + 16, column:column + 16] for row, column, _ in cut.grid.tiles(16)])
+    with tiles.canvas(tmp_path, cut, {"image": (np.dtype(np.int32), 1)}) as canvas, ThreadPoolExecutor(8) as pool:
+        canvas.write(0, {"image": parts})
+        at = np.random.default_rng(1).integers(0, 200, (2000, 2)).tolist()
+        for (row, column), found in zip(at, pool.map(lambda each: canvas.window("image", *each, 40, 50), at),
+                                        strict=True):
+            np.testing.assert_array_equal(found, image[row:row + 40, column:column + 50])

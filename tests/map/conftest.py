@@ -7,11 +7,11 @@ import pytest
 import shapely
 from pyproj import Transformer
 
-from agrispec.formats import geotiff
+from agrispec.formats import example, geotiff
 from agrispec_tf import crop_map, run_models
 from agrispec_tf.baselines import training as forests
 from agrispec_tf.data.samples import Series
-from exports import manifest, mapping, parcels, runs, schema, shards
+from exports import manifest, mapping, parcels, runs
 from exports.export import cubes, places
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
@@ -77,18 +77,12 @@ def copied(run, folder):
 def expected(run, tiny, season=2023):
     """Probabilities (row, column, class) and counts (row, column, step) of all pixels at once, by NumPy alone."""
     spec, side = run.config.spec.view(), run.config.map.patch
-    across, laid = -(-tiny.grid.width // side), {}
-    number = 0
-    for patch in shards.patches(run.patches, spec, 1):
-        laid[divmod(number, across)] = schema.gather(patch, spec)
-        number += 1
-    def square(series):
-        return series.reshape(side, side, *series.shape[1:])
-    def image(part):
-        rows = [np.concatenate([square(getattr(laid[row, column], part)) for column in range(across)], axis=1)
-                for row in range(number // across)]
-        return np.concatenate(rows)[:tiny.grid.height, :tiny.grid.width]
-    values, counts = image("values"), image("counts")
+    across = -(-tiny.grid.width // side)
+    files = [example.read(path) for path in sorted(run.patches.glob("*.tfrecord.gz"))]
+    patches = np.concatenate([np.stack([columns[band] for band in spec.patch_bands()], axis=-1) for columns in files])
+    rows = patches.reshape(-1, across, side, side, *spec.shape).swapaxes(1, 2)
+    whole = rows.reshape(-1, across * side, *spec.shape)[:tiny.grid.height, :tiny.grid.width]
+    values, counts = whole[..., :len(spec.features)], whole[..., -1]
     found = run_models.load(run, run.config, "forest").probabilities(Series(
         cube=spec, values=values.reshape(-1, *values.shape[2:]), counts=counts.reshape(-1, counts.shape[2])))
     return found.reshape(*tiny.grid.shape, -1), counts

@@ -22,8 +22,9 @@ if (location.hash.length > 1) {
   history.replaceState(null, "", "/");
 }
 
-// What another tab waits for is not given up when this one moves on.
-const tab = Math.random().toString(36).slice(2);
+// What another tab waits for is not given up when this one moves on, or is loaded again.
+const tab = sessionStorage.getItem("tab") || Math.random().toString(36).slice(2);
+sessionStorage.setItem("tab", tab);
 
 async function ask(path, body, signal) {
   const options = { signal, headers: { Authorization: `Bearer ${sessionStorage.getItem("token") || ""}` } };

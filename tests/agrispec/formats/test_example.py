@@ -352,17 +352,17 @@ def test_tiles_are_the_columns_of_their_records_whatever_their_order(tmp_path, m
         columns if alike or first % 20 else dict(reversed(columns.items()))).items()} for first in range(0, 50, 10)]
     example.write_batches(path, batches)
     counts, found = [], []
-    for tiles in example.tiles(path, names, 7, 3):
+    for tiles in example.tiles([path, path], names, 7, 3):
         counts.append(len(tiles))
         found.append(gathering.series(tiles, np.arange(2)))
-    assert sum(counts) == 50
+    assert sum(counts) == 100
     assert max(counts) <= 3
-    np.testing.assert_array_equal(np.concatenate(found).reshape(50, 7, 2),
-                                  np.stack([columns[name] for name in names], axis=-1))
+    np.testing.assert_array_equal(np.concatenate(found).reshape(2, 50, 7, 2),
+                                  [np.stack([columns[name] for name in names], axis=-1)] * 2)
     with pytest.raises(SchemaMismatch, match="expected 7 of kind float"):
-        list(example.tiles(path, ("a", "x"), 7, 3))
+        list(example.tiles([path], ("a", "x"), 7, 3))
     damaged = bytearray(path.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     path.write_bytes(damaged)
     with pytest.raises(CorruptRecord):
-        list(example.tiles(path, names, 7, 3))
+        list(example.tiles([path], names, 7, 3))

@@ -45,3 +45,23 @@ def test_a_ring_that_does_not_end_where_it_begins_is_closed():
 def test_what_is_no_geometry_is_refused(wrong):
     with pytest.raises(ValueError, match="no geometry of GeoJSON"):
         geojson.shapes([KINDS[0], wrong])
+
+
+POLYGON, MULTIPOLYGON = (lambda corners: {"type": "Polygon", "coordinates": corners}), (
+    lambda corners: {"type": "MultiPolygon", "coordinates": corners})
+
+
+@pytest.mark.parametrize("odd", [
+    MULTIPOLYGON([]), MULTIPOLYGON([[]]), MULTIPOLYGON([[SQUARE], []]), MULTIPOLYGON([[[]]]), MULTIPOLYGON([None]),
+    POLYGON([]), POLYGON([[]]), POLYGON(None), POLYGON([None]), POLYGON([SQUARE, None]), POLYGON([SQUARE, []]),
+    POLYGON([[None, *SQUARE]]), POLYGON([[[4.5, None], *SQUARE[1:]]]),
+    POLYGON([[[4.5, float("inf")], *SQUARE[1:]]]), POLYGON([[[float("nan"), 48.7], *SQUARE[1:]]])], ids=str)
+def test_lists_without_corners_are_read_as_empty_or_refused_and_nothing_crashes(odd):
+    """GEOS reads beyond its memory where such lists are given to it as arrays."""
+    for others in ([], [POLYGON([SQUARE]), MULTIPOLYGON([[SQUARE], [HOLE]])]):
+        try:
+            found = geojson.shapes([*others, odd])
+        except ValueError:
+            continue
+        assert shapely.is_empty(found[-1]) or shapely.area(found[-1]) == shapely.area(shapely.Polygon(SQUARE))
+        assert not shapely.is_empty(found[:-1]).any()

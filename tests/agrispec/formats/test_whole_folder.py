@@ -107,3 +107,24 @@ def test_a_folder_that_is_put_back_meanwhile_is_replaced_all_the_same(tmp_path, 
         (folder / "new.txt").touch()
     assert (tmp_path / "seen").exists()
     assert [found.name for found in path.iterdir()] == ["new.txt"]
+
+
+def test_what_was_replaced_does_not_come_back_and_only_folders_are_put_back(tmp_path):
+    with whole_folder(tmp_path / "shards") as folder:
+        (folder / "new.txt").touch()
+    (tmp_path / ".shards.replaced").mkdir()  # as a kill between the last two steps leaves it
+    (tmp_path / ".notes.replaced").write_text("somebody's")
+    put_back(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".notes.replaced", "shards"]
+
+
+def test_a_link_to_a_folder_is_replaced_and_what_it_points_to_stays(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "old.txt").touch()
+    (tmp_path / "shards").symlink_to(tmp_path / "disk")
+    for name in ("new", "newer"):
+        remove_parts(tmp_path / "shards")
+        with whole_folder(tmp_path / "shards") as folder:
+            (folder / f"{name}.txt").touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "shards"]
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["old.txt"]

@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import google_crc32c
 import numpy as np
 import pytest
@@ -6,6 +11,8 @@ from hypothesis import strategies as st
 
 from agrispec.kernels import crc32c as module
 from agrispec.kernels.crc32c import crc32c
+
+ROOT = Path(__file__).parents[3]
 
 
 @st.composite
@@ -60,3 +67,13 @@ def test_a_large_buffer_that_is_not_contiguous_is_read_in_its_own_order():
 def test_a_span_outside_the_buffer_is_refused(start, length):
     with pytest.raises(ValueError, match="within the 4 bytes"):
         crc32c(np.zeros(4, np.uint8), np.array([start]), np.array([length]))
+
+
+@pytest.mark.parametrize("setting", [{"NUMBA_CPU_NAME": "generic"}, {"NUMBA_DISABLE_JIT": "1"},
+                                     {"NUMBA_CPU_FEATURES": "+sse2"}, {}])
+def test_it_is_the_same_wherever_numba_compiles_for(tmp_path, setting):
+    program = ("import numpy as np; from agrispec.kernels.crc32c import crc32c;"
+               "print(crc32c(np.frombuffer(b'123456789' * 3, np.uint8), np.array([0]), np.array([9]))[0])")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
+                          env=os.environ | setting | {"NUMBA_CACHE_DIR": str(tmp_path)}, cwd=ROOT)
+    assert int(done.stdout) == 0xE3069283  # of "123456789": https://www.rfc-editor.org/rfc/rfc3720#appendix-B.4

@@ -11,7 +11,7 @@ import cli
 from agrispec.errors import DataError
 from agrispec.formats import geotiff
 from agrispec.grid import Grid
-from agrispec_tf.area import commands, design
+from agrispec_tf.area import commands, design, matching
 from agrispec_tf.area.estimation import assess
 from agrispec_tf.area.reference_sample import ReferenceSample
 from agrispec_tf.area.strata import Strata
@@ -187,6 +187,15 @@ def test_a_sample_that_lost_all_places_of_a_rare_class_is_refused(run):
         done = asked("area", "estimate", run.path, "--sample", given)
         assert done.exit_code == 1
         assert "no place is from the stratum wheat, which is 1.0 ha of the map" in done.output
+
+
+def test_a_class_that_is_new_on_the_map_is_no_lost_stratum():
+    told = Strata(names=("wheat", "maize"), areas=np.array([50.0, 50.0]), units=np.array([5000.0, 5000.0]))
+    drawn = ["wheat"] * 5 + ["maize"] * 5
+    table, names = pd.DataFrame({"stratum": drawn, "map": drawn}), ("wheat", "maize", "beet")
+    matching.check_classes(told, table, names, {"wheat": 49.99, "maize": 50.0, "beet": 0.01})
+    with pytest.raises(DataError, match="no place is from the stratum beet"):
+        matching.check_classes(told, table, names, {"wheat": 50.0, "maize": 50.0, "beet": 0.5})
 
 
 def label_features(run, named):

@@ -168,3 +168,15 @@ def test_what_a_row_lacks_it_lacks_in_the_table(engine, tmp_path):
     assert tables.compare(engine, table, read, "field") == 2
     assert not found["a"].get("third")
     assert not found["a"].get("entropy")
+
+
+def test_columns_of_other_widths_are_read_as_those_that_a_table_knows(tmp_path):
+    rows = {"narrow": pa.array([1, 2], pa.int16()), "single": pa.array([0.5, np.nan], pa.float32()),
+            "coded": pa.array(["a", "b"]).dictionary_encode(), "geometry": shapely.to_wkb(shapely.box(0, [0, 1], 1, 2))}
+    pq.write_table(pa.table(rows), tmp_path / "table.parquet")
+    found = tables.read(tmp_path / "table.parquet")
+    assert found.drop_columns("geometry").to_pydict() == {"narrow": [1, 2], "single": [0.5, None], "coded": ["a", "b"]}
+    assert set(tables.manifest("gs://b/t.csv", found, "a", {}, Season.of(2023))["columnDataTypeOverrides"]) == {
+        "narrow", "single", "coded"}
+    pq.write_table(pa.table(rows)[:0], tmp_path / "table.parquet")
+    assert tables.read(tmp_path / "table.parquet").column_names == list(rows)

@@ -225,6 +225,13 @@ def test_a_line_that_is_none_is_named_each_time_until_it_is_mended(tmp_path):
     log.path.write_bytes(whole)
     log.append([said("2", "skip")])
     assert [each.parcel for each in follower.news()[1]][-1] == "2"
+    # As long as before, and a verdict after it: still none.
+    log.path.write_bytes(log.path.read_bytes().replace(b'"skip"', b'"skyp"', 1))
+    os.utime(log.path, ns=(1, 2))
+    for _ in range(2):
+        with pytest.raises(CorruptRecord, match="line 1"):
+            follower.news()
+        log.append([said("3", "skip")])
 
 
 def test_a_file_that_is_replaced_or_removed_is_read_anew(tmp_path):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.request import url2pathname
@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 import cli
 from agrispec.errors import ConfigError, EngineError
-from exports.review import log, verdicts
+from exports.review import desk, log, verdicts
 from exports.review.server import ReviewServer
 
 from .conftest import EVIL, slow_desk
@@ -326,3 +326,17 @@ def test_a_reviewer_without_a_name_is_refused_before_the_page_is_served(run, wai
     done = CliRunner().invoke(cli.main, ["review", "serve", str(run.path), "--no-browser", "--reviewer", "\n"])
     assert done.exit_code == 1
     assert "is no reviewer's name" in done.stderr
+
+
+def test_tabs_that_nobody_looks_at_any_more_keep_nothing_waiting():
+    """Nobody tells the server that a tab is closed."""
+    gate, made = threading.Event(), []
+    with ThreadPoolExecutor(1) as pool:
+        ready = desk._Ready(pool, lambda position: (gate.wait(), made.append(position)))
+        for load in range(20):
+            ready.show(f"tab {load}", range(4 * load, 4 * load + 4))
+        shown = ready.show("the last", range(100, 104))
+        gate.set()
+        shown.result()
+    assert len(made) <= 1 + 4 * desk._TABS
+    assert made[-4:] == [100, 101, 102, 103]
