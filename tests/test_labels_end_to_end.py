@@ -5,7 +5,6 @@ noise without a crop in it, and prove that the right pixels of the right days ar
 """
 
 import itertools
-import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -69,14 +68,14 @@ def mapping(path: Path, real_data: Path, country: str, year: int, names: dict[st
     return path
 
 
-def new_run(path: Path, classes: list[str], **tables) -> Path:
-    """A run's directory with drawn places, without a split."""
-    path.mkdir(exist_ok=True)
-    text = configuration(
+def new_run(path: Path, classes: list[str], labels: dict[str, str] | None = None, **tables) -> Path:
+    """The directory of a run that takes drawn places, without a split."""
+    path.mkdir()
+    (path / "agrispec.toml").write_text(configuration(
         classes=[{"name": name, "codes": [CLASSES[name]], "colour": f"#{number:06x}"}
                  for number, name in enumerate(classes)],
-        split={"validation": 0, "test": 0}, **tables)
-    (path / "agrispec.toml").write_text(re.sub('images = .*\nband = .*', 'places = "places.parquet"', text))
+        labels={"images": "", "band": "", "places": "places.parquet", **(labels or {})},
+        split={"validation": 0, "test": 0}, **tables))
     return path
 
 
@@ -261,17 +260,29 @@ def test_brazilian_fields_of_one_crop_go_to_cubes_of_simulated_scenes(real_data,
     several = (grown.map(len) > 1).sum()
     assert several > 100
     assert f"{several:,} parcels that declare several classes in one year were left out" in said
-    # The field's own words: one crop that is mapped, and those beside it are none.
     looks = simulated(tmp_path / "scenes", run / "landscape", date(2019, 7, 1), "EPSG:32723", 364800, 8653700, 500)
     table, cubes = exported(run)
     source = table[table["season"] == 2020]
     of = source["parcel"].str.partition("/")[0]
+    # In the file's own words: that class grew there, and of those that are mapped no other.
     assert [frozenset([["soya", "maize"][label]]) for label in source["label"]] == grown[of].tolist()
-    place = shapely.points(*Transformer.from_crs("EPSG:4326", frame.crs, always_xy=True).transform(
+    place = shapely.points(*Transformer.from_crs("EPSG:4326", looks.crs, always_xy=True).transform(
         source["lon"], source["lat"]))
-    assert shapely.covers(frame.geometry.loc[of].make_valid().to_numpy(), place).all()
+    shapes = frame.geometry.make_valid().to_crs(looks.crs).loc[of].to_numpy()
+    assert shapely.contains(shapes, place).all()
+    assert shapely.distance(shapely.boundary(shapes), place).min() >= 0.98 * 10
     assert_simulated(table, cubes, 2020, looks, date(2019, 7, 1), 3)
     assert_simulated(table, cubes, 2021, looks, date(2020, 7, 1), 1)
+
+
+def centres(shape: shapely.Geometry, inward_m: float) -> set[tuple[float, float]]:
+    """Centres of the pixels that lie `inward_m` or more inside of an outline in metres, each asked for itself."""
+    west, south, east, north = shapely.bounds(shape)
+    x, y = (axis.ravel() for axis in np.meshgrid(np.arange(west // 10 * 10 + 5, east, 10),
+                                                 np.arange(south // 10 * 10 + 5, north, 10)))
+    inside = shapely.contains_xy(shape, x, y)
+    inside &= shapely.distance(shapely.boundary(shape), shapely.points(x, y)) >= inward_m
+    return {*zip(x[inside].tolist(), y[inside].tolist(), strict=True)}
 
 
 def test_small_kenyan_fields_go_to_cubes_of_simulated_scenes(real_data, tmp_path):
@@ -280,21 +291,23 @@ def test_small_kenyan_fields_go_to_cubes_of_simulated_scenes(real_data, tmp_path
     agrispec_gee("labels", "harmonise", fields, "--country", "KE", "--year", 2019, "--map", codes, "--code", "Crop1",
                  "--inward", 2, "--leave-out", "--out", file)
     run = new_run(tmp_path / "run", ["maize", "other"], area={"bounds": [34.1, 0.4, 34.3, 0.6], "cells": []},
-                  season={"source": [2019], "target": 2020})
+                  season={"source": [2019], "target": 2020}, samples={"per_class": 100})
     agrispec_gee("labels", "draw", run, file, "--per-parcel", 4)
     looks = simulated(tmp_path / "scenes", run / "landscape", date(2019, 1, 1), "EPSG:32636", 635000, 62000, 500)
     table, cubes = exported(run)
-    source = table[table["season"] == 2019]
-    frame = pyogrio.read_dataframe(fields)
-    of = frame.loc[source["parcel"].astype(int)]
-    crop = {"maize": {"Maize"}, "other": {"Tomato", "Sweetpotato", "Fallowland"}}
-    assert all(code in crop[["maize", "other"][label]] for code, label in zip(of["Crop1"], source["label"],
-                                                                              strict=True))
-    place = shapely.points(*Transformer.from_crs("EPSG:4326", frame.crs, always_xy=True).transform(
-        source["lon"], source["lat"]))
-    inside = shapely.make_valid(of.geometry.to_numpy())
-    assert shapely.covers(inside, place).all()
-    assert shapely.distance(shapely.boundary(inside), place).min() > 0.98 * 2
-    assert source["parcel"].nunique() > 50
+    source, frame = table[table["season"] == 2019], pyogrio.read_dataframe(fields)
+    label = frame["Crop1"].map({"Maize": 0} | dict.fromkeys(("Tomato", "Sweetpotato", "Fallowland"), 1)).dropna()
+    assert source["label"].tolist() == label[source["parcel"].astype(int)].tolist()
+    # The outlines are in metres of the pixels' own zone.
+    x, y = Transformer.from_crs("EPSG:4326", frame.crs, always_xy=True).transform(source["lon"], source["lat"])
+    drawn = {number: set[tuple[float, float]]() for number in label.index}
+    for number, *place in zip(source["parcel"].astype(int), x.round(3), y.round(3), strict=True):
+        drawn[number].add(tuple(place))
+    # Outlines are drawn in by 2 m, to 2 %.
+    for number, shape in frame.geometry[label.index].make_valid().items():
+        surely, perhaps = centres(shape, 2), centres(shape, 0.98 * 2)
+        assert drawn[number] <= perhaps
+        assert min(4, len(surely)) <= len(drawn[number]) <= min(4, len(perhaps))
+    assert sum(map(bool, drawn.values())) > 100
     assert_simulated(table, cubes, 2019, looks, date(2019, 1, 1), 3)
     assert_simulated(table, cubes, 2020, looks, date(2020, 1, 1), 1)
