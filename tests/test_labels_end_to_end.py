@@ -150,7 +150,7 @@ def test_flemish_fields_keep_the_class_of_their_code(squares, flanders):
         code = ndimage.maximum(square.codes, numbers[year], rows.index.astype(int)).astype(int)
         assert rows["code"].tolist() == code.astype(str).tolist()
         area = ndimage.sum_labels(np.full(square.codes.shape, 0.01), numbers[year], rows.index.astype(int))
-        # The projection's scale: 0.9996 to 1 in this zone's middle.
+        # UTM shortens lengths by 0.9996 here.
         np.testing.assert_allclose(rows["area_ha"], area, rtol=1e-3)
         known = {1110: "winter wheat", 1200: "maize", 1510: "winter barley", 2130: "other", 5100: "potato",
                  8100: "sugar beet", 9120: "other"}
