@@ -123,8 +123,8 @@ def flanders(real_data, squares, tmp_path_factory):
         codes = mapping(home / f"be_{year}.csv", real_data, "BE", year, names)
         harmonise = ["labels", "harmonise", home / f"{year}.gpkg", "--country", "BE", "--year", year, "--map", codes,
                      "--code", "crop", "--id", "field", "--out", home / f"{year}.parquet"]
-        if (unknown := set(np.unique(code).astype(int).astype(str)) - set(names)):
-            assert f"does not map {len(unknown)} code" in agrispec_gee(*harmonise, code=1)
+        if year == 2018:
+            assert "does not map 1 code of 4 declarations (1.0 ha): 7900;" in agrispec_gee(*harmonise, code=1)
             harmonise.append("--leave-out")
         agrispec_gee(*harmonise)
     return home, numbers
@@ -144,6 +144,7 @@ def inner_of(numbers: np.ndarray, parcel: str) -> tuple[np.ndarray, np.ndarray]:
 
 def test_flemish_fields_keep_the_class_of_their_code(squares, flanders):
     home, numbers = flanders
+    status = {}
     for year, square in squares.items():
         rows = rows_of(home / f"{year}.parquet")
         assert len(rows) == numbers[year].max()
@@ -155,9 +156,9 @@ def test_flemish_fields_keep_the_class_of_their_code(squares, flanders):
         known = {1110: "winter wheat", 1200: "maize", 1510: "winter barley", 2130: "other", 5100: "potato",
                  8100: "sugar beet", 9120: "other"}
         assert rows["class"].fillna("").tolist() == [known.get(each, "") for each in code]
-        status = dict(zip(code.tolist(), rows["status"], strict=True))
-        assert status.get(1500, "ambiguous") == "ambiguous"  # of winter or of spring
-        assert status.get(7900, "unmapped") == "unmapped"
+        status |= dict(zip(code.tolist(), rows["status"], strict=True))
+    # Barley may be of winter or of spring, and our table does not tell what leguminous crops are "other".
+    assert {code: said for code, said in status.items() if said != "mapped"} == {1500: "ambiguous", 7900: "unmapped"}
 
 
 def test_cubes_of_places_in_flemish_fields_are_the_medians_of_the_files(squares, flanders, tmp_path):
