@@ -2,14 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import date
 
-import h5netcdf
 import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
-from pyproj import Transformer
 from scipy import ndimage
 
 from agrispec.formats.asset_tree import AssetTree
@@ -21,81 +19,14 @@ from exports import manifest, runs, samples, shards
 from scenes import importing
 
 from .configuration import configuration
+from .flanders import CELLS, Square, read_square
 
 # Codes of the label maps, as legend/wc2eurocrops_map.csv names them: of their crops, these have three fields or
 # more in the two squares together, 20 m away from every edge.
 CROPS = {1110: "winter wheat", 1200: "maize", 9120: "permanent grass"}
 NAMES = tuple(CROPS.values())
-CELLS = {2018: "E0030N0508", 2019: "E0040N0507"}
 ERODE_M = 20
-BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
-CLEAR_CLASSES = (4, 5, 6, 7)
 RESAMPLES = 2000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Square:
-    """One square as its files say, read without the importer.
-
-    `days` (scene,) datetime64[D]; `dn` (scene, band, row, column) uint16; `clear` (scene, row, column) bool; `codes`
-    (row, column) of the crop map; `west`, `north` its upper left corner in metres of EPSG:32631.
-    """
-
-    files: tuple[Path, Path, Path]
-    days: np.ndarray
-    dn: np.ndarray
-    clear: np.ndarray
-    codes: np.ndarray
-    west: float
-    north: float
-
-    @property
-    def bounds(self) -> tuple[float, float, float, float]:
-        rows, columns = self.codes.shape
-        return self.west, self.north - 10 * rows, self.west + 10 * columns, self.north
-
-    @property
-    def fields(self) -> np.ndarray:
-        """(row, column) numbers from 1, one a field: pixels of one code that share edges; 0 where no code is known."""
-        numbers = np.zeros(self.codes.shape, int)
-        for code in CROPS:
-            found, _ = ndimage.label(self.codes == code)
-            numbers[found > 0] = found[found > 0] + numbers.max()
-        return numbers
-
-    @property
-    def inner(self) -> np.ndarray:
-        """(row, column): whether a pixel and all within 20 m of it have one code."""
-        reach = ERODE_M // 10
-        down, right = np.mgrid[-reach:reach + 1, -reach:reach + 1]
-        disc = down**2 + right**2 <= reach**2
-        lowest, highest = (extreme(self.codes, footprint=disc, mode="constant", cval=0)
-                           for extreme in (ndimage.minimum_filter, ndimage.maximum_filter))
-        return (lowest == highest) & (self.codes > 0)
-
-    def pixels(self, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns of the pixels whose centres are places in degrees."""
-        x, y = Transformer.from_crs("EPSG:4326", "EPSG:32631", always_xy=True).transform(lon, lat)
-        column, row = (x - self.west) / 10, (self.north - y) / 10
-        np.testing.assert_allclose([column % 1, row % 1], 0.5, atol=0.01)
-        return np.floor(row).astype(int), np.floor(column).astype(int)
-
-
-def read_square(folder: Path) -> Square:
-    fine, coarse, labels = (next(folder.glob(f"{name}*.nc")) for name in ("S2_L2A_10m", "S2_L2A_20m", "OUTPUT"))
-    with h5netcdf.File(fine) as ten, h5netcdf.File(coarse) as twenty, h5netcdf.File(labels) as known:
-        bands = [ten[name][...] if name in ten.variables else doubled(twenty[name][...]) for name in BANDS]
-        classes = doubled(twenty["SCL"][...])
-        unit, origin = str(ten["timestamp"].attrs["units"]).split(" since ")
-        days = np.datetime64(origin.replace(" ", "T")) + ten["timestamp"][...].astype(f"timedelta64[{unit[0]}]")
-        return Square(files=(fine, coarse, labels), days=days.astype("datetime64[D]"), dn=np.stack(bands, axis=1),
-                      clear=np.isin(classes, CLEAR_CLASSES), codes=known["CT"][...],
-                      west=float(ten["x"][0]) - 5, north=float(ten["y"][0]) + 5)
-
-
-def doubled(stack: np.ndarray) -> np.ndarray:
-    """(..., rows, columns) of 20 m -> (..., 2 rows, 2 columns) of 10 m."""
-    return np.kron(stack, np.ones((2, 2), stack.dtype))
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +78,7 @@ def test_every_exported_cube_is_the_medians_of_the_files(squares, exported):
     for year, square in squares.items():
         chosen = (table["season"] == year).to_numpy()
         row, column = square.pixels(table["lon"][chosen].to_numpy(), table["lat"][chosen].to_numpy())
-        medians, counts = composites(square, year, row, column)
+        medians, counts = square.composites(date(year, 1, 1), row, column)
         # Only the files of 2018 hold days with two acquisitions. The median of two looks is their mean, so what
         # tells the two apart is test_contract.py.
         assert set(np.unique(counts)) == ({0, 1, 2} if year == 2018 else {0, 1})
@@ -155,30 +86,14 @@ def test_every_exported_cube_is_the_medians_of_the_files(squares, exported):
         np.testing.assert_allclose(cubes.values[chosen], np.where(counts[..., None] > 0, medians, -9999), rtol=2e-7)
 
 
-def composites(square: Square, year: int, row: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Medians (place, step, band) of the clear looks and their counts (place, step), step by step from the arrays."""
-    day = (square.days - np.datetime64(f"{year}-01-01")).astype(int)
-    looks = np.where(square.clear[:, None], square.dn / 1e4, np.nan)[:, :, row, column]
-    medians, counts = np.full((len(row), 73, len(BANDS)), np.nan), np.zeros((len(row), 73))
-    days_of_year = 366 if year % 4 == 0 else 365
-    for step in range(73):
-        last = 5 * step + 5 if step < 72 else days_of_year
-        within = looks[(day >= 5 * step) & (day < last)]
-        counts[:, step] = (~np.isnan(within[:, 0])).sum(axis=0)
-        seen = counts[:, step] > 0
-        if seen.any():
-            medians[seen, step] = np.nanmedian(within[:, :, seen], axis=0).T
-    return medians, counts
-
-
 def test_every_sample_lies_inside_a_field_of_its_crop(squares, exported):
     table = samples.read(exported.samples)
     for year, square in squares.items():
         of_year = table[table["season"] == year]
         row, column = square.pixels(of_year["lon"].to_numpy(), of_year["lat"].to_numpy())
-        assert square.inner[row, column].all()
+        assert square.inner(ERODE_M)[row, column].all()
         assert [NAMES[label] for label in of_year["label"]] == [CROPS[code] for code in square.codes[row, column]]
-        grown = [code for code in CROPS if (square.codes[square.inner] == code).any()]
+        grown = [code for code in CROPS if (square.codes[square.inner(ERODE_M)] == code).any()]
         assert of_year["label"].value_counts().tolist() == [60] * len(grown)
 
 
@@ -197,7 +112,7 @@ def test_a_model_of_one_square_maps_the_other_in_its_own_season_and_publishes_it
     with rasterio.open(exported.predictions / "class.tif") as found:
         assert tuple(found.bounds) == squares[2018].bounds
         classes = found.read(1)
-    inner, codes = squares[2018].inner, squares[2018].codes
+    inner, codes = squares[2018].inner(ERODE_M), squares[2018].codes
     right = {name: np.mean(classes[inner & (codes == code)] == number) for number, (code, name)
              in enumerate(CROPS.items()) if (inner & (codes == code)).any()}
     print("\nThe square of 2018, mapped by a Bi-GRU trained on that of 2019 alone; share of inner pixels named right:",
@@ -244,7 +159,7 @@ def held_out(squares, exported) -> HeldOut:
     fields = np.full(len(table), "", dtype=object)
     for year, square in squares.items():
         chosen = (table["season"] == year).to_numpy()
-        numbers = square.fields[square.pixels(table["lon"][chosen].to_numpy(), table["lat"][chosen].to_numpy())]
+        numbers = square.fields(CROPS)[square.pixels(table["lon"][chosen].to_numpy(), table["lat"][chosen].to_numpy())]
         fields[chosen] = [f"{year} field {number:02d}" for number in numbers]
     places = Samples(series=collected.series.take(known), labels=table["label"].to_numpy(np.int64)[known],
                      cells=fields[known].astype(str), ids=table["row"].to_numpy()[known])
@@ -293,9 +208,12 @@ def test_no_field_teaches_chooses_and_tests_and_each_is_predicted_once(held_out)
 
 
 def test_the_crops_are_those_with_three_fields_or_more(squares, held_out):
-    known = {code: sum(len(np.unique(ndimage.label(square.codes == code)[0][square.inner & (square.codes == code)]))
-                       for square in squares.values())
-             for code in set().union(*(np.unique(square.codes) for square in squares.values())) - {0}}
+    def fields(square, code):
+        return len(np.unique(ndimage.label(square.codes == code)[0][
+            square.inner(ERODE_M) & (square.codes == code)]))
+
+    codes = set().union(*(np.unique(square.codes) for square in squares.values())) - {0}
+    known = {code: sum(fields(square, code) for square in squares.values()) for code in codes}
     assert {code for code, fields in known.items() if fields >= 3} == set(CROPS)
     sampled = [len(np.unique(held_out.fields[held_out.labels == label])) for label in range(len(NAMES))]
     assert all(3 <= found <= known[code] for found, code in zip(sampled, CROPS, strict=True))
