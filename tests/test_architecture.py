@@ -22,8 +22,8 @@ ALLOWED = {
 # Which packages alone may import a library; a path names one module.
 HOMES = {"ee": ("gee_scripts/",), "keras": ("agrispec_tf/",), "google.cloud.storage": ("exports/storage/cloud.py",),
          "onnx": ("agrispec_tf/deployment/",), "onnxruntime": ("agrispec_tf/deployment/",),
-         "openvino": ("agrispec_tf/deployment/",),
-         "pyogrio": ("labels/",), "pooch": ("labels/",), "tensorflow": ("agrispec_tf/layers/batch_norm.py",), "jax": (),
+         "openvino": ("agrispec_tf/deployment/",), "pyogrio": ("labels/", "agrispec/formats/geopackage.py"),
+         "pooch": ("labels/",), "tensorflow": ("agrispec_tf/layers/batch_norm.py",), "jax": (),
          "tfrecord": (), "geemap": (), "geopandas": ()}
 KERNELS = {"numpy", "numba"}
 ENGINE = "gee_scripts.engine.local"
