@@ -185,9 +185,10 @@ def screen(run: Path, share: float) -> None:
 def upload(opening: Opening, file: Path, asset: str, run: Path) -> None:
     """Make ASSET, a table, of FILE, which `labels harmonise` wrote, and count what arrived."""
     from exports import declarations
+    from exports.amounts import size
     with opening(run) as opened, progress("uploading") as said:
         moved = declarations.upload(opened.engine, opened.config.engine.bucket, opened.graphs, file, asset, said)
-    click.echo(f"{asset}: {moved.rows:,} parcels, as many as were sent ({moved.bytes / 1e6:,.1f} MB of CSV)")
+    click.echo(f"{asset}: {moved.rows:,} parcels, as many as were sent ({size(moved.bytes)} of CSV)")
     click.echo('A run takes them by [labels] parcels, with {season} where the year stands, and parcel_id = "parcel".')
 
 
@@ -199,9 +200,10 @@ def upload(opening: Opening, file: Path, asset: str, run: Path) -> None:
 def download(opening: Opening, asset: str, file: Path, run: Path) -> None:
     """Write ASSET, a table, as GeoParquet FILE."""
     from exports import declarations
+    from exports.amounts import size
     with opening(run) as opened, progress("downloading") as said:
         moved = declarations.download(opened.engine, opened.graphs, asset, file, said)
-    click.echo(f"{file}: {moved.rows:,} parcels ({moved.bytes / 1e6:,.1f} MB)")
+    click.echo(f"{file}: {moved.rows:,} parcels ({size(moved.bytes)})")
 
 
 @engine.command("import")

@@ -101,7 +101,8 @@ class Declarations:
     def degrees(self, outlines: pa.Array) -> NDArray[np.object_]:
         """Outlines (N,) of a batch as shapely geometries in degrees (EPSG:4326), longitude first, without heights.
 
-        None where there is none, or the place has no degrees.
+        None where there is none, the place has no degrees, or the outline lies on both sides of the meridian of 180
+        degrees: in degrees it would go around the globe.
 
         Raises:
             DataError: one is not WKB that GEOS can read, such as a curve.
@@ -117,7 +118,7 @@ class Declarations:
             shapes = shapely.transform(shapes, change, interleaved=False)
         west, south, east, north = shapely.bounds(shapes).T
         # Whoever asks what is left of a shape with NaN in it gets no answer from GEOS.
-        shapes[~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90))] = None
+        shapes[~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90) & (east - west < 180))] = None
         return shapes
 
 

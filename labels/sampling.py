@@ -61,6 +61,7 @@ class Drawn:
         years: the year whose declarations a season's places lie in.
         doubled: declarations that were left out, for their parcel grew several classes in one year.
         sample: the probability sample, as it is written; None where none was asked for.
+        sample_file: where it is written then.
         units: pixels of the map in declared parcels, by class.
     """
 
@@ -70,6 +71,7 @@ class Drawn:
     years: Mapping[int, int]
     doubled: int
     sample: pd.DataFrame | None
+    sample_file: Path
     units: Mapping[int, int]
 
 
@@ -109,16 +111,18 @@ def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: in
     kept = Places(table=table, unit=MEDIAN if per_parcel is None else PIXEL, years=years,
                   inward_m=min(each.inward_m for each in headings), asked=place_files.asked_of(config))
     contents = {home / config.labels.places: place_files.encode(kept)}
+    sample_file = home / AREA_SAMPLE
     if sample is not None:
         # A declaration tells of its own season alone; in another one somebody has to look.
         names = sample["number"].map(dict(enumerate(config.taxonomy.names)))
         sample = pd.DataFrame({"lon": sample["lon"].round(7), "lat": sample["lat"].round(7), "stratum": names,
                                "inclusion_probability": sample["inclusion_probability"],
                                "reference": names if year == target else ""})
-        contents = {home / AREA_SAMPLE: sample.to_csv(index=False, lineterminator="\n").encode(), **contents}
+        contents = {sample_file: sample.to_csv(index=False, lineterminator="\n").encode(), **contents}
     write_files(contents)
     return Drawn(file=home / config.labels.places, table=table, names=config.taxonomy.names, years=years,
-                 doubled=sum(len(each.doubled) for each in headings), sample=sample, units=counted)
+                 doubled=sum(len(each.doubled) for each in headings), sample=sample, sample_file=sample_file,
+                 units=counted)
 
 
 def heading(path: Path) -> Heading:
@@ -247,4 +251,7 @@ def lines(drawn: Drawn) -> Iterator[str]:
         for number, units in drawn.units.items():
             count = int((drawn.sample["stratum"] == drawn.names[number]).sum())
             yield f"  {drawn.names[number]}: {count:,} of {units:,}"
+        looked_up = " once its column reference is filled in" if (drawn.sample["reference"] == "").all() else ""
+        yield (f"Sample: {drawn.sample_file}; `area estimate --sample` takes it{looked_up}, for a map of these parcels"
+               " alone: [map] aoi or mask")
     yield f"Places: {drawn.file}"

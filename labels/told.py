@@ -31,5 +31,6 @@ def harmonised(did: Did, out: Path) -> Iterator[str]:
     for reason, count in did.left_out.items():
         yield f"  {count:>10,} more {reason}, which are left out"
     for flag, count in sorted(did.flagged.items()):
-        yield f"  {count:>10,} {flag}" + (" (below 0.5 ha)" if flag == "small" else "")
+        if count:
+            yield f"  {count:>10,} {flag}" + (" (below 0.5 ha)" if flag == "small" else "")
     yield f"{did.crops:,} crops in {out}"

@@ -106,6 +106,15 @@ def test_places_beyond_degrees_are_none(file):
     assert shapely.is_missing(everything(found)[0]).all()
 
 
+def test_outlines_on_both_sides_of_180_degrees_are_none_and_their_neighbours_are_kept(file):
+    # The meridian is at 180,548 m east there (pyproj): the first lies beyond it, the second across.
+    metres = [shapely.box(x, 8_118_000, x + 400, 8_118_400) for x in (179_900, 180_350, 180_900)]
+    beside = geopandas.GeoDataFrame({"code": range(3), "name": NAMES[:3]}, geometry=metres, crs="EPSG:32701")
+    found = declarations.find(file(beside))
+    (batch,) = found.batches(["code"], rows=9)
+    assert shapely.is_missing(found.degrees(batch.outlines)).tolist() == [False, True, False]
+
+
 def test_of_several_layers_one_is_chosen(file):
     path = file(frame(), layer="2018")
     frame().to_file(path, layer="2019")

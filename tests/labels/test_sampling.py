@@ -1,5 +1,6 @@
 """Harmonised declarations -> draw -> upload -> export: cubes equal a NumPy oracle, and parcels keep their names."""
 
+import json
 import shutil
 
 import numpy as np
@@ -18,7 +19,7 @@ from agrispec.formats import places as place_files
 from agrispec.grid import Cell
 from agrispec.season import Season
 from agrispec_tf.area import reference_sample, sample_file
-from exports import runs, samples, shards
+from exports import mapping, runs, samples, shards
 from exports.export import places
 from labels import sampling
 
@@ -152,12 +153,14 @@ def test_medians_of_parcels_equal_those_of_their_pixels(tiny, fields, home):
         "labels", "upload", home / "2023.parquet", TABLE.format(season=2023), "--run", home, code=1).output
 
 
+def elsewhere(path, fields, years):
+    """Fields in the cell of the map which it does not show."""
+    return fields.write(path, [(f"far{number}", 1 + number % 2, year, None, shapely.box(
+        613000 + 100 * number, 5399000, 613090 + 100 * number, 5399090)) for number in range(8) for year in years])
+
+
 def test_a_probability_sample_is_of_the_maps_pixels_and_no_place_is_in_its_parcels(tiny, fields, declared, home):
-    # Two years of fields elsewhere in the cell, which the map does not show.
-    rows = [(f"far{number}", 1 + number % 2, year, None,
-             shapely.box(613000 + 100 * number, 5399000, 613090 + 100 * number, 5399090))
-            for number in range(8) for year in (2023, 2024)]
-    far = fields.write(home / "far.parquet", rows)
+    far = elsewhere(home / "far.parquet", fields, (2023, 2024))
     said = agrispec_gee("labels", "draw", home, declared, far, "--area-sample", 12).output
     sample = sample_file.read(home / sampling.AREA_SAMPLE)
     assert len(sample) == 12
@@ -179,6 +182,32 @@ def test_a_probability_sample_is_of_the_maps_pixels_and_no_place_is_in_its_parce
     assert hit
     assert not hit & set(drawn["parcel"])
     assert f"Sample for areas: 12 of {(named != '').sum()} pixels" in said
+
+
+def test_a_map_of_the_declared_parcels_alone_is_of_the_pixels_that_the_sample_stands_for(fields, declared, home):
+    far = elsewhere(home / "far.parquet", fields, (2023, 2024))
+    said = agrispec_gee("labels", "draw", home, declared, far, "--area-sample", 12).output
+    assert f"Sample: {home / sampling.AREA_SAMPLE}; `area estimate --sample` takes it, for a map of these" in said
+    rows = pq.read_table(declared).to_pylist()
+    outlines = [json.loads(shapely.to_geojson(shapely.from_wkb(row["geometry"]))) for row in rows
+                if row["year"] == 2024 and row["class"] and "/" not in row["parcel"]]
+    assert len(outlines) == 6
+    (home / "declared.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [
+        {"type": "Feature", "properties": {}, "geometry": outline} for outline in outlines]}))
+    text = (home / "agrispec.toml").read_text()
+    (home / "agrispec.toml").write_text(text.replace("[map]", '[map]\naoi = "declared.geojson"'))
+    run = runs.open(home)
+    mapped = mapping.aoi_of(run, run.config).numbers(mapping.grid_of(run.config)) >= 0
+    sample = sample_file.read(home / sampling.AREA_SAMPLE)
+    assert mapped.sum() == round((1 / sample["inclusion_probability"]).sum())
+
+
+def test_a_sample_of_another_years_parcels_is_to_be_labelled_first(tiny, fields, home):
+    file = fields.declare(home / "2023.parquet", tiny.grid, years=(2023,))
+    far = elsewhere(home / "far.parquet", fields, (2023,))
+    said = agrispec_gee("labels", "draw", home, file, far, "--area-sample", 12).output
+    assert "takes it once its column reference is filled in, for a map" in said
+    assert sample_file.read(home / sampling.AREA_SAMPLE)["reference"].isna().all()
 
 
 def test_what_is_wrong_is_said_before_anything_is_written(tiny, fields, configuration, declared, home):
