@@ -117,6 +117,7 @@ def harmonise(parcels: tuple[Path, ...], maps: tuple[Path, ...], out: Path, clas
     from labels.mapping_tables import MappingTable
     from labels.preparation import Asked
     asking, chosen = Asked(crops=tuple(map(CropColumn.parse, crops)), **asked), listing.class_set(classes)
+    commands.refuse_overwriting((*parcels, *maps, *([against] if against else ()), *others), out)
     table = commands.tables(maps, asking)
     other = MappingTable.read(against, asking.country) if against else None
     with Console(stderr=True).status("harmonising") as status:

@@ -268,6 +268,22 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+def refuse_overwriting(inputs: Iterable[Path], out: Path) -> None:
+    """That a file to write is none of those that are read.
+
+    Args:
+        inputs: files, and folders whose files are read.
+        out: file to write.
+
+    Raises:
+        ConfigError: it is one of them, under whatever name.
+    """
+    for path in inputs:
+        read = path / out.name if path.is_dir() else path
+        if out.exists() and read.exists() and out.samefile(read):
+            raise ConfigError(f"--out {out} would overwrite {read}, which is read", mend="name another file with --out")
+
+
 def tables(maps: Sequence[Path], asked: Asked) -> MappingTable:
     """The mapping tables of a country and year as one, the first before the others.
 

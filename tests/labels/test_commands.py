@@ -1,6 +1,7 @@
 """Declarations become a harmonised file, whatever they come in, and nothing is lost without a word."""
 
 import itertools
+import shutil
 
 import click.testing
 import geopandas
@@ -262,6 +263,25 @@ def test_the_kenyan_fields_have_the_class_of_their_crop(real_data, tmp_path):
     assert rows["class"].fillna("").tolist() == declared.map(
         {"Maize": "maize", "Bean": "pulses", "Tomato": "other", "Sweetpotato": "other"}).fillna("").tolist()
     assert rows["small"].sum() > 100
+
+
+@pytest.mark.parametrize("out", ["parcels.gpkg", "FR.csv", "before.csv", "other.parquet", "link.gpkg", "maps/FR.csv"])
+def test_what_is_read_is_never_overwritten(france, tmp_path, out):
+    france(squares(4))
+    (tmp_path / "made.parquet").rename(tmp_path / "other.parquet")
+    table(tmp_path, "FR", 2018, FRANCE).rename(tmp_path / "before.csv")
+    table(tmp_path, "FR", 2018, FRANCE)
+    (tmp_path / "maps").mkdir()
+    shutil.copyfile(tmp_path / "FR.csv", tmp_path / "maps" / "FR.csv")
+    (tmp_path / "link.gpkg").symlink_to(tmp_path / "parcels.gpkg")
+    before = (tmp_path / out).read_bytes()
+    told = click.testing.CliRunner().invoke(cli.main, [
+        "labels", "harmonise", str(tmp_path / "parcels.gpkg"), "--country", "FR", "--year", "2018", "--map",
+        str(tmp_path / "FR.csv"), "--map", str(tmp_path / "maps"), "--code", "code", "--against",
+        str(tmp_path / "before.csv"), "--other-year", str(tmp_path / "other.parquet"), "--out", str(tmp_path / out)])
+    assert told.exit_code == 2
+    assert "would overwrite" in told.stderr
+    assert (tmp_path / out).read_bytes() == before
 
 
 def test_changed_codes_are_told_before_anything_is_refused(tmp_path):
