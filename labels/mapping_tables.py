@@ -213,6 +213,20 @@ def changes(table: MappingTable, other: MappingTable) -> list[Change]:
     return sorted(found, key=lambda change: (KINDS.index(change.kind), change.code))
 
 
+def declared_changes(table: MappingTable, other: MappingTable, declared: Iterable[tuple[str, str]]) -> list[Change]:
+    """`changes` of the rows that declarations meet in either table.
+
+    Args:
+        table: the first.
+        other: the other.
+        declared: code and name of each, "" for none, as `MappingTable.of` takes them.
+    """
+    pairs = list(declared)
+    before, after = ({_key_of(entry) for pair in pairs for entry in each.of(*pair)} for each in (table, other))
+    return [change for change in changes(table, other) if (change.before and change.before.code in before)
+            or (change.after and change.after.code in after)]
+
+
 def conflicts(tables: Sequence[MappingTable]) -> list[tuple[str, Mapping[str, Listed]]]:
     """Codes that tables of one system of codes map differently, each with what the tables say, by table name."""
     said: dict[str, dict[str, Listed]] = defaultdict(dict)
@@ -243,9 +257,13 @@ def key(name: str) -> str:
 
 def _listed(table: MappingTable) -> dict[str, Listed]:
     """What a table says, by code, or by name where rows have none."""
-    rows = _grouped((entry.code or entry.names[0], entry) for entry in table.entries if entry.code or entry.names)
+    rows = _grouped((_key_of(entry), entry) for entry in table.entries if entry.code or entry.names)
     return {code: Listed(code, tuple(dict.fromkeys(name for entry in found for name in entry.names)),
                          tuple(sorted({entry.hcat for entry in found}))) for code, found in rows.items()}
+
+
+def _key_of(entry: Entry) -> str:
+    return entry.code or entry.names[0]
 
 
 def _grouped(pairs: Iterable[tuple[_Key, Entry]]) -> dict[_Key, tuple[Entry, ...]]:

@@ -19,10 +19,9 @@ def reported(report: Report, table: MappingTable, other: MappingTable | None) ->
     yield from table.doubts
     yield from report.lines()
     if other is not None:
-        declared = {each.code or mapping_tables.key(each.name) for each in report.tallies}
+        declared = [(each.code, each.name) for each in report.tallies]
         yield f"declared codes, from {table.name} to {other.name}:"
-        yield from harmonise.change_lines(
-            [change for change in mapping_tables.changes(table, other) if change.code in declared], report.classes)
+        yield from harmonise.change_lines(mapping_tables.declared_changes(table, other, declared), report.classes)
 
 
 def harmonised(did: Did, out: Path) -> Iterator[str]:

@@ -297,3 +297,21 @@ def test_changed_codes_are_told_before_anything_is_refused(tmp_path):
     assert "mapped elsewhere  MIS" in told.stdout
     assert "new               BTH" in told.stdout
     assert "does not map 1 code" in told.stderr
+
+
+@pytest.mark.parametrize(("asked", "column", "codes", "before"), [
+    ("--name", ["Winter  wheat", "MAIZE"] * 2, "name,hcat\nFR,2018,,Winter Wheat,3301010101\nFR,2018,,Maize,3301010600",
+     "name,hcat\nFR,2017,,winter wheat,3301160000\nFR,2017,,Maize,3301010600"),
+    ("--code", [1.0, 2.0] * 2, "hcat\nFR,2018,001,3301010101\nFR,2018,002,3301010600",
+     "hcat\nFR,2017,001,3301160000\nFR,2017,002,3301010600")])
+def test_a_changed_code_is_told_whatever_its_spelling(tmp_path, asked, column, codes, before):
+    squares(4, crop=column).to_file(tmp_path / "parcels.gpkg")
+    for name, rows in (("now.csv", codes), ("before.csv", before)):
+        (tmp_path / name).write_text(f"country,year,code,{rows}\n")
+    told = click.testing.CliRunner().invoke(cli.main, [
+        "labels", "harmonise", str(tmp_path / "parcels.gpkg"), "--country", "FR", "--year", "2018", "--map",
+        str(tmp_path / "now.csv"), asked, "crop", "--against", str(tmp_path / "before.csv"), "--out",
+        str(tmp_path / "fr.parquet")])
+    assert told.exit_code == 0, told.stderr
+    assert "[winter wheat] -> " in told.stdout
+    assert "Maize" not in told.stdout.partition("declared codes")[2]

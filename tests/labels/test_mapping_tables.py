@@ -8,7 +8,7 @@ import pytest
 
 from agrispec.errors import CorruptRecord, DataError
 from labels import eurocrops
-from labels.mapping_tables import Entry, MappingTable, changes, code_text, conflicts, key
+from labels.mapping_tables import Entry, MappingTable, changes, code_text, conflicts, declared_changes, key
 
 WHEAT, SPRING_WHEAT, MAIZE, GRASS = "3301010101", "3301010102", "3301010600", "3302000000"
 
@@ -222,3 +222,19 @@ def test_german_states_disagree_on_codes_of_one_system(published):
         "de.csv": ("3301090100",), "de_BW_2022.csv": (GRASS,), "de_bb_2023.csv": ("3301090100",),
         "de_ls_2021.csv": ("3301090100",), "de_nrw_2021.csv": ("3301090100",)}
     assert conflicts(tables[:1]) == []
+
+
+def test_a_change_of_a_declared_code_is_told_however_the_code_is_written():
+    named = table(("", "Winter Wheat", WHEAT), ("", "Maize", MAIZE)), table(("", "Winter Wheat", MAIZE))
+    [change] = declared_changes(*named, [("", "winter  wheat")])
+    assert (change.kind, change.code) == ("mapped elsewhere", "Winter Wheat")
+    padded = table(("001", "", WHEAT), ("002", "", MAIZE)), table(("001", "", MAIZE), ("003", "", GRASS))
+    assert said(declared_changes(*padded, [("1", "")])) == [("mapped elsewhere", "001")]
+    assert said(declared_changes(*padded, [("3", "")])) == [("new", "003")]
+    assert declared_changes(*padded, [("4", "")]) == []
+
+
+def test_all_codes_declared_all_changes_are_told(published):
+    first, other = (MappingTable.read(published / name) for name in ("nl_2020.csv", "nl_other_years.csv"))
+    every = [(entry.code, "") for each in (first, other) for entry in each.entries]
+    assert declared_changes(first, other, every) == changes(first, other)
