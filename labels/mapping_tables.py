@@ -48,6 +48,7 @@ class MappingTable:
         entries: the rows.
         doubts: what should be known before it is used, a sentence each.
         supplement: whether it lists only what another table of the country lacks.
+        ahead: rows that go before the others, whatever these say.
     """
 
     country: str
@@ -57,6 +58,7 @@ class MappingTable:
     entries: tuple[Entry, ...]
     doubts: tuple[str, ...] = ()
     supplement: bool = False
+    ahead: frozenset[Entry] = frozenset()
 
     @classmethod
     def read(cls, path: Path, country: str | None = None, year: int | None = None) -> MappingTable:
@@ -103,11 +105,13 @@ class MappingTable:
 
         So a few rows of one's own settle what a published table leaves open.
         """
-        kept = tuple(entry for entry in other.entries if not (
-            entry.code in self.by_code if entry.code else set(map(key, entry.names)) & set(self.by_name)))
+        settled = {entry for code in self.by_code for entry in other.of(code, "")}
+        kept = tuple(entry for entry in other.entries if entry not in settled
+                     and (entry.code or not set(map(key, entry.names)) & set(self.by_name)))
         return MappingTable(self.country, self.year or other.year, f"{self.name} before {other.name}",
                             hashlib.sha256(f"{self.digest}{other.digest}".encode()).hexdigest(),
-                            self.entries + kept, self.doubts + other.doubts)
+                            self.entries + kept, self.doubts + other.doubts,
+                            ahead=self.ahead or frozenset(self.entries))
 
     @cached_property
     def by_code(self) -> Mapping[str, tuple[Entry, ...]]:
@@ -133,7 +137,8 @@ class MappingTable:
         """The rows of a declaration.
 
         Those of its code; where the table has not got it, or there is none, those of its name. Where both are listed
-        and say different things they are returned together: one of them has changed its meaning.
+        and say different things they are returned together: one of them has changed its meaning. A row
+        that goes before the others is compared with such rows alone.
 
         Args:
             code: as text, "" for none.
@@ -145,6 +150,9 @@ class MappingTable:
             same = self.by_number.get(int(code), ())
             # 01 and 001 may be different codes of one table.
             coded = same if len({entry.code for entry in same}) == 1 else ()
+        ahead = tuple(entry for entry in named if entry in self.ahead)
+        if ahead or self.ahead.intersection(coded):
+            named = ahead
         if coded and named and not {entry.hcat for entry in coded} & {entry.hcat for entry in named}:
             return coded + named
         return coded or named

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import itertools
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,29 @@ def test_german_states_disagree_on_codes_of_one_system(published):
         "de.csv": ("3301090100",), "de_BW_2022.csv": (GRASS,), "de_bb_2023.csv": ("3301090100",),
         "de_ls_2021.csv": ("3301090100",), "de_nrw_2021.csv": ("3301090100",)}
     assert conflicts(tables[:1]) == []
+
+
+def test_a_row_of_ones_own_goes_before_a_published_one_however_the_code_is_written():
+    published = table(("001", "wheat", WHEAT), ("2", "maize", MAIZE), ("03", "", WHEAT), ("003", "", MAIZE))
+    for mine, code in itertools.product(("1", "001", "01"), ("1", "001")):
+        assert {entry.hcat for entry in table((mine, "", GRASS)).before(published).of(code, "")} == {GRASS}
+    assert {entry.hcat for entry in table(("002", "", GRASS)).before(published).of("2", "")} == {GRASS}
+    # 03 and 003 are two codes there, and 3 is neither.
+    assert {entry.hcat for entry in table(("3", "", GRASS)).before(published).of("03", "")} == {WHEAT}
+
+
+def test_a_row_of_ones_own_is_not_contradicted_by_published_names():
+    published = table(("5", "winter wheat", WHEAT), ("6", "wheat", SPRING_WHEAT), ("7", "maize", MAIZE), name="b.csv")
+    last = table(("8", "wheat", GRASS), name="c.csv")
+    mine = table(("5", "", GRASS)).before(published).before(last)
+    assert [entry.hcat for entry in mine.of("5", "wheat")] == [GRASS]
+    # What one's own table does not list is still compared.
+    assert [entry.hcat for entry in mine.of("7", "winter wheat")] == [MAIZE]
+    assert [entry.hcat for entry in mine.of("7", "wheat")] == [MAIZE, SPRING_WHEAT, GRASS]
+    named = table(("", "Wheat", MAIZE)).before(published)
+    assert [entry.hcat for entry in named.of("", "wheat")] == [MAIZE]
+    contradicted = table(("5", "oats", GRASS), ("9", "rye", MAIZE)).before(published)
+    assert [entry.hcat for entry in contradicted.of("5", "rye")] == [GRASS, MAIZE]
 
 
 def test_a_change_of_a_declared_code_is_told_however_the_code_is_written():
