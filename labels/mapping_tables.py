@@ -364,5 +364,6 @@ def _checked(path: Path, line: int, code: str) -> str:
     code = re.sub(r"\.0+$", "", code)
     if code and not hcat.is_code(code):
         raise CorruptRecord(f"{path}, line {line}: {code!r} is no HCAT code",
-                            mend="write ten digits that begin with 33, or nothing")
+                            mend="write ten digits as HCAT 3 lists them, such as 3301010101 for winter wheat, or"
+                            " nothing")
     return code

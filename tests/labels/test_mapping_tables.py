@@ -154,6 +154,7 @@ def test_a_table_of_ones_own_is_keyed_by_country_year_and_code(written):
 
 @pytest.mark.parametrize(("text", "told"), [
     ("country,year,code,hcat\nBR,2020,1,wheat\n", "line 2: 'wheat' is no HCAT code"),
+    ("country,year,code,hcat\nBR,2020,1,\nBR,2020,2,3399999999\n", "line 3: '3399999999' is no HCAT code"),
     ("country,year,code,hcat\nBR,,1,3301010101\n", "line 2: '' is no year"),
     ("country,year,code,hcat\nBR,2020,,3301010101\n", "line 2 has neither code nor name"),
     ("country,year,code,hcat\n", "has no rows"), ("", "has no rows"), ("a,b\n1,2\n", "has columns a, b")])
