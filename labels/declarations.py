@@ -104,13 +104,15 @@ class Declarations:
         None where there is none, or the place has no degrees.
 
         Raises:
-            DataError: one is not WKB that GEOS can read, such as a curve.
+            DataError: one is not WKB, or a curve, which GEOS does not read.
         """
         try:
             shapes: NDArray[np.object_] = shapely.force_2d(shapely.from_wkb(outlines.to_numpy(zero_copy_only=False)))
-        except shapely.GEOSException as error:
-            raise DataError(f"an outline of {self.path} cannot be read ({error})",
+        except NotImplementedError as error:
+            raise DataError(f"an outline of {self.path} is a curve",
                             mend="write curves as lines: ogr2ogr -nlt CONVERT_TO_LINEAR") from error
+        except shapely.GEOSException as error:
+            raise DataError(f"an outline of {self.path} is damaged ({error})", mend="get the file again") from error
         if not CRS(self.crs).equals(CRS("EPSG:4326"), ignore_axis_order=True):
             # One for each batch: batches may be worked on at the same time.
             change = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True).transform
@@ -172,13 +174,16 @@ def _parquet(path: Path, crs: str | None) -> Declarations:
             schema, rows = file.schema_arrow, file.metadata.num_rows
         about: dict[str, Any] = json.loads((schema.metadata or {})[b"geo"])
         geometry = about["primary_column"]
-        column = about["columns"][geometry]
+        column = dict(about["columns"][geometry])
         names = tuple(name for name in schema.names if name != geometry)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read ({error})", mend="get it again") from error
     except (KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path} is a Parquet file without outlines: it has no \"geo\" metadata",
                         mend="write it as GeoParquet") from error
+    if geometry not in schema.names:
+        raise DataError(f"{path} has no column {geometry!r}, where its \"geo\" metadata says outlines are",
+                        mend="write it as GeoParquet again")
     if column.get("encoding") != "WKB":
         raise DataError(f"{path} holds its outlines as {column.get('encoding')}, not as WKB",
                         mend="write it with the encoding WKB")
@@ -219,12 +224,13 @@ def texts(values: pa.Array, what: str) -> tuple[list[str], NDArray[np.intp]]:
     Raises:
         DataError: they are of another type, or not texts in the file's encoding.
     """
-    coded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
-    kind = coded.type.value_type
+    coded, kind = pa.types.is_dictionary(values.type), values.type
+    kind = kind.value_type if coded else kind
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
             or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
             or pa.types.is_null(kind)):
         raise DataError(f"column {what!r} is of type {kind}", mend="give a column of texts or numbers")
+    coded = values if coded else values.dictionary_encode()
     try:
         distinct = [_text(value) for value in coded.dictionary.to_pylist()]
     except UnicodeDecodeError as error:

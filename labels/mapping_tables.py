@@ -302,7 +302,11 @@ def _rows(path: Path, content: bytes) -> list[dict[str, str]]:
         raise CorruptRecord(f"{path} is not UTF-8 (byte {error.start})",
                             mend="save it as UTF-8, as spreadsheets do with \"CSV UTF-8\"") from error
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", restval="")
-    rows = [{column.strip(): value.strip() for column, value in row.items() if column} for row in reader]
+    try:
+        rows = [{column.strip(): value.strip() for column, value in row.items() if column} for row in reader]
+    except csv.Error as error:
+        raise CorruptRecord(f"{path}, after line {reader.line_num}: {error}",
+                            mend="look for a quotation mark that opens a text and none that closes it") from error
     if not rows:
         raise CorruptRecord(f"{path} has no rows", mend="fetch it again, or write rows below its headings")
     return rows

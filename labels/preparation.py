@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -69,9 +70,8 @@ class Asked:
             raise ConfigError("no column tells what was grown",
                               mend="name it with --code, with --name where a country has no codes, or with --crop"
                                    " where a parcel has several crops")
-        if self.inward_m < 0:
-            raise ConfigError(f"--inward {self.inward_m:g} would draw outlines outwards",
-                              mend="give metres of 0 or more")
+        if not 0 <= self.inward_m < math.inf:
+            raise ConfigError(f"--inward {self.inward_m:g} is no distance inwards", mend="give metres of 0 or more")
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -202,7 +202,9 @@ def test_outlines_of_another_year_are_told(france, tmp_path):
 @pytest.mark.parametrize(("asked", "message"), [
     ({}, "no column tells what was grown"),
     ({"code": "a", "crops": (CropColumn(column="b", first=1, last=2),)}, "--crop names columns of codes, and so does"),
-    ({"code": "a", "inward_m": -1.0}, "--inward -1 would draw outlines outwards")])
+    ({"code": "a", "inward_m": -1.0}, "--inward -1 is no distance inwards"),
+    ({"code": "a", "inward_m": np.inf}, "--inward inf is no distance"),
+    ({"code": "a", "inward_m": np.nan}, "--inward nan is no distance")])
 def test_what_does_not_fit_together_is_refused(asked, message):
     with pytest.raises(ConfigError, match=message):
         Asked(country="FR", year=2018, **asked)

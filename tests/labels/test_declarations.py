@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import struct
 from decimal import Decimal
 
 import geopandas
@@ -86,6 +87,12 @@ def test_geoparquet_without_a_crs_is_in_degrees_and_with_null_is_refused(file):
         declarations.find(rewritten({"encoding": "WKB", "crs": None}))
     with pytest.raises(DataError, match="holds its outlines as polygon, not as WKB"):
         declarations.find(rewritten({"encoding": "polygon"}))
+    with pytest.raises(DataError, match="is a Parquet file without outlines"):
+        declarations.find(rewritten(None))
+    about["primary_column"] = "outline"
+    about["columns"]["outline"] = {"encoding": "WKB"}
+    with pytest.raises(DataError, match="has no column 'outline', where its"):
+        declarations.find(rewritten({"encoding": "WKB"}))
 
 
 def test_a_crs_that_contradicts_the_file_is_refused_but_for_geojson(file):
@@ -169,10 +176,22 @@ def test_a_file_that_ends_early_is_said_to(file):
         list(declarations.find(path).batches(["code", "name"], 3))
 
 
+def curve_polygon():
+    """A circle as WKB: a CurvePolygon of one CircularString."""
+    ring = np.array([(5, 48), (5.001, 48.001), (5.002, 48), (5.001, 47.999), (5, 48)], "<f8")
+    return struct.pack("<BII", 1, 10, 1) + struct.pack("<BII", 1, 8, len(ring)) + ring.tobytes()
+
+
 def test_curves_are_refused_with_how_to_flatten_them(file):
     found = declarations.find(file(frame()))
-    with pytest.raises(DataError, match="an outline of .* cannot be read .*CONVERT_TO_LINEAR"):
-        found.degrees(pa.array([b"\x01\xff\x00\x00\x00"], pa.binary()))
+    with pytest.raises(DataError, match="an outline of .* is a curve; .*CONVERT_TO_LINEAR"):
+        found.degrees(pa.array([curve_polygon()], pa.binary()))
+
+
+@pytest.mark.parametrize("outline", [shapely.to_wkb(SQUARES[0])[:-9], b"", b"\x01\xff\x00\x00\x00"])
+def test_damaged_outlines_are_not_called_curves(file, outline):
+    with pytest.raises(DataError, match="an outline of .* is damaged .*; get the file again"):
+        declarations.find(file(frame())).degrees(pa.array([outline], pa.binary()))
 
 
 @given(values=st.one_of(*(st.lists(st.none() | each, min_size=1, max_size=20) for each in (
@@ -198,6 +217,8 @@ def test_codes_as_floats_blanks_and_categories_become_texts(values, expected):
 def test_a_column_that_is_no_code_is_refused():
     with pytest.raises(DataError, match="column 'sown' is of type date32"):
         declarations.texts(pa.array([datetime.date(2018, 1, 1)]), "sown")
+    with pytest.raises(DataError, match="column 'crops' is of type list"):
+        declarations.texts(pa.array([["MIS"]]), "crops")
 
 
 def test_real_declarations_are_read(real_data):

@@ -154,6 +154,8 @@ def test_a_table_of_ones_own_is_keyed_by_country_year_and_code(written):
 
 @pytest.mark.parametrize(("text", "told"), [
     ("country,year,code,hcat\nBR,2020,1,wheat\n", "line 2: 'wheat' is no HCAT code"),
+    pytest.param('country,year,code,hcat\nBR,2020,1,"\n' + "BR,2020,2,3301010101\n" * 7000,
+                 "after line .*: field larger than", id="a quotation mark that is never closed"),
     ("country,year,code,hcat\nBR,2020,1,\nBR,2020,2,3399999999\n", "line 3: '3399999999' is no HCAT code"),
     ("country,year,code,hcat\nBR,,1,3301010101\n", "line 2: '' is no year"),
     ("country,year,code,hcat\nBR,2020,,3301010101\n", "line 2 has neither code nor name"),
