@@ -160,8 +160,8 @@ class _Seen:
         report: what became of the codes.
         kinds: geometry types by column.
         bounds: of all outlines.
-        ids: (P,) hash of each parcel's id, in pieces.
-        id_rows: (P,) its row, in pieces.
+        ids: hash of each parcel's id, and of the ids of its crops, in pieces.
+        id_rows: its row, in pieces.
     """
 
     bits: NDArray[np.int64]
@@ -177,7 +177,7 @@ class _Seen:
     def add(self, made: Prepared) -> None:
         """A batch."""
         self.read += made.read
-        self.parcels += len(made.ids)
+        self.parcels += made.parcels
         self.left_out += made.left_out
         self.report = made.report if self.report is None else self.report + made.report
         for name, kinds in made.kinds.items():
@@ -206,8 +206,8 @@ class _Seen:
         twice = np.flatnonzero(ids[order][1:] == ids[order][:-1])
         if len(twice):
             one, other = rows[order][twice[0]], rows[order][twice[0] + 1]
-            raise DataError(f"{asked.id!r} does not tell parcels apart: {len(twice):,} have the id of another, as rows"
-                            f" {one} and {other}, counted from 0",
+            raise DataError(f"{asked.id!r} does not tell parcels apart: {len(twice):,} have the id of another, or of a"
+                            f" crop of it, as rows {one} and {other}, counted from 0",
                             mend="leave out --id: parcels are then named by the number of their row")
         return self.report
 

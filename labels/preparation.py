@@ -88,7 +88,8 @@ class Prepared:
         rows: of the file to be, and what they wait with.
         bounds: (N, 4) west, south, east, north of their outlines.
         read: rows of the declarations.
-        ids: (M,) hash of each parcel's id.
+        parcels: how many are kept.
+        ids: (M,) hash of each parcel's id, and of the ids of its crops where it has several.
         id_rows: (M,) its row among all declarations.
         report: what became of the codes.
         kinds: geometry types of `geometry` and `inside`.
@@ -98,6 +99,7 @@ class Prepared:
     rows: pa.Table
     bounds: NDArray[np.float64]
     read: int
+    parcels: int
     ids: NDArray[np.uint64]
     id_rows: NDArray[np.int64]
     report: Report
@@ -141,8 +143,11 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
     number = means.class_number
     no_class, no_months = number < 0, np.full(len(code), not asked.crops)
     class_names = pa.array([crop.name for crop in class_set], pa.string())
+    several_crops = found.of[kept] > 1
+    named = _apart(ids.take(pa.array(parcel)), found.order[kept], several_crops)
+    every_id = pa.concat_arrays([ids.take(pa.array(used)), named.filter(pa.array(several_crops))])
     columns = {
-        "parcel": _apart(ids.take(pa.array(parcel)), found.order[kept], found.of[kept]),
+        "parcel": named,
         "class": class_names.take(pa.array(number, mask=no_class)),
         "class_number": pa.array(number, mask=no_class),
         "code": _texts(meant.code).take(pa.array(code)),
@@ -163,15 +168,15 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
     coded = np.bincount(found.parcel, minlength=len(outlines)) > 0
     return Prepared(
         rows=pa.table(columns, schema=SCHEMA), bounds=shapely.bounds(shapes)[place], read=len(outlines),
-        ids=pd.util.hash_array(ids.take(pa.array(used)).to_numpy(zero_copy_only=False)),
-        id_rows=before + batch.first + used, report=Report.of(means, area[place], class_set),
+        parcels=len(used), ids=pd.util.hash_array(every_id.to_numpy(zero_copy_only=False)),
+        id_rows=before + batch.first + np.concatenate([used, parcel[several_crops]]),
+        report=Report.of(means, area[place], class_set),
         kinds={GEOMETRY: _kinds(shapes), INSIDE: _kinds(measured.inside)},
         left_out=Counter({"without an outline": int((absent & coded).sum()), "without a code": int((~coded).sum())}))
 
 
-def _apart(ids: pa.Array, order: NDArray[np.int64], of: NDArray[np.int64]) -> pa.Array:
+def _apart(ids: pa.Array, order: NDArray[np.int64], several: NDArray[np.bool_]) -> pa.Array:
     """The ids of parcels, with "/1", "/2" where a parcel has several crops."""
-    several = of > 1
     if not several.any():
         return ids
     return pc.if_else(pa.array(several), pc.binary_join_element_wise(ids, pa.array(order).cast(pa.string()), "/"), ids)
@@ -201,7 +206,7 @@ def _ids(file: Declarations, batch: Batch, column: str | None, several: bool) ->
     length = len(batch.outlines)
     if column is None:
         numbers = pa.array(np.arange(batch.first, batch.first + length)).cast(pa.string())
-        return pc.binary_join_element_wise(file.path.stem, numbers, ":") if several else numbers
+        return pc.binary_join_element_wise(file.path.name, numbers, ":") if several else numbers
     distinct, place = declarations.texts(batch.columns[column], column)
     if (place < 0).any():
         raise DataError(f"row {batch.first + int(np.flatnonzero(place < 0)[0])} of {file.path} has no {column!r}",

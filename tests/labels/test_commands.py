@@ -174,9 +174,30 @@ def test_an_id_must_name_one_parcel(france):
 
 def test_rows_of_several_files_are_named_by_file(france):
     _, rows = france(squares(2), squares(3), names=("north", "south"))
-    assert sorted(rows.index) == ["north:0", "north:1", "south:0", "south:1", "south:2"]
+    assert sorted(rows.index) == ["north.gpkg:0", "north.gpkg:1", "south.gpkg:0", "south.gpkg:1", "south.gpkg:2"]
     assert set(rows["source"]) == {"north.gpkg", "south.gpkg"}
-    assert rows.loc["north:0", "flags"] == "duplicate"
+    assert rows.loc["north.gpkg:0", "flags"] == "duplicate"
+
+
+def test_files_whose_names_differ_in_their_ending_alone_tell_parcels_apart(france, tmp_path):
+    for name in ("b.geojson", "b.json"):
+        squares(2).to_file(tmp_path / name, driver="GeoJSON")
+    codes = MappingTable.read(table(tmp_path, "FR", 2018, FRANCE), "FR", 2018)
+    commands.run_harmonise([tmp_path / "b.geojson", tmp_path / "b.json"], codes, CLASSES,
+                           Asked(country="FR", year=2018, code="code"), tmp_path / "made.parquet")
+    rows = pa.concat_tables(harmonised.read(tmp_path / "made.parquet"))
+    assert sorted(rows["parcel"].to_pylist()) == ["b.geojson:0", "b.geojson:1", "b.json:0", "b.json:1"]
+
+
+@pytest.mark.parametrize("ids", [["7", "7/1", "8"], ["7/2", "9", "7"]])
+def test_an_id_is_not_that_of_a_crop_of_another_parcel(france, ids):
+    frame = squares(3, number=ids, first=["MIS"] * 3, second=["BTH" if each == "7" else None for each in ids])
+    crops = (CropColumn.parse("first=3-8"), CropColumn.parse("second=9-2"))
+    with pytest.raises(DataError, match="'number' does not tell parcels apart: 1 have the id of another, or of a crop"):
+        france(frame, code=None, crops=crops, id="number")
+    did, rows = france(frame.assign(number=["7", "7/3", "8"]), code=None, crops=crops, id="number")
+    assert rows.index.is_unique
+    assert (did.parcels, did.crops) == (3, 4)
 
 
 def test_two_crops_of_a_year_are_kept_with_their_months(france):
