@@ -338,3 +338,24 @@ def test_a_changed_code_is_told_whatever_its_spelling(tmp_path, asked, column, c
     assert told.exit_code == 0, told.stderr
     assert "[winter wheat] -> " in told.stdout
     assert "Maize" not in told.stdout.partition("declared codes")[2]
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_the_year_to_compare_with_is_chosen_of_several(tmp_path, real_data, folder):
+    squares(4).to_file(tmp_path / "parcels.gpkg")
+    mine = tmp_path / "mine.csv"
+    mine.write_text("country,year,code,hcat\n" + "".join(
+        f"FR,{year},MIS,{maize}\nFR,{year},BTH,3301010101\n"
+        for year, maize in ((2016, "3301010600"), (2017, "3301160000"), (2019, "3301010600"))))
+    published = real_data / "eurocrops" / "csvs" / "country_mappings"
+    typed = ["labels", "harmonise", str(tmp_path / "parcels.gpkg"), "--country", "FR", "--year", "2019", "--map",
+             str(mine), "--code", "code", "--out", str(tmp_path / "fr.parquet")]
+    against = [*typed, "--against", str(published if folder else mine)]
+    several = click.testing.CliRunner().invoke(cli.main, against)
+    assert several.exit_code == 1
+    assert "year" in several.stderr
+    told = click.testing.CliRunner().invoke(cli.main, [*against, "--against-year", "2018" if folder else "2017"])
+    assert told.exit_code == 0, told.stderr
+    assert ("fr_2018.csv:" in told.stdout) if folder else ("1 mapped elsewhere; 1 code to another" in told.stdout)
+    assert "--against-year needs --against" in click.testing.CliRunner().invoke(
+        cli.main, [*typed, "--against-year", "2017"]).stderr
