@@ -98,8 +98,8 @@ def maps(name: str | None, classes: str) -> None:
               help="Metres from the outline that samples keep.")
 @click.option("--leave-out", is_flag=True, help="Leave crops whose code the table lacks without a class.")
 @click.option("--against", type=click.Path(path_type=Path, exists=True),
-              help="Mapping table of another year, or a folder of EuroCrops' tables: tell which of the declared codes it"
-                   " maps differently.")
+              help="Mapping table of another year, or a folder of EuroCrops' tables: tell which of the declared codes"
+                   " it maps differently.")
 @click.option("--against-year", type=int, metavar="YEAR", help="Of --against, where it holds several, or is a folder.")
 @click.option("--other-year", "others", multiple=True, type=_FILE, metavar="FILE",
               help="Harmonised file of another year: tell which outlines stand in it too.")

@@ -188,7 +188,7 @@ class _Seen:
             self.bounds = west, south, east, north
         self.ids.append(made.ids)
         self.id_rows.append(made.id_rows)
-        if not self.parcels and made.left_out["without an outline"]:
+        if not self.parcels and made.left_out["off the globe"]:
             raise DataError(f"none of the first {self.read:,} parcels has an outline on the globe",
                             mend="name the CRS that the coordinates are in with --crs")
 
@@ -199,7 +199,8 @@ class _Seen:
             DataError: nothing is left, or two parcels have one id.
         """
         if self.report is None or not self.parcels:
-            raise DataError(f"none of the {self.read:,} rows has an outline and a code",
+            why = ", ".join(f"{count:,} are {reason}" for reason, count in self.left_out.items())
+            raise DataError(f"none of the {self.read:,} rows has an outline and a code: {why}",
                             mend="look at the file and the columns that are named")
         ids, rows = np.concatenate(self.ids), np.concatenate(self.id_rows)
         order = np.argsort(ids, kind="stable")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FieldError, Geometry
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from agrispec.errors import DataError
+from agrispec.errors import ConfigError, DataError
 
 ROWS = 65536
 """Of a batch, where memory is a concern."""
@@ -101,7 +102,7 @@ class Declarations:
     def degrees(self, outlines: pa.Array) -> NDArray[np.object_]:
         """Outlines (N,) of a batch as shapely geometries in degrees (EPSG:4326), longitude first, without heights.
 
-        None where there is none, or the place has no degrees.
+        None where there is none, or the place has no degrees; an empty one stays.
 
         Raises:
             DataError: one is not WKB, or a curve, which GEOS does not read.
@@ -119,7 +120,7 @@ class Declarations:
             shapes = shapely.transform(shapes, change, interleaved=False)
         west, south, east, north = shapely.bounds(shapes).T
         # Whoever asks what is left of a shape with NaN in it gets no answer from GEOS.
-        shapes[~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90))] = None
+        shapes[~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90)) & ~shapely.is_empty(shapes)] = None
         return shapes
 
 
@@ -133,9 +134,16 @@ def find(path: Path, *, layer: str | None = None, crs: str | None = None, encodi
         encoding: of its texts, where the file says a wrong one or none, e.g. "ISO-8859-1".
 
     Raises:
+        ConfigError: there is no such encoding or CRS.
         DataError: it is not there, cannot be read, is empty, has no outlines of areas, no CRS or another than `crs`,
             several layers of which none is chosen, or its texts are of another encoding.
     """
+    if encoding is not None:
+        try:
+            codecs.lookup(encoding)
+        except LookupError as error:
+            raise ConfigError(f"--encoding {encoding} is no encoding", mend="name one, e.g. UTF-8 or ISO-8859-1"
+                              ) from error
     if not path.exists():
         raise DataError(f"{path} is not there", mend="give the file of declared parcels")
     found = _parquet(path, crs) if path.suffix.lower() in (".parquet", ".geoparquet", ".pq") \
@@ -158,7 +166,7 @@ def _ogr(path: Path, layer: str | None, crs: str | None, encoding: str | None) -
         about = pyogrio.read_info(path, layer=chosen, encoding=encoding, force_feature_count=True)
     except UnicodeDecodeError as error:
         raise _misread(path) from error
-    except (*_UNREADABLE, LookupError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{path} cannot be read ({error})",
                         mend="give a GeoPackage, a shapefile, a GeoJSON or a GeoParquet file") from error
     kind = about["geometry_type"] or "Unknown"
@@ -194,20 +202,28 @@ def _parquet(path: Path, crs: str | None) -> Declarations:
 
 
 def _crs(path: Path, stated: str | None, given: str | None) -> str:
-    """The file's CRS, or the one given where it states none."""
+    """The file's CRS, or the one given where it states none that can be read."""
     try:
-        known = [CRS(text) for text in (stated, given) if text]
+        asked = CRS(given) if given else None
     except CRSError as error:
-        raise DataError(f"the CRS of {path} cannot be read ({error})",
-                        mend="name it with --crs, e.g. --crs EPSG:2154") from error
-    if not known:
-        raise DataError(f"{path} does not say its CRS", mend="name it with --crs, e.g. --crs EPSG:2154")
-    if len(known) == 2 and not known[0].equals(known[1], ignore_axis_order=True):
+        raise ConfigError(f"--crs {given} is no CRS ({error})", mend="name one, e.g. --crs EPSG:2154") from error
+    try:
+        known = CRS(stated) if stated else None
+    except CRSError as error:
+        if given is None:
+            raise DataError(f"the CRS of {path} cannot be read ({error})",
+                            mend="name it with --crs, e.g. --crs EPSG:2154") from error
+        known = None
+    if known is None:
+        if given is None:
+            raise DataError(f"{path} does not say its CRS", mend="name it with --crs, e.g. --crs EPSG:2154")
+        return given
+    if asked is not None and not known.equals(asked, ignore_axis_order=True):
         # A GeoJSON file cannot state another than WGS 84, and many were written in another.
         if path.suffix.lower() not in (".geojson", ".json"):
-            raise DataError(f"{path} is in {known[0].name}, --crs says {known[1].name}", mend="leave --crs out")
+            raise DataError(f"{path} is in {known.name}, --crs says {asked.name}", mend="leave --crs out")
         return str(given)
-    return str(stated or given)
+    return str(stated)
 
 
 def texts(values: pa.Array, what: str) -> tuple[list[str], NDArray[np.intp]]:

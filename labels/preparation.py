@@ -123,7 +123,8 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
     Raises:
         DataError: an outline or a column cannot be read, or a row has no id.
     """
-    outlines, repaired = parcels.repaired(file.degrees(batch.outlines))
+    shapes = file.degrees(batch.outlines)
+    outlines, repaired = parcels.repaired(shapes)
     ids = _ids(file, batch, asked.id, several)
     codes, names, found = _declared(batch, asked)
     absent = shapely.is_missing(outlines)
@@ -134,8 +135,8 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
     meant = harmonise(None if codes is None else codes[different], None if names is None else names[different], table,
                       class_set)
     used, place = np.unique(parcel, return_inverse=True)
-    shapes, of_parcel = outlines[used], pa.array(place)
-    measured = parcels.measured(shapes, asked.inward_m)
+    kept_outlines, of_parcel = outlines[used], pa.array(place)
+    measured = parcels.measured(kept_outlines, asked.inward_m)
     area = measured.area_ha
     bits = (np.where(repaired[used], REPAIRED, 0) | np.where(measured.width_m < parcels.SLIVER_M, SLIVER, 0)
             | np.where(shapely.is_missing(measured.inside), EMPTY_INSIDE, 0))
@@ -161,18 +162,22 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
         "crop_to": pa.array(found.last[kept], mask=no_months),
         "area_ha": pa.array(area.astype(np.float32)).take(of_parcel),
         "small": pa.array(area < parcels.SMALL_HA).take(of_parcel),
-        GEOMETRY: pa.array(shapely.to_wkb(shapes), pa.binary()).take(of_parcel),
+        GEOMETRY: pa.array(shapely.to_wkb(kept_outlines), pa.binary()).take(of_parcel),
         INSIDE: pa.array(shapely.to_wkb(measured.inside), pa.binary()).take(of_parcel),
         ROW: pa.array(before + batch.first + parcel),
         BITS: pa.array(bits).take(of_parcel)}
     coded = np.bincount(found.parcel, minlength=len(outlines)) > 0
+    null = batch.outlines.is_null().to_numpy(zero_copy_only=False)
+    off, none = shapely.is_missing(shapes) & ~null, null | shapely.is_empty(shapes)
+    left_out = {"without a code": ~coded, "without an outline": none & coded, "off the globe": off & coded,
+                "without an area": absent & ~none & ~off & coded}
     return Prepared(
-        rows=pa.table(columns, schema=SCHEMA), bounds=shapely.bounds(shapes)[place], read=len(outlines),
+        rows=pa.table(columns, schema=SCHEMA), bounds=shapely.bounds(kept_outlines)[place], read=len(outlines),
         parcels=len(used), ids=pd.util.hash_array(every_id.to_numpy(zero_copy_only=False)),
         id_rows=before + batch.first + np.concatenate([used, parcel[several_crops]]),
         report=Report.of(means, area[place], class_set),
-        kinds={GEOMETRY: _kinds(shapes), INSIDE: _kinds(measured.inside)},
-        left_out=Counter({"without an outline": int((absent & coded).sum()), "without a code": int((~coded).sum())}))
+        kinds={GEOMETRY: _kinds(kept_outlines), INSIDE: _kinds(measured.inside)},
+        left_out=Counter({reason: int(rows.sum()) for reason, rows in left_out.items()}))
 
 
 def _apart(ids: pa.Array, order: NDArray[np.int64], several: NDArray[np.bool_]) -> pa.Array:

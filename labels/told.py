@@ -31,4 +31,5 @@ def harmonised(did: Did, out: Path) -> Iterator[str]:
         yield f"  {count:>10,} more {reason}, which are left out"
     for flag, count in sorted(did.flagged.items()):
         yield f"  {count:>10,} {flag}" + (" (below 0.5 ha)" if flag == "small" else "")
-    yield f"{did.crops:,} crops in {out}"
+    yield f"{did.crops:,} crops in {out}" + (
+        "; hectares above are of crops: a parcel counts once for each of its own" if did.crops > did.parcels else "")

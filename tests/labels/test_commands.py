@@ -16,7 +16,7 @@ from pyproj import Geod
 import cli
 from agrispec.class_sets import CLASS_SETS
 from agrispec.errors import ConfigError, DataError, StorageError
-from labels import commands, declarations, harmonised, parts
+from labels import commands, declarations, harmonised, parts, told
 from labels.crop_months import CropColumn
 from labels.mapping_tables import MappingTable
 from labels.preparation import Asked
@@ -148,7 +148,7 @@ def test_rows_without_an_outline_or_a_code_are_left_out_and_counted(france, tmp_
     frame.loc[3, "geometry"] = shapely.LineString([(5, 48), (6, 49)])
     did, rows = france(frame)
     assert rows.index.tolist() == ["0", "4"]
-    assert did.left_out == {"without an outline": 2, "without a code": 1}
+    assert did.left_out == {"without an outline": 1, "without an area": 1, "without a code": 1}
     assert harmonised.about(tmp_path / "made.parquet").left_out == did.left_out
 
 
@@ -159,8 +159,16 @@ def test_outlines_beyond_the_globe_ask_for_their_crs(france):
 
 
 def test_no_code_at_all_is_said(france):
-    with pytest.raises(DataError, match="none of the 2 rows has an outline and a code"):
+    with pytest.raises(DataError, match="none of the 2 rows has an outline and a code: 2 are without a code"):
         france(squares(2).assign(code=["", None]))
+
+
+@pytest.mark.parametrize(("outlines", "why"), [
+    ([None, shapely.Polygon()], "2 are without an outline"),
+    ([shapely.Point(5, 48), shapely.LineString([(5, 48), (6, 49)])], "2 are without an area")])
+def test_rows_of_no_polygon_do_not_ask_for_a_crs(france, outlines, why):
+    with pytest.raises(DataError, match=f"none of the 2 rows has an outline and a code: {why};"):
+        france(squares(2).set_geometry(outlines, crs="EPSG:4326"))
 
 
 def test_an_id_must_name_one_parcel(france):
@@ -200,9 +208,12 @@ def test_an_id_is_not_that_of_a_crop_of_another_parcel(france, ids):
     assert (did.parcels, did.crops) == (3, 4)
 
 
-def test_two_crops_of_a_year_are_kept_with_their_months(france):
+def test_two_crops_of_a_year_are_kept_with_their_months(france, tmp_path):
     frame = squares(3, first=["MIS", "BTH", "MIS"], second=["BTH", None, "MIS"])
-    _, rows = france(frame, code=None, crops=(CropColumn.parse("first=3-8"), CropColumn.parse("second=9-2")))
+    did, rows = france(frame, code=None, crops=(CropColumn.parse("first=3-8"), CropColumn.parse("second=9-2")))
+    assert "hectares above are of crops" in list(told.harmonised(did, tmp_path))[-1]
+    did, _ = france(frame.assign(second=None), code=None, crops=(CropColumn.parse("first=3-8"),))
+    assert "hectares" not in list(told.harmonised(did, tmp_path))[-1]
     found = rows[["class", "crop_from", "crop_to", "flags"]].to_dict("index")
     assert found == {"0/1": {"class": "maize", "crop_from": 3, "crop_to": 8, "flags": ""},
                      "0/2": {"class": "winter wheat", "crop_from": 9, "crop_to": 2, "flags": ""},

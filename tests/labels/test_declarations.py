@@ -14,7 +14,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agrispec.errors import DataError
+from agrispec.errors import ConfigError, DataError
 from labels import declarations
 
 SQUARES = np.array([shapely.box(5 + i / 100, 48, 5.005 + i / 100, 48.004) for i in range(7)], dtype=object)
@@ -103,8 +103,26 @@ def test_a_crs_that_contradicts_the_file_is_refused_but_for_geojson(file):
 
 
 def test_a_crs_that_is_none_is_refused(file):
-    with pytest.raises(DataError, match="the CRS of .* cannot be read"):
+    with pytest.raises(ConfigError, match="--crs EPSG:0 is no CRS"):
         declarations.find(file(frame()), crs="EPSG:0")
+
+
+def test_a_crs_that_cannot_be_read_is_replaced_by_the_one_given(file):
+    path = file(frame("EPSG:2154"), "parcels.parquet")
+    table = pq.read_table(path)
+    about = json.loads(table.schema.metadata[b"geo"])
+    about["columns"]["geometry"]["crs"] = {"type": "none"}
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(about)}), path)
+    with pytest.raises(DataError, match="the CRS of .* cannot be read .*; name it with --crs"):
+        declarations.find(path)
+    outlines, _ = everything(declarations.find(path, crs="EPSG:2154"))
+    assert shapely.hausdorff_distance(outlines, SQUARES).max() < 1e-8
+
+
+def test_an_encoding_that_is_none_is_refused(file):
+    for name in ("parcels.gpkg", "parcels.parquet"):
+        with pytest.raises(ConfigError, match="--encoding foo is no encoding; name one"):
+            declarations.find(file(frame(), name), encoding="foo")
 
 
 def test_places_beyond_degrees_are_none(file):
