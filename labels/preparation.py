@@ -126,6 +126,10 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
     shapes = file.degrees(batch.outlines)
     outlines, repaired = parcels.repaired(shapes)
     ids = _ids(file, batch, asked.id, several)
+    # The plane that an outline is measured on does not go around the globe.
+    west, _, east, _ = shapely.bounds(outlines).T
+    across = east - west > 180
+    outlines[across] = None
     codes, names, found = _declared(batch, asked)
     absent = shapely.is_missing(outlines)
     kept = ~absent[found.parcel]
@@ -170,7 +174,7 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
     null = batch.outlines.is_null().to_numpy(zero_copy_only=False)
     off, none = shapely.is_missing(shapes) & ~null, null | shapely.is_empty(shapes)
     left_out = {"without a code": ~coded, "without an outline": none & coded, "off the globe": off & coded,
-                "without an area": absent & ~none & ~off & coded}
+                "across 180 degrees": across & coded, "without an area": absent & ~none & ~off & ~across & coded}
     return Prepared(
         rows=pa.table(columns, schema=SCHEMA), bounds=shapely.bounds(kept_outlines)[place], read=len(outlines),
         parcels=len(used), ids=pd.util.hash_array(every_id.to_numpy(zero_copy_only=False)),

@@ -158,6 +158,18 @@ def test_outlines_beyond_the_globe_ask_for_their_crs(france):
         france(metres)
 
 
+def test_an_outline_across_180_degrees_is_left_out_and_counted(france, tmp_path):
+    frame = squares(4)
+    frame.loc[0, "geometry"] = shapely.Polygon([(179.999, 48), (-179.999, 48), (-179.999, 48.002), (179.999, 48.002)])
+    frame.loc[1, "geometry"] = shapely.union_all([shapely.box(179.99, 48, 180, 48.01),
+                                                  shapely.box(-180, 48, -179.99, 48.01)])
+    did, rows = france(frame)
+    assert rows.index.tolist() == ["2", "3"]
+    assert did.left_out == {"across 180 degrees": 2}
+    assert rows["area_ha"].max() < 10
+    assert "2 more across 180 degrees, which are left out" in "\n".join(told.harmonised(did, tmp_path))
+
+
 def test_no_code_at_all_is_said(france):
     with pytest.raises(DataError, match="none of the 2 rows has an outline and a code: 2 are without a code"):
         france(squares(2).assign(code=["", None]))
