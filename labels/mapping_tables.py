@@ -160,7 +160,7 @@ class MappingTable:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a table says of a code: all its names, and the HCAT codes of its rows."""
+    """What a table says of a code, or of a name where `code` is "": all its names, and the HCAT codes of its rows."""
 
     code: str
     names: tuple[str, ...]
@@ -193,7 +193,7 @@ class Change:
     def code(self) -> str:
         """The code, that of the first table where it has one; of rows without a code it is their name."""
         listed = self.before or self.after
-        return listed.code if listed else ""
+        return (listed.code or listed.names[0]) if listed else ""
 
 
 def changes(table: MappingTable, other: MappingTable) -> list[Change]:
@@ -211,9 +211,9 @@ def changes(table: MappingTable, other: MappingTable) -> list[Change]:
     for code in sorted(second.keys() - first.keys()):
         after = second[code]
         moved = next((places[key(name)] for name in after.names if key(name) in places), None)
-        if moved is not None and moved.code in left:
+        if moved is not None and _key_of(moved) in left:
             found.append(Change("recoded", moved, after))
-            left -= {moved.code}
+            left -= {_key_of(moved)}
         else:
             found.append(Change("new", None, after))
     if not other.supplement:
@@ -231,8 +231,8 @@ def declared_changes(table: MappingTable, other: MappingTable, declared: Iterabl
     """
     pairs = list(declared)
     before, after = ({_key_of(entry) for pair in pairs for entry in each.of(*pair)} for each in (table, other))
-    return [change for change in changes(table, other) if (change.before and change.before.code in before)
-            or (change.after and change.after.code in after)]
+    return [change for change in changes(table, other) if (change.before and _key_of(change.before) in before)
+            or (change.after and _key_of(change.after) in after)]
 
 
 def conflicts(tables: Sequence[MappingTable]) -> list[tuple[str, Mapping[str, Listed]]]:
@@ -266,12 +266,12 @@ def key(name: str) -> str:
 def _listed(table: MappingTable) -> dict[str, Listed]:
     """What a table says, by code, or by name where rows have none."""
     rows = _grouped((_key_of(entry), entry) for entry in table.entries if entry.code or entry.names)
-    return {code: Listed(code, tuple(dict.fromkeys(name for entry in found for name in entry.names)),
+    return {code: Listed(found[0].code, tuple(dict.fromkeys(name for entry in found for name in entry.names)),
                          tuple(sorted({entry.hcat for entry in found}))) for code, found in rows.items()}
 
 
-def _key_of(entry: Entry) -> str:
-    return entry.code or entry.names[0]
+def _key_of(row: Entry | Listed) -> str:
+    return row.code or key(row.names[0])
 
 
 def _grouped(pairs: Iterable[tuple[_Key, Entry]]) -> dict[_Key, tuple[Entry, ...]]:

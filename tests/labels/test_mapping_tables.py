@@ -255,6 +255,8 @@ def test_a_change_of_a_declared_code_is_told_however_the_code_is_written():
     named = table(("", "Winter Wheat", WHEAT), ("", "Maize", MAIZE)), table(("", "Winter Wheat", MAIZE))
     [change] = declared_changes(*named, [("", "winter  wheat")])
     assert (change.kind, change.code) == ("mapped elsewhere", "Winter Wheat")
+    [change] = declared_changes(named[0], table(("", "WINTER wheat", MAIZE)), [("", "winter wheat")])
+    assert (change.kind, change.code) == ("mapped elsewhere", "Winter Wheat")
     padded = table(("001", "", WHEAT), ("002", "", MAIZE)), table(("001", "", MAIZE), ("003", "", GRASS))
     assert said(declared_changes(*padded, [("1", "")])) == [("mapped elsewhere", "001")]
     assert said(declared_changes(*padded, [("3", "")])) == [("new", "003")]
