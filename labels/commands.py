@@ -206,7 +206,7 @@ class _Seen:
         order = np.argsort(ids, kind="stable")
         twice = np.flatnonzero(ids[order][1:] == ids[order][:-1])
         if len(twice):
-            one, other = rows[order][twice[0]], rows[order][twice[0] + 1]
+            one, other = sorted(rows[order][twice[0]:twice[0] + 2].tolist())
             raise DataError(f"{asked.id!r} does not tell parcels apart: {len(twice):,} have the id of another, or of a"
                             f" crop of it, as rows {one} and {other}, counted from 0",
                             mend="leave out --id: parcels are then named by the number of their row")
