@@ -127,7 +127,7 @@ def harmonise(parcels: tuple[Path, ...], maps: tuple[Path, ...], out: Path, clas
     with Console(stderr=True).status("harmonising") as status:
         did = commands.run_harmonise(
             parcels, table, chosen, asking, out, others=others,
-            reported=lambda report: click.echo("\n".join(told.reported(report, table, other))),
+            reported=lambda report: click.echo("\n".join(told.reported(report, table, other, several=len(crops) > 1))),
             progress=lambda done: status.update(Text(f"harmonising: {done}")))
     click.echo("\n".join(told.harmonised(did, out)))
 

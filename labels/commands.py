@@ -28,7 +28,7 @@ from labels.harmonise import STATUSES, Report
 from labels.harmonised import GEOMETRY, INSIDE, About
 from labels.mapping_tables import MappingTable
 from labels.parts import Parts, number_for
-from labels.preparation import BITS, DUPLICATE, FLAGS, OVERLAPS, ROW, Asked, Prepared, prepared
+from labels.preparation import BITS, DUPLICATE, FLAGS, OFF, OVERLAPS, ROW, Asked, Prepared, prepared
 
 _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
@@ -188,7 +188,7 @@ class _Seen:
             self.bounds = west, south, east, north
         self.ids.append(made.ids)
         self.id_rows.append(made.id_rows)
-        if not self.parcels and made.left_out["off the globe"]:
+        if not self.parcels and made.left_out[OFF]:
             raise DataError(f"none of the first {self.read:,} parcels has an outline on the globe",
                             mend="name the CRS that the coordinates are in with --crs")
 

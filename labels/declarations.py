@@ -102,7 +102,8 @@ class Declarations:
     def degrees(self, outlines: pa.Array) -> NDArray[np.object_]:
         """Outlines (N,) of a batch as shapely geometries in degrees (EPSG:4326), longitude first, without heights.
 
-        None where there is none, or the place has no degrees; an empty one stays.
+        None where there is none, the place has no degrees, or the outline lies on both sides of the meridian of 180
+        degrees: in degrees it would go around the globe. An empty one stays.
 
         Raises:
             DataError: one is not WKB, or a curve, which GEOS does not read.
@@ -120,7 +121,8 @@ class Declarations:
             shapes = shapely.transform(shapes, change, interleaved=False)
         west, south, east, north = shapely.bounds(shapes).T
         # Whoever asks what is left of a shape with NaN in it gets no answer from GEOS.
-        shapes[~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90)) & ~shapely.is_empty(shapes)] = None
+        good = (west >= -180) & (east <= 180) & (south >= -90) & (north <= 90) & (east - west < 180)
+        shapes[~good & ~shapely.is_empty(shapes)] = None
         return shapes
 
 

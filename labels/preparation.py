@@ -28,6 +28,9 @@ SCHEMA = pa.schema([*(each for each in harmonised.SCHEMA if each.name != "flags"
 """Rows while they wait for what other parcels say of them: the columns of the file, the number of the parcel's row
 among all declarations, and flags as bits in the order of FLAGS."""
 
+OFF = "off the globe or across 180 degrees"
+"""Why parcels are left out whose CRS may be another one."""
+
 FLAGS = ("repaired", "sliver", "overlaps", "duplicate", "empty inside")
 REPAIRED, SLIVER, OVERLAPS, DUPLICATE, EMPTY_INSIDE = (1 << bit for bit in range(len(FLAGS)))
 
@@ -126,10 +129,6 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
     shapes = file.degrees(batch.outlines)
     outlines, repaired = parcels.repaired(shapes)
     ids = _ids(file, batch, asked.id, several)
-    # The plane that an outline is measured on does not go around the globe.
-    west, _, east, _ = shapely.bounds(outlines).T
-    across = east - west > 180
-    outlines[across] = None
     codes, names, found = _declared(batch, asked)
     absent = shapely.is_missing(outlines)
     kept = ~absent[found.parcel]
@@ -173,8 +172,8 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
     coded = np.bincount(found.parcel, minlength=len(outlines)) > 0
     null = batch.outlines.is_null().to_numpy(zero_copy_only=False)
     off, none = shapely.is_missing(shapes) & ~null, null | shapely.is_empty(shapes)
-    left_out = {"without a code": ~coded, "without an outline": none & coded, "off the globe": off & coded,
-                "across 180 degrees": across & coded, "without an area": absent & ~none & ~off & ~across & coded}
+    left_out = {"without a code": ~coded, "without an outline": none & coded, OFF: off & coded,
+                "without an area": absent & ~none & ~off & coded}
     return Prepared(
         rows=pa.table(columns, schema=SCHEMA), bounds=shapely.bounds(kept_outlines)[place], read=len(outlines),
         parcels=len(used), ids=pd.util.hash_array(every_id.to_numpy(zero_copy_only=False)),

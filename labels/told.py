@@ -14,10 +14,19 @@ if TYPE_CHECKING:
     from labels.mapping_tables import MappingTable
 
 
-def reported(report: Report, table: MappingTable, other: MappingTable | None) -> Iterator[str]:
-    """What became of the declared codes, and which of them another table maps differently."""
+def reported(report: Report, table: MappingTable, other: MappingTable | None, *, several: bool) -> Iterator[str]:
+    """What became of the declared codes, and which of them another table maps differently.
+
+    Args:
+        report: of the codes.
+        table: that they were mapped with.
+        other: None where none is compared.
+        several: whether a parcel may have several crops.
+    """
     yield from table.doubts
     yield from report.lines()
+    if several:
+        yield "hectares count a parcel once for each of its crops"
     if other is not None:
         declared = [(each.code, each.name) for each in report.tallies]
         yield f"declared codes, from {table.name} to {other.name}:"
@@ -31,5 +40,4 @@ def harmonised(did: Did, out: Path) -> Iterator[str]:
         yield f"  {count:>10,} more {reason}, which are left out"
     for flag, count in sorted(did.flagged.items()):
         yield f"  {count:>10,} {flag}" + (" (below 0.5 ha)" if flag == "small" else "")
-    yield f"{did.crops:,} crops in {out}" + (
-        "; hectares above are of crops: a parcel counts once for each of its own" if did.crops > did.parcels else "")
+    yield f"{did.crops:,} crops in {out}"

@@ -165,9 +165,9 @@ def test_an_outline_across_180_degrees_is_left_out_and_counted(france, tmp_path)
                                                   shapely.box(-180, 48, -179.99, 48.01)])
     did, rows = france(frame)
     assert rows.index.tolist() == ["2", "3"]
-    assert did.left_out == {"across 180 degrees": 2}
+    assert did.left_out == {"off the globe or across 180 degrees": 2}
     assert rows["area_ha"].max() < 10
-    assert "2 more across 180 degrees, which are left out" in "\n".join(told.harmonised(did, tmp_path))
+    assert "2 more off the globe or across 180 degrees, which are left out" in "\n".join(told.harmonised(did, tmp_path))
 
 
 def test_no_code_at_all_is_said(france):
@@ -220,12 +220,9 @@ def test_an_id_is_not_that_of_a_crop_of_another_parcel(france, ids):
     assert (did.parcels, did.crops) == (3, 4)
 
 
-def test_two_crops_of_a_year_are_kept_with_their_months(france, tmp_path):
+def test_two_crops_of_a_year_are_kept_with_their_months(france):
     frame = squares(3, first=["MIS", "BTH", "MIS"], second=["BTH", None, "MIS"])
-    did, rows = france(frame, code=None, crops=(CropColumn.parse("first=3-8"), CropColumn.parse("second=9-2")))
-    assert "hectares above are of crops" in list(told.harmonised(did, tmp_path))[-1]
-    did, _ = france(frame.assign(second=None), code=None, crops=(CropColumn.parse("first=3-8"),))
-    assert "hectares" not in list(told.harmonised(did, tmp_path))[-1]
+    _, rows = france(frame, code=None, crops=(CropColumn.parse("first=3-8"), CropColumn.parse("second=9-2")))
     found = rows[["class", "crop_from", "crop_to", "flags"]].to_dict("index")
     assert found == {"0/1": {"class": "maize", "crop_from": 3, "crop_to": 8, "flags": ""},
                      "0/2": {"class": "winter wheat", "crop_from": 9, "crop_to": 2, "flags": ""},
@@ -361,6 +358,20 @@ def test_a_changed_code_is_told_whatever_its_spelling(tmp_path, asked, column, c
     assert told.exit_code == 0, told.stderr
     assert "[winter wheat] -> " in told.stdout
     assert "Maize" not in told.stdout.partition("declared codes")[2]
+
+
+def test_hectares_of_several_crops_are_said_to_be_counted_for_each(tmp_path):
+    squares(2, second=["BTH", None]).to_file(tmp_path / "parcels.gpkg")
+    codes = table(tmp_path, "FR", 2018, FRANCE)
+    typed = ["labels", "harmonise", str(tmp_path / "parcels.gpkg"), "--country", "FR", "--year", "2018", "--map",
+             str(codes), "--out", str(tmp_path / "fr.parquet")]
+    said = "hectares count a parcel once for each of its crops"
+    one, both = (click.testing.CliRunner().invoke(cli.main, [*typed, *crops]).stdout for crops in (
+        ["--code", "code"], ["--crop", "code=3-8", "--crop", "second=9-2"]))
+    assert one.startswith("2 declarations")
+    assert said not in one
+    assert both.startswith("3 declarations")
+    assert said in both
 
 
 @pytest.mark.parametrize("folder", [False, True])
