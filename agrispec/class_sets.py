@@ -18,7 +18,7 @@ winter and spring apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from agrispec import hcat
@@ -36,7 +36,7 @@ class Crop:
         name: as in a map's legend.
         colour: map colour, `#rrggbb`.
         hcat: leading pairs of HCAT codes that belong to it; the longest that fits a code decides.
-        lucas: LUCAS land cover codes or their beginnings, likewise; two classes may share one.
+        lucas: LUCAS land cover codes or their beginnings that mean it, to be read; two classes may share one.
         parent: the group of crops it lies in; "" for a class that is a rest.
     """
 
@@ -65,12 +65,7 @@ class ClassSet:
 
         None where the code may mean crops of several classes: wheat whose season is not said, arable crops.
         """
-        found = set[int]().union(*(self._holders(node, _hcat) for node in hcat.reach(code)))
-        return found.pop() if len(found) == 1 else None
-
-    def of_lucas(self, code: str) -> int | None:
-        """The class of a LUCAS code, None where it may be several: B11 is winter and spring wheat."""
-        found = self._holders(code.rstrip("0"), _lucas)
+        found = set[int]().union(*(self._holders(node) for node in hcat.reach(code)))
         return found.pop() if len(found) == 1 else None
 
     def lineage(self, number: int) -> tuple[str, ...]:
@@ -81,9 +76,9 @@ class ClassSet:
             group = PARENTS.get(group, "")
         return tuple(groups)
 
-    def _holders(self, node: str, listed: Callable[[Crop], tuple[str, ...]]) -> set[int]:
-        """Classes that hold what lies at or below a node of HCAT or LUCAS."""
-        owned = [(start, number) for number, crop in enumerate(self.classes) for start in listed(crop)]
+    def _holders(self, node: str) -> set[int]:
+        """Classes that hold what lies at or below a node of HCAT."""
+        owned = [(start, number) for number, crop in enumerate(self.classes) for start in crop.hcat]
         covering = max((len(start) for start, _ in owned if node.startswith(start)), default=0)
         holders = {number for start, number in owned if node.startswith(start) and len(start) == covering}
         # The roots list the rest: "33" itself says nothing of the crop.
@@ -104,7 +99,7 @@ def translated(source: ClassSet, target: ClassSet) -> tuple[int | None, ...]:
         found = set[int]()
         for node in crop.hcat or (hcat.ROOT,):
             starts = [start for other in target for start in other.hcat
-                      if crop.hcat and start.startswith(node) and number in source._holders(start, _hcat)]
+                      if crop.hcat and start.startswith(node) and number in source._holders(start)]
             found |= {_longest(target, start) for start in (node, *starts)}
         if not crop.hcat and crop.name in names:
             found = {names[crop.name]}
@@ -133,14 +128,6 @@ def merged(country: str) -> tuple[int, ...]:
     kept = {"AUS": {"sugarcane", "cotton"}, "CHN": {"corn", "soybeans", "rice"},
             "ARG": set(names) - {"wheat"}}.get(country, set(names))
     return tuple(number if name in kept else names.index("other") for number, name in enumerate(names))
-
-
-def _hcat(crop: Crop) -> tuple[str, ...]:
-    return crop.hcat
-
-
-def _lucas(crop: Crop) -> tuple[str, ...]:
-    return crop.lucas
 
 
 # LUCAS land cover by its first letter; groups end in zeros there. https://ec.europa.eu/eurostat/web/lucas

@@ -6,7 +6,7 @@ nothing here knows the `ee` client.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -163,6 +163,9 @@ class Engine(Protocol):
 
     def compute(self, expression: Expression) -> Any:
         """The value of a graph, as JSON values."""
+
+    def pages(self, expression: Expression, *, patient: bool = True) -> Iterator[list[dict[str, Any]]]:
+        """`features`, some at a time in their order, for those who need not hold them all."""
 
     def features(self, expression: Expression, *, patient: bool = True) -> list[dict[str, Any]]:
         """All features of a feature collection, as GeoJSON.

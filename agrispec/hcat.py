@@ -25,8 +25,11 @@ _WIDER = {**dict.fromkeys(("33010115", "3301011501", "3301011502", "3301011503")
 
 
 def is_code(text: str) -> bool:
-    """Whether a text is ten digits of a crop type."""
-    return re.fullmatch(ROOT + r"\d{8}", text) is not None
+    """Whether a text is ten digits of a crop type, of one of the groups that HCAT has.
+
+    What is below a group is not checked, but for the group of what is not known, which has nothing below.
+    """
+    return re.fullmatch(ROOT + r"(?:0[1-8]\d{6}|(?:00|99)000000)", text) is not None
 
 
 def node(code: str) -> str:

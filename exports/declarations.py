@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ import shapely
 
 from agrispec.engine import Engine, Expression
 from agrispec.errors import AssetExists, AssetMissing, CorruptRecord, DataError, TaskFailed
-from agrispec.formats.atomic import replacing
+from agrispec.formats.atomic import remove_parts, replacing, storage_error
 from agrispec.formats.geoparquet import GEOMETRY, INDEX
 from exports import storage, tasks
 from exports.publishing.routes import below_assets
@@ -38,7 +38,7 @@ class Graphs(Protocol):
 
     def table_size(self, asset_id: str) -> Expression: ...
 
-    def table_rows(self, asset_id: str, first: int, count: int) -> Expression: ...
+    def table(self, asset_id: str) -> Expression: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,8 @@ def upload(engine: Engine, bucket: str, graphs: Graphs, path: Path, asset_id: st
 def download(engine: Engine, graphs: Graphs, asset_id: str, path: Path, progress: Callable[[str], None]) -> Moved:
     """Write a table asset as GeoParquet, in its order.
 
-    Properties are columns, of the type that they have in the first rows.
+    Properties are columns, of a type that holds what they are in every row. What waits on disk until that is known is
+    beside `path`, about as large as it.
 
     Raises:
         AssetMissing: there is no such table.
@@ -112,22 +113,27 @@ def download(engine: Engine, graphs: Graphs, asset_id: str, path: Path, progress
     rows = int(engine.compute(graphs.table_size(asset_id)))
     if not rows:
         raise DataError(f"{asset_id} is empty", mend="name another table")
-    with replacing(path) as file:
-        writer: pq.ParquetWriter | None = None
-        try:
-            for first in range(0, rows, _ROWS):
-                part = _table(engine.features(graphs.table_rows(asset_id, first, min(_ROWS, rows - first))))
-                if writer is None:
-                    writer = pq.ParquetWriter(file, part.schema.with_metadata(_GEO), compression="zstd")
-                writer.write_table(_like(part, writer.schema, asset_id))
-                progress(f"{min(first + _ROWS, rows):,} of {rows:,} rows")
-        except pa.ArrowException as error:
-            raise DataError(f"rows of {asset_id} differ in the types of a property ({error})",
-                            mend="upload the table with one type a column") from error
-        finally:
-            if writer is not None:
-                writer.close()
-    return Moved(rows=rows, bytes=path.stat().st_size)
+    remove_parts(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as folder:
+            parts: list[Path] = []
+            arrived = 0
+            for features in _gathered(engine.pages(graphs.table(asset_id))):
+                parts.append(Path(folder, str(len(parts))))
+                pq.write_table(_table(features), parts[-1], compression="zstd")
+                arrived += len(features)
+                progress(f"{arrived:,} of {rows:,} rows")
+            schema = _schema([pq.read_schema(part) for part in parts])
+            with replacing(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                for part in parts:
+                    writer.write_table(_like(pq.read_table(part), schema))
+    except pa.ArrowException as error:
+        raise DataError(f"rows of {asset_id} differ in the types of a property ({error})",
+                        mend="upload the table with one type a column") from error
+    except OSError as error:
+        raise storage_error(path, error) from error
+    return Moved(rows=arrived, bytes=path.stat().st_size)
 
 
 _HARMONISED = {
@@ -189,33 +195,47 @@ def _manifest(uri: str, schema: pa.Schema, asset_id: str) -> dict[str, Any]:
                                         if field.name not in (_INSIDE, GEOMETRY)}}
 
 
+def _gathered(pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    """Features of pages, about `_ROWS` at a time."""
+    waiting: list[dict[str, Any]] = []
+    for page in pages:
+        waiting += page
+        if len(waiting) >= _ROWS:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
 def _table(features: list[dict[str, Any]]) -> pa.Table:
-    """Features as columns; those of harmonised declarations in their order and types, whatever is null."""
+    """Features as columns, those that any of them has, and `GEOMETRY`."""
     rows = [each["properties"] for each in features]
-    names = [*_HARMONISED, *(name for name in dict.fromkeys(name for row in rows for name in row)
-                             if name != INDEX and name not in _HARMONISED)] \
-        if any({"parcel", "code"} <= set(row) for row in rows) else \
-        [name for name in dict.fromkeys(name for row in rows for name in row) if name != INDEX]
-    found = {name: pa.array([row.get(name) for row in rows]) for name in names}
-    # Earth Engine knows numbers and texts alone.
-    columns = {name: column.cast(_HARMONISED.get(name, column.type)) for name, column in found.items()}
+    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in (INDEX, GEOMETRY)]
+    outlines = [json.dumps(each["geometry"]) if each["geometry"] else None for each in features]
+    shapes = shapely.from_geojson(np.array(outlines, object))
+    return pa.table({**{name: pa.array([row.get(name) for row in rows]) for name in names},
+                     GEOMETRY: pa.array(shapely.to_wkb(shapes), pa.binary())})
+
+
+def _schema(parts: list[pa.Schema]) -> pa.Schema:
+    """Columns that hold the rows of all parts; those of harmonised declarations in their order and types.
+
+    Raises:
+        pa.ArrowException: a column is text here and a number there.
+    """
+    found = pa.unify_schemas(parts, promote_options="permissive")
+    kinds = {name: found.field(name).type for name in found.names if name != GEOMETRY}
+    if {"parcel", "code"} <= kinds.keys():
+        # Earth Engine knows numbers and texts alone, and no property that is null in every row.
+        kinds = {**_HARMONISED, **{name: kind for name, kind in kinds.items() if name not in _HARMONISED}}
+    return pa.schema([*kinds.items(), (GEOMETRY, pa.binary())], _GEO)
+
+
+def _like(part: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows in the columns of a schema, null where they have none."""
+    columns = {field.name: part[field.name].cast(field.type) if field.name in part.column_names
+               else pa.nulls(part.num_rows, field.type) for field in schema}
     if "flags" in columns:
         # In a CSV an empty text is one that is absent.
         columns["flags"] = columns["flags"].fill_null("")
-    shapes = shapely.from_geojson(np.array([json.dumps(each["geometry"]) for each in features], object))
-    return pa.table({**columns, GEOMETRY: pa.array(shapely.to_wkb(shapes), pa.binary())})
-
-
-def _like(part: pa.Table, schema: pa.Schema, asset_id: str) -> pa.Table:
-    """Rows in the columns of the first ones.
-
-    Raises:
-        DataError: they have others, or of other types.
-    """
-    if strange := [name for name in part.column_names if name not in schema.names]:
-        raise DataError(f"some rows of {asset_id} have a property {strange[0]!r} and the first {_ROWS:,} have none",
-                        mend="upload the table with all its columns")
-    for field in schema:
-        if field.name not in part.column_names:
-            part = part.append_column(field, pa.nulls(part.num_rows, field.type))
-    return part.select(schema.names).cast(schema)
+    return pa.table(columns, schema=schema)

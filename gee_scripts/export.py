@@ -180,11 +180,6 @@ def table_head(asset_id: str) -> Expression:
     return expression(ee.FeatureCollection(asset_id).limit(1))
 
 
-def table_rows(asset_id: str, first: int, count: int) -> Expression:
-    """`count` features of a table asset from number `first` on, in its order."""
-    return expression(ee.FeatureCollection(ee.FeatureCollection(asset_id).toList(count, first)))
-
-
 def collection_span(asset_id: str) -> Expression:
     """[images, first time, last time] of a collection asset, times in milliseconds since 1970; null without one."""
     images = ee.ImageCollection(asset_id)

@@ -98,11 +98,13 @@ def maps(name: str | None, classes: str) -> None:
               help="Metres from the outline that samples keep.")
 @click.option("--leave-out", is_flag=True, help="Leave crops whose code the table lacks without a class.")
 @click.option("--against", type=click.Path(path_type=Path, exists=True),
-              help="Mapping table of another year: tell which of the declared codes it maps differently.")
+              help="Mapping table of another year, or a folder of EuroCrops' tables: tell which of the declared codes"
+                   " it maps differently.")
+@click.option("--against-year", type=int, metavar="YEAR", help="Of --against, where it holds several, or is a folder.")
 @click.option("--other-year", "others", multiple=True, type=_FILE, metavar="FILE",
               help="Harmonised file of another year: tell which outlines stand in it too.")
 def harmonise(parcels: tuple[Path, ...], maps: tuple[Path, ...], out: Path, classes: str, crops: tuple[str, ...],
-              against: Path | None, others: tuple[Path, ...], **asked: Any) -> None:
+              against: Path | None, against_year: int | None, others: tuple[Path, ...], **asked: Any) -> None:
     """Write the declared PARCELS of a country and year in the classes of a class set.
 
     PARCELS are GeoPackage, GeoParquet, shapefile or GeoJSON files. Outlines are repaired, measured and drawn in;
@@ -116,13 +118,16 @@ def harmonise(parcels: tuple[Path, ...], maps: tuple[Path, ...], out: Path, clas
     from labels.crop_months import CropColumn
     from labels.mapping_tables import MappingTable
     from labels.preparation import Asked
+    if against_year is not None and against is None:
+        raise click.UsageError("--against-year needs --against")
     asking, chosen = Asked(crops=tuple(map(CropColumn.parse, crops)), **asked), listing.class_set(classes)
+    commands.refuse_overwriting((*parcels, *maps, *([against] if against else ()), *others), out)
     table = commands.tables(maps, asking)
-    other = MappingTable.read(against, asking.country) if against else None
+    other = MappingTable.read(against, asking.country, against_year) if against else None
     with Console(stderr=True).status("harmonising") as status:
         did = commands.run_harmonise(
             parcels, table, chosen, asking, out, others=others,
-            reported=lambda report: click.echo("\n".join(told.reported(report, table, other))),
+            reported=lambda report: click.echo("\n".join(told.reported(report, table, other, several=len(crops) > 1))),
             progress=lambda done: status.update(Text(f"harmonising: {done}")))
     click.echo("\n".join(told.harmonised(did, out)))
 

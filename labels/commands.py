@@ -28,7 +28,7 @@ from labels.harmonise import STATUSES, Report
 from labels.harmonised import GEOMETRY, INSIDE, About
 from labels.mapping_tables import MappingTable
 from labels.parts import Parts, number_for
-from labels.preparation import BITS, DUPLICATE, FLAGS, OVERLAPS, ROW, Asked, Prepared, prepared
+from labels.preparation import BITS, DUPLICATE, FLAGS, OFF, OVERLAPS, ROW, Asked, Prepared, prepared
 
 _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
@@ -160,8 +160,8 @@ class _Seen:
         report: what became of the codes.
         kinds: geometry types by column.
         bounds: of all outlines.
-        ids: (P,) hash of each parcel's id, in pieces.
-        id_rows: (P,) its row, in pieces.
+        ids: hash of each parcel's id, and of the ids of its crops, in pieces.
+        id_rows: its row, in pieces.
     """
 
     bits: NDArray[np.int64]
@@ -177,7 +177,7 @@ class _Seen:
     def add(self, made: Prepared) -> None:
         """A batch."""
         self.read += made.read
-        self.parcels += len(made.ids)
+        self.parcels += made.parcels
         self.left_out += made.left_out
         self.report = made.report if self.report is None else self.report + made.report
         for name, kinds in made.kinds.items():
@@ -188,7 +188,7 @@ class _Seen:
             self.bounds = west, south, east, north
         self.ids.append(made.ids)
         self.id_rows.append(made.id_rows)
-        if not self.parcels and made.left_out["without an outline"]:
+        if not self.parcels and made.left_out[OFF]:
             raise DataError(f"none of the first {self.read:,} parcels has an outline on the globe",
                             mend="name the CRS that the coordinates are in with --crs")
 
@@ -199,15 +199,16 @@ class _Seen:
             DataError: nothing is left, or two parcels have one id.
         """
         if self.report is None or not self.parcels:
-            raise DataError(f"none of the {self.read:,} rows has an outline and a code",
+            why = ", ".join(f"{count:,} are {reason}" for reason, count in self.left_out.items())
+            raise DataError(f"none of the {self.read:,} rows has an outline and a code: {why}",
                             mend="look at the file and the columns that are named")
         ids, rows = np.concatenate(self.ids), np.concatenate(self.id_rows)
         order = np.argsort(ids, kind="stable")
         twice = np.flatnonzero(ids[order][1:] == ids[order][:-1])
         if len(twice):
-            one, other = rows[order][twice[0]], rows[order][twice[0] + 1]
-            raise DataError(f"{asked.id!r} does not tell parcels apart: {len(twice):,} have the id of another, as rows"
-                            f" {one} and {other}, counted from 0",
+            one, other = sorted(rows[order][twice[0]:twice[0] + 2].tolist())
+            raise DataError(f"{asked.id!r} does not tell parcels apart: {len(twice):,} have the id of another, or of a"
+                            f" crop of it, as rows {one} and {other}, counted from 0",
                             mend="leave out --id: parcels are then named by the number of their row")
         return self.report
 
@@ -266,6 +267,22 @@ def _digest(path: Path) -> str:
                 while piece := file.read(1 << 20):
                     digest.update(piece)
     return digest.hexdigest()
+
+
+def refuse_overwriting(inputs: Iterable[Path], out: Path) -> None:
+    """That a file to write is none of those that are read.
+
+    Args:
+        inputs: files, and folders whose files are read.
+        out: file to write.
+
+    Raises:
+        ConfigError: it is one of them, under whatever name.
+    """
+    for path in inputs:
+        read = path / out.name if path.is_dir() else path
+        if out.exists() and read.exists() and out.samefile(read):
+            raise ConfigError(f"--out {out} would overwrite {read}, which is read", mend="name another file with --out")
 
 
 def tables(maps: Sequence[Path], asked: Asked) -> MappingTable:

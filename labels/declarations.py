@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FieldError, Geometry
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from agrispec.errors import DataError
+from agrispec.errors import ConfigError, DataError
 
 ROWS = 65536
 """Of a batch, where memory is a concern."""
@@ -102,23 +103,26 @@ class Declarations:
         """Outlines (N,) of a batch as shapely geometries in degrees (EPSG:4326), longitude first, without heights.
 
         None where there is none, the place has no degrees, or the outline lies on both sides of the meridian of 180
-        degrees: in degrees it would go around the globe.
+        degrees: in degrees it would go around the globe. An empty one stays.
 
         Raises:
-            DataError: one is not WKB that GEOS can read, such as a curve.
+            DataError: one is not WKB, or a curve, which GEOS does not read.
         """
         try:
             shapes: NDArray[np.object_] = shapely.force_2d(shapely.from_wkb(outlines.to_numpy(zero_copy_only=False)))
-        except shapely.GEOSException as error:
-            raise DataError(f"an outline of {self.path} cannot be read ({error})",
+        except NotImplementedError as error:
+            raise DataError(f"an outline of {self.path} is a curve",
                             mend="write curves as lines: ogr2ogr -nlt CONVERT_TO_LINEAR") from error
+        except shapely.GEOSException as error:
+            raise DataError(f"an outline of {self.path} is damaged ({error})", mend="get the file again") from error
         if not CRS(self.crs).equals(CRS("EPSG:4326"), ignore_axis_order=True):
             # One for each batch: batches may be worked on at the same time.
             change = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True).transform
             shapes = shapely.transform(shapes, change, interleaved=False)
         west, south, east, north = shapely.bounds(shapes).T
         # Whoever asks what is left of a shape with NaN in it gets no answer from GEOS.
-        shapes[~((west >= -180) & (east <= 180) & (south >= -90) & (north <= 90) & (east - west < 180))] = None
+        good = (west >= -180) & (east <= 180) & (south >= -90) & (north <= 90) & (east - west < 180)
+        shapes[~good & ~shapely.is_empty(shapes)] = None
         return shapes
 
 
@@ -132,9 +136,16 @@ def find(path: Path, *, layer: str | None = None, crs: str | None = None, encodi
         encoding: of its texts, where the file says a wrong one or none, e.g. "ISO-8859-1".
 
     Raises:
+        ConfigError: there is no such encoding or CRS.
         DataError: it is not there, cannot be read, is empty, has no outlines of areas, no CRS or another than `crs`,
             several layers of which none is chosen, or its texts are of another encoding.
     """
+    if encoding is not None:
+        try:
+            codecs.lookup(encoding)
+        except LookupError as error:
+            raise ConfigError(f"--encoding {encoding} is no encoding", mend="name one, e.g. UTF-8 or ISO-8859-1"
+                              ) from error
     if not path.exists():
         raise DataError(f"{path} is not there", mend="give the file of declared parcels")
     found = _parquet(path, crs) if path.suffix.lower() in (".parquet", ".geoparquet", ".pq") \
@@ -157,7 +168,7 @@ def _ogr(path: Path, layer: str | None, crs: str | None, encoding: str | None) -
         about = pyogrio.read_info(path, layer=chosen, encoding=encoding, force_feature_count=True)
     except UnicodeDecodeError as error:
         raise _misread(path) from error
-    except (*_UNREADABLE, LookupError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{path} cannot be read ({error})",
                         mend="give a GeoPackage, a shapefile, a GeoJSON or a GeoParquet file") from error
     kind = about["geometry_type"] or "Unknown"
@@ -173,13 +184,16 @@ def _parquet(path: Path, crs: str | None) -> Declarations:
             schema, rows = file.schema_arrow, file.metadata.num_rows
         about: dict[str, Any] = json.loads((schema.metadata or {})[b"geo"])
         geometry = about["primary_column"]
-        column = about["columns"][geometry]
+        column = dict(about["columns"][geometry])
         names = tuple(name for name in schema.names if name != geometry)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read ({error})", mend="get it again") from error
     except (KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path} is a Parquet file without outlines: it has no \"geo\" metadata",
                         mend="write it as GeoParquet") from error
+    if geometry not in schema.names:
+        raise DataError(f"{path} has no column {geometry!r}, where its \"geo\" metadata says outlines are",
+                        mend="write it as GeoParquet again")
     if column.get("encoding") != "WKB":
         raise DataError(f"{path} holds its outlines as {column.get('encoding')}, not as WKB",
                         mend="write it with the encoding WKB")
@@ -190,20 +204,28 @@ def _parquet(path: Path, crs: str | None) -> Declarations:
 
 
 def _crs(path: Path, stated: str | None, given: str | None) -> str:
-    """The file's CRS, or the one given where it states none."""
+    """The file's CRS, or the one given where it states none that can be read."""
     try:
-        known = [CRS(text) for text in (stated, given) if text]
+        asked = CRS(given) if given else None
     except CRSError as error:
-        raise DataError(f"the CRS of {path} cannot be read ({error})",
-                        mend="name it with --crs, e.g. --crs EPSG:2154") from error
-    if not known:
-        raise DataError(f"{path} does not say its CRS", mend="name it with --crs, e.g. --crs EPSG:2154")
-    if len(known) == 2 and not known[0].equals(known[1], ignore_axis_order=True):
+        raise ConfigError(f"--crs {given} is no CRS ({error})", mend="name one, e.g. --crs EPSG:2154") from error
+    try:
+        known = CRS(stated) if stated else None
+    except CRSError as error:
+        if given is None:
+            raise DataError(f"the CRS of {path} cannot be read ({error})",
+                            mend="name it with --crs, e.g. --crs EPSG:2154") from error
+        known = None
+    if known is None:
+        if given is None:
+            raise DataError(f"{path} does not say its CRS", mend="name it with --crs, e.g. --crs EPSG:2154")
+        return given
+    if asked is not None and not known.equals(asked, ignore_axis_order=True):
         # A GeoJSON file cannot state another than WGS 84, and many were written in another.
         if path.suffix.lower() not in (".geojson", ".json"):
-            raise DataError(f"{path} is in {known[0].name}, --crs says {known[1].name}", mend="leave --crs out")
+            raise DataError(f"{path} is in {known.name}, --crs says {asked.name}", mend="leave --crs out")
         return str(given)
-    return str(stated or given)
+    return str(stated)
 
 
 def texts(values: pa.Array, what: str) -> tuple[list[str], NDArray[np.intp]]:
@@ -220,12 +242,13 @@ def texts(values: pa.Array, what: str) -> tuple[list[str], NDArray[np.intp]]:
     Raises:
         DataError: they are of another type, or not texts in the file's encoding.
     """
-    coded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
-    kind = coded.type.value_type
+    coded, kind = pa.types.is_dictionary(values.type), values.type
+    kind = kind.value_type if coded else kind
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
             or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
             or pa.types.is_null(kind)):
         raise DataError(f"column {what!r} is of type {kind}", mend="give a column of texts or numbers")
+    coded = values if coded else values.dictionary_encode()
     try:
         distinct = [_text(value) for value in coded.dictionary.to_pylist()]
     except UnicodeDecodeError as error:

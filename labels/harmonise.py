@@ -314,7 +314,7 @@ def change_lines(found: Sequence[Change], classes: ClassSet) -> Iterator[str]:
     yield (", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
            + (f"; {_counted(moved, 'code')} to another class" if moved else ""))
     for change in found:
-        sides = [f"{side.code + ' ' if change.kind == 'recoded' else ''}{side} [{_class(side, classes)}]"
+        sides = [f"{side.code + ' ' if change.kind == 'recoded' and side.code else ''}{side} [{_class(side, classes)}]"
                  for side in (change.before, change.after) if side is not None]
         yield f"  {change.kind:<16}  {change.code:<6}  {' -> '.join(sides)}"
 

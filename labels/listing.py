@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agrispec.class_sets import CLASS_SETS, ClassSet
-from agrispec.errors import ConfigError, DataError
+from agrispec.errors import ConfigError, CorruptRecord, DataError
 from labels import eurocrops, harmonise, mapping_tables
 from labels.mapping_tables import MappingTable
 
@@ -61,17 +61,22 @@ def tables(folder: Path, classes: str) -> Iterator[str]:
                         mend=f"fetch them: agrispec-gee labels tables --fetch {folder}")
     yield (f"{'table':<22}{'rows':>6}{'codes':>7}{'class':>7}{'other':>7}{'ambiguous':>11}{'land use':>10}"
            f"{'unmapped':>10}{'no key':>8}{'covered':>9}")
+    read: dict[Path, MappingTable] = {}
     for path in paths:
-        table = MappingTable.read(path)
+        try:
+            table = read[path] = MappingTable.read(path)
+        except (CorruptRecord, DataError) as error:
+            yield f"{path.name:<22}{error}"
+            continue
         how_far = harmonise.coverage(table, chosen)
         yield (f"{path.name:<22}{len(table.entries):>6}{how_far.codes:>7}{how_far.mapped:>7}{how_far.rest:>7}"
                f"{how_far.ambiguous:>11}{how_far.land_use:>10}{how_far.unmapped:>10}{how_far.keyless:>8}"
                f"{100 * how_far.mapped / max(how_far.codes, 1):>7.1f} %"
                f"{'' if eurocrops.is_published(path) else '  not as published'}")
-    yield (f"{len(paths)} tables to {chosen.name}. class: codes that have one, of which `other` are the rest; no key:"
+    yield (f"{len(read)} tables to {chosen.name}. class: codes that have one, of which `other` are the rest; no key:"
            " rows without code and name.")
     for country in eurocrops.ONE_SYSTEM:
-        same = [MappingTable.read(path) for path in paths if eurocrops.TABLES[path.name].country == country]
+        same = [table for path, table in read.items() if eurocrops.TABLES[path.name].country == country]
         found = mapping_tables.conflicts(same)
         if found:
             yield f"{country}, whose states share one system of codes:"

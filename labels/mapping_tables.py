@@ -48,6 +48,7 @@ class MappingTable:
         entries: the rows.
         doubts: what should be known before it is used, a sentence each.
         supplement: whether it lists only what another table of the country lacks.
+        ahead: rows that go before the others, whatever these say.
     """
 
     country: str
@@ -57,6 +58,7 @@ class MappingTable:
     entries: tuple[Entry, ...]
     doubts: tuple[str, ...] = ()
     supplement: bool = False
+    ahead: frozenset[Entry] = frozenset()
 
     @classmethod
     def read(cls, path: Path, country: str | None = None, year: int | None = None) -> MappingTable:
@@ -103,11 +105,13 @@ class MappingTable:
 
         So a few rows of one's own settle what a published table leaves open.
         """
-        kept = tuple(entry for entry in other.entries if not (
-            entry.code in self.by_code if entry.code else set(map(key, entry.names)) & set(self.by_name)))
+        settled = {entry for code in self.by_code for entry in other.of(code, "")}
+        kept = tuple(entry for entry in other.entries if entry not in settled
+                     and (entry.code or not set(map(key, entry.names)) & set(self.by_name)))
         return MappingTable(self.country, self.year or other.year, f"{self.name} before {other.name}",
                             hashlib.sha256(f"{self.digest}{other.digest}".encode()).hexdigest(),
-                            self.entries + kept, self.doubts + other.doubts)
+                            self.entries + kept, self.doubts + other.doubts,
+                            ahead=self.ahead or frozenset(self.entries))
 
     @cached_property
     def by_code(self) -> Mapping[str, tuple[Entry, ...]]:
@@ -133,7 +137,8 @@ class MappingTable:
         """The rows of a declaration.
 
         Those of its code; where the table has not got it, or there is none, those of its name. Where both are listed
-        and say different things they are returned together: one of them has changed its meaning.
+        and say different things they are returned together: one of them has changed its meaning. A row
+        that goes before the others is compared with such rows alone.
 
         Args:
             code: as text, "" for none.
@@ -145,6 +150,9 @@ class MappingTable:
             same = self.by_number.get(int(code), ())
             # 01 and 001 may be different codes of one table.
             coded = same if len({entry.code for entry in same}) == 1 else ()
+        ahead = tuple(entry for entry in named if entry in self.ahead)
+        if ahead or self.ahead.intersection(coded):
+            named = ahead
         if coded and named and not {entry.hcat for entry in coded} & {entry.hcat for entry in named}:
             return coded + named
         return coded or named
@@ -152,7 +160,7 @@ class MappingTable:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a table says of a code: all its names, and the HCAT codes of its rows."""
+    """What a table says of a code, or of a name where `code` is "": all its names, and the HCAT codes of its rows."""
 
     code: str
     names: tuple[str, ...]
@@ -185,7 +193,7 @@ class Change:
     def code(self) -> str:
         """The code, that of the first table where it has one; of rows without a code it is their name."""
         listed = self.before or self.after
-        return listed.code if listed else ""
+        return (listed.code or listed.names[0]) if listed else ""
 
 
 def changes(table: MappingTable, other: MappingTable) -> list[Change]:
@@ -203,14 +211,28 @@ def changes(table: MappingTable, other: MappingTable) -> list[Change]:
     for code in sorted(second.keys() - first.keys()):
         after = second[code]
         moved = next((places[key(name)] for name in after.names if key(name) in places), None)
-        if moved is not None and moved.code in left:
+        if moved is not None and _key_of(moved) in left:
             found.append(Change("recoded", moved, after))
-            left -= {moved.code}
+            left -= {_key_of(moved)}
         else:
             found.append(Change("new", None, after))
     if not other.supplement:
         found += [Change("gone", first[code], None) for code in left]
     return sorted(found, key=lambda change: (KINDS.index(change.kind), change.code))
+
+
+def declared_changes(table: MappingTable, other: MappingTable, declared: Iterable[tuple[str, str]]) -> list[Change]:
+    """`changes` of the rows that declarations meet in either table.
+
+    Args:
+        table: the first.
+        other: the other.
+        declared: code and name of each, "" for none, as `MappingTable.of` takes them.
+    """
+    pairs = list(declared)
+    before, after = ({_key_of(entry) for pair in pairs for entry in each.of(*pair)} for each in (table, other))
+    return [change for change in changes(table, other) if (change.before and _key_of(change.before) in before)
+            or (change.after and _key_of(change.after) in after)]
 
 
 def conflicts(tables: Sequence[MappingTable]) -> list[tuple[str, Mapping[str, Listed]]]:
@@ -243,9 +265,13 @@ def key(name: str) -> str:
 
 def _listed(table: MappingTable) -> dict[str, Listed]:
     """What a table says, by code, or by name where rows have none."""
-    rows = _grouped((entry.code or entry.names[0], entry) for entry in table.entries if entry.code or entry.names)
-    return {code: Listed(code, tuple(dict.fromkeys(name for entry in found for name in entry.names)),
+    rows = _grouped((_key_of(entry), entry) for entry in table.entries if entry.code or entry.names)
+    return {code: Listed(found[0].code, tuple(dict.fromkeys(name for entry in found for name in entry.names)),
                          tuple(sorted({entry.hcat for entry in found}))) for code, found in rows.items()}
+
+
+def _key_of(row: Entry | Listed) -> str:
+    return row.code or key(row.names[0])
 
 
 def _grouped(pairs: Iterable[tuple[_Key, Entry]]) -> dict[_Key, tuple[Entry, ...]]:
@@ -276,7 +302,11 @@ def _rows(path: Path, content: bytes) -> list[dict[str, str]]:
         raise CorruptRecord(f"{path} is not UTF-8 (byte {error.start})",
                             mend="save it as UTF-8, as spreadsheets do with \"CSV UTF-8\"") from error
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", restval="")
-    rows = [{column.strip(): value.strip() for column, value in row.items() if column} for row in reader]
+    try:
+        rows = [{column.strip(): value.strip() for column, value in row.items() if column} for row in reader]
+    except csv.Error as error:
+        raise CorruptRecord(f"{path}, after line {reader.line_num}: {error}",
+                            mend="look for a quotation mark that opens a text and none that closes it") from error
     if not rows:
         raise CorruptRecord(f"{path} has no rows", mend="fetch it again, or write rows below its headings")
     return rows
@@ -338,5 +368,6 @@ def _checked(path: Path, line: int, code: str) -> str:
     code = re.sub(r"\.0+$", "", code)
     if code and not hcat.is_code(code):
         raise CorruptRecord(f"{path}, line {line}: {code!r} is no HCAT code",
-                            mend="write ten digits that begin with 33, or nothing")
+                            mend="write ten digits as HCAT 3 lists them, such as 3301010101 for winter wheat, or"
+                            " nothing")
     return code

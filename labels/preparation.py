@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -26,6 +27,9 @@ SCHEMA = pa.schema([*(each for each in harmonised.SCHEMA if each.name != "flags"
                     (ROW, pa.int64()), (BITS, pa.int64())])
 """Rows while they wait for what other parcels say of them: the columns of the file, the number of the parcel's row
 among all declarations, and flags as bits in the order of FLAGS."""
+
+OFF = "off the globe or across 180 degrees"
+"""Why parcels are left out whose CRS may be another one."""
 
 FLAGS = ("repaired", "sliver", "overlaps", "duplicate", "empty inside")
 REPAIRED, SLIVER, OVERLAPS, DUPLICATE, EMPTY_INSIDE = (1 << bit for bit in range(len(FLAGS)))
@@ -69,9 +73,8 @@ class Asked:
             raise ConfigError("no column tells what was grown",
                               mend="name it with --code, with --name where a country has no codes, or with --crop"
                                    " where a parcel has several crops")
-        if self.inward_m < 0:
-            raise ConfigError(f"--inward {self.inward_m:g} would draw outlines outwards",
-                              mend="give metres of 0 or more")
+        if not 0 <= self.inward_m < math.inf:
+            raise ConfigError(f"--inward {self.inward_m:g} is no distance inwards", mend="give metres of 0 or more")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -88,7 +91,8 @@ class Prepared:
         rows: of the file to be, and what they wait with.
         bounds: (N, 4) west, south, east, north of their outlines.
         read: rows of the declarations.
-        ids: (M,) hash of each parcel's id.
+        parcels: how many are kept.
+        ids: (M,) hash of each parcel's id, and of the ids of its crops where it has several.
         id_rows: (M,) its row among all declarations.
         report: what became of the codes.
         kinds: geometry types of `geometry` and `inside`.
@@ -98,6 +102,7 @@ class Prepared:
     rows: pa.Table
     bounds: NDArray[np.float64]
     read: int
+    parcels: int
     ids: NDArray[np.uint64]
     id_rows: NDArray[np.int64]
     report: Report
@@ -121,7 +126,8 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
     Raises:
         DataError: an outline or a column cannot be read, or a row has no id.
     """
-    outlines, repaired = parcels.repaired(file.degrees(batch.outlines))
+    shapes = file.degrees(batch.outlines)
+    outlines, repaired = parcels.repaired(shapes)
     ids = _ids(file, batch, asked.id, several)
     codes, names, found = _declared(batch, asked)
     absent = shapely.is_missing(outlines)
@@ -132,8 +138,8 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
     meant = harmonise(None if codes is None else codes[different], None if names is None else names[different], table,
                       class_set)
     used, place = np.unique(parcel, return_inverse=True)
-    shapes, of_parcel = outlines[used], pa.array(place)
-    measured = parcels.measured(shapes, asked.inward_m)
+    kept_outlines, of_parcel = outlines[used], pa.array(place)
+    measured = parcels.measured(kept_outlines, asked.inward_m)
     area = measured.area_ha
     bits = (np.where(repaired[used], REPAIRED, 0) | np.where(measured.width_m < parcels.SLIVER_M, SLIVER, 0)
             | np.where(shapely.is_missing(measured.inside), EMPTY_INSIDE, 0))
@@ -141,8 +147,11 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
     number = means.class_number
     no_class, no_months = number < 0, np.full(len(code), not asked.crops)
     class_names = pa.array([crop.name for crop in class_set], pa.string())
+    several_crops = found.of[kept] > 1
+    named = _apart(ids.take(pa.array(parcel)), found.order[kept], several_crops)
+    every_id = pa.concat_arrays([ids.take(pa.array(used)), named.filter(pa.array(several_crops))])
     columns = {
-        "parcel": _apart(ids.take(pa.array(parcel)), found.order[kept], found.of[kept]),
+        "parcel": named,
         "class": class_names.take(pa.array(number, mask=no_class)),
         "class_number": pa.array(number, mask=no_class),
         "code": _texts(meant.code).take(pa.array(code)),
@@ -156,22 +165,26 @@ def prepared(file: Declarations, before: int, batch: Batch, *, table: MappingTab
         "crop_to": pa.array(found.last[kept], mask=no_months),
         "area_ha": pa.array(area.astype(np.float32)).take(of_parcel),
         "small": pa.array(area < parcels.SMALL_HA).take(of_parcel),
-        GEOMETRY: pa.array(shapely.to_wkb(shapes), pa.binary()).take(of_parcel),
+        GEOMETRY: pa.array(shapely.to_wkb(kept_outlines), pa.binary()).take(of_parcel),
         INSIDE: pa.array(shapely.to_wkb(measured.inside), pa.binary()).take(of_parcel),
         ROW: pa.array(before + batch.first + parcel),
         BITS: pa.array(bits).take(of_parcel)}
     coded = np.bincount(found.parcel, minlength=len(outlines)) > 0
+    null = batch.outlines.is_null().to_numpy(zero_copy_only=False)
+    off, none = shapely.is_missing(shapes) & ~null, null | shapely.is_empty(shapes)
+    left_out = {"without a code": ~coded, "without an outline": none & coded, OFF: off & coded,
+                "without an area": absent & ~none & ~off & coded}
     return Prepared(
-        rows=pa.table(columns, schema=SCHEMA), bounds=shapely.bounds(shapes)[place], read=len(outlines),
-        ids=pd.util.hash_array(ids.take(pa.array(used)).to_numpy(zero_copy_only=False)),
-        id_rows=before + batch.first + used, report=Report.of(means, area[place], class_set),
-        kinds={GEOMETRY: _kinds(shapes), INSIDE: _kinds(measured.inside)},
-        left_out=Counter({"without an outline": int((absent & coded).sum()), "without a code": int((~coded).sum())}))
+        rows=pa.table(columns, schema=SCHEMA), bounds=shapely.bounds(kept_outlines)[place], read=len(outlines),
+        parcels=len(used), ids=pd.util.hash_array(every_id.to_numpy(zero_copy_only=False)),
+        id_rows=before + batch.first + np.concatenate([used, parcel[several_crops]]),
+        report=Report.of(means, area[place], class_set),
+        kinds={GEOMETRY: _kinds(kept_outlines), INSIDE: _kinds(measured.inside)},
+        left_out=Counter({reason: int(rows.sum()) for reason, rows in left_out.items()}))
 
 
-def _apart(ids: pa.Array, order: NDArray[np.int64], of: NDArray[np.int64]) -> pa.Array:
+def _apart(ids: pa.Array, order: NDArray[np.int64], several: NDArray[np.bool_]) -> pa.Array:
     """The ids of parcels, with "/1", "/2" where a parcel has several crops."""
-    several = of > 1
     if not several.any():
         return ids
     return pc.if_else(pa.array(several), pc.binary_join_element_wise(ids, pa.array(order).cast(pa.string()), "/"), ids)
@@ -201,7 +214,7 @@ def _ids(file: Declarations, batch: Batch, column: str | None, several: bool) ->
     length = len(batch.outlines)
     if column is None:
         numbers = pa.array(np.arange(batch.first, batch.first + length)).cast(pa.string())
-        return pc.binary_join_element_wise(file.path.stem, numbers, ":") if several else numbers
+        return pc.binary_join_element_wise(file.path.name, numbers, ":") if several else numbers
     distinct, place = declarations.texts(batch.columns[column], column)
     if (place < 0).any():
         raise DataError(f"row {batch.first + int(np.flatnonzero(place < 0)[0])} of {file.path} has no {column!r}",

@@ -14,15 +14,23 @@ if TYPE_CHECKING:
     from labels.mapping_tables import MappingTable
 
 
-def reported(report: Report, table: MappingTable, other: MappingTable | None) -> Iterator[str]:
-    """What became of the declared codes, and which of them another table maps differently."""
+def reported(report: Report, table: MappingTable, other: MappingTable | None, *, several: bool) -> Iterator[str]:
+    """What became of the declared codes, and which of them another table maps differently.
+
+    Args:
+        report: of the codes.
+        table: that they were mapped with.
+        other: None where none is compared.
+        several: whether a parcel may have several crops.
+    """
     yield from table.doubts
     yield from report.lines()
+    if several:
+        yield "hectares count a parcel once for each of its crops"
     if other is not None:
-        declared = {each.code or mapping_tables.key(each.name) for each in report.tallies}
+        declared = [(each.code, each.name) for each in report.tallies]
         yield f"declared codes, from {table.name} to {other.name}:"
-        yield from harmonise.change_lines(
-            [change for change in mapping_tables.changes(table, other) if change.code in declared], report.classes)
+        yield from harmonise.change_lines(mapping_tables.declared_changes(table, other, declared), report.classes)
 
 
 def harmonised(did: Did, out: Path) -> Iterator[str]:

@@ -63,21 +63,23 @@ class Client:
             return ee.data.computeValue(_graph(expression))
 
     def features(self, expression: Expression, *, patient: bool = True) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+        return [feature for page in self.pages(expression, patient=patient) for feature in page]
+
+    def pages(self, expression: Expression, *, patient: bool = True) -> Iterator[list[dict[str, Any]]]:
         request: dict[str, Any] = {"expression": json.loads(expression), "pageSize": _PAGE}
         if tag := ee.data.getWorkloadTag():
             request["workloadTag"] = tag
-        with refusals():
-            while True:
-                # As `ee.data.computeFeatures`, which repeats what it cannot get as often as is set for all threads.
+        while True:
+            # As `ee.data.computeFeatures`, which repeats what it cannot get as often as is set for all threads.
+            with refusals():
                 page = ee.data._execute_cloud_call(
                     ee.data._get_cloud_projects().table().computeFeatures(project=f"projects/{self.project}",
                                                                           body=request),
                     num_retries=None if patient else 0)
-                found += page.get("features", [])
-                if not page.get("nextPageToken"):
-                    return found
-                request["pageToken"] = page["nextPageToken"]
+            yield page.get("features", [])
+            if not page.get("nextPageToken"):
+                return
+            request["pageToken"] = page["nextPageToken"]
 
     def pixels(self, expression: Expression, grid: Grid) -> bytes:
         a, b, c, d, e, f = grid.transform

@@ -1,6 +1,7 @@
 """Class sets: what their codes mean, how they translate, and that their colours are told apart."""
 
 import csv
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -72,17 +73,11 @@ def test_a_code_with_a_class_passes_it_on_to_what_lies_below(classes, names):
         assert below <= {found}, code
 
 
-@pytest.mark.parametrize(("code", "crop"), [
-    ("B11", None), ("B12", None), ("B13", None), ("B14", "rye"), ("B15", "oats"), ("B16", "maize"), ("B17", "other"),
-    ("B18", "triticale"), ("B19", None), ("B21", "potato"), ("B22", "sugar beet"), ("B31", "sunflower"),
-    ("B32", "rapeseed"), ("B33", "soya"), ("B41", "pulses"), ("B55", "temporary grass/fodder"), ("B10", None),
-    ("B50", "temporary grass/fodder"), ("B00", None), ("E20", "other"), ("C10", "other")])
-def test_lucas_tells_no_winter_from_spring(code, crop):
-    assert named(OURS, OURS.of_lucas(code)) == crop
-
-
-def test_lucas_wheat_is_wheat_where_seasons_are_one_class():
-    assert named(CROPGLOBE_7, CROPGLOBE_7.of_lucas("B11")) == "wheat"
+def test_lucas_codes_are_of_one_class_but_where_lucas_does_not_tell():
+    for classes, shared in ((OURS, {"B11", "B12", "B13", "B19"}), (CROPGLOBE_7, set())):
+        listed = Counter(code for crop in classes for code in crop.lucas)
+        assert {code for code, count in listed.items() if count > 1} == shared
+        assert {code for code in listed if len(code) == 1} == set("ABCDEFGH")
 
 
 def test_a_set_translated_to_itself_is_itself():

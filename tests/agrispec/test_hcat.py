@@ -20,7 +20,8 @@ def test_ancestors_lie_above_their_code():
     assert hcat.ancestors("3300000000") == ()
 
 
-@pytest.mark.parametrize("text", ["", "330101", "33010101010", "3401010101", "3301010101.0", "winter_wheat"])
+@pytest.mark.parametrize("text", ["", "330101", "33010101010", "3401010101", "3301010101.0", "winter_wheat",
+                                  "3309000000", "3342010101", "3399999999", "3399010000", "3300010000"])
 def test_what_is_no_code_is_told(text):
     assert not hcat.is_code(text)
 
@@ -37,6 +38,10 @@ def names(real_data):
     """HCAT's own list: code -> name."""
     with (real_data / "eurocrops" / "hcat_core" / "HCAT3.csv").open(encoding="utf-8") as file:
         return {row["HCAT3_code"]: row["HCAT3_name"] for row in csv.DictReader(file)}
+
+
+def test_every_crop_type_of_hcat_is_a_code(names):
+    assert {code for code in names if hcat.is_code(code)} == {code for code in names if code.startswith("33")}
 
 
 def test_every_crop_of_hcat_has_its_ancestors_in_hcat(names):

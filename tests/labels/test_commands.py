@@ -1,6 +1,7 @@
 """Declarations become a harmonised file, whatever they come in, and nothing is lost without a word."""
 
 import itertools
+import shutil
 
 import click.testing
 import geopandas
@@ -15,7 +16,7 @@ from pyproj import Geod
 import cli
 from agrispec.class_sets import CLASS_SETS
 from agrispec.errors import ConfigError, DataError, StorageError
-from labels import commands, declarations, harmonised, parts
+from labels import commands, declarations, harmonised, parts, told
 from labels.crop_months import CropColumn
 from labels.mapping_tables import MappingTable
 from labels.preparation import Asked
@@ -147,7 +148,7 @@ def test_rows_without_an_outline_or_a_code_are_left_out_and_counted(france, tmp_
     frame.loc[3, "geometry"] = shapely.LineString([(5, 48), (6, 49)])
     did, rows = france(frame)
     assert rows.index.tolist() == ["0", "4"]
-    assert did.left_out == {"without an outline": 2, "without a code": 1}
+    assert did.left_out == {"without an outline": 1, "without an area": 1, "without a code": 1}
     assert harmonised.about(tmp_path / "made.parquet").left_out == did.left_out
 
 
@@ -157,9 +158,29 @@ def test_outlines_beyond_the_globe_ask_for_their_crs(france):
         france(metres)
 
 
+def test_an_outline_across_180_degrees_is_left_out_and_counted(france, tmp_path):
+    frame = squares(4)
+    frame.loc[0, "geometry"] = shapely.Polygon([(179.999, 48), (-179.999, 48), (-179.999, 48.002), (179.999, 48.002)])
+    frame.loc[1, "geometry"] = shapely.union_all([shapely.box(179.99, 48, 180, 48.01),
+                                                  shapely.box(-180, 48, -179.99, 48.01)])
+    did, rows = france(frame)
+    assert rows.index.tolist() == ["2", "3"]
+    assert did.left_out == {"off the globe or across 180 degrees": 2}
+    assert rows["area_ha"].max() < 10
+    assert "2 more off the globe or across 180 degrees, which are left out" in "\n".join(told.harmonised(did, tmp_path))
+
+
 def test_no_code_at_all_is_said(france):
-    with pytest.raises(DataError, match="none of the 2 rows has an outline and a code"):
+    with pytest.raises(DataError, match="none of the 2 rows has an outline and a code: 2 are without a code"):
         france(squares(2).assign(code=["", None]))
+
+
+@pytest.mark.parametrize(("outlines", "why"), [
+    ([None, shapely.Polygon()], "2 are without an outline"),
+    ([shapely.Point(5, 48), shapely.LineString([(5, 48), (6, 49)])], "2 are without an area")])
+def test_rows_of_no_polygon_do_not_ask_for_a_crs(france, outlines, why):
+    with pytest.raises(DataError, match=f"none of the 2 rows has an outline and a code: {why};"):
+        france(squares(2).set_geometry(outlines, crs="EPSG:4326"))
 
 
 def test_an_id_must_name_one_parcel(france):
@@ -173,9 +194,30 @@ def test_an_id_must_name_one_parcel(france):
 
 def test_rows_of_several_files_are_named_by_file(france):
     _, rows = france(squares(2), squares(3), names=("north", "south"))
-    assert sorted(rows.index) == ["north:0", "north:1", "south:0", "south:1", "south:2"]
+    assert sorted(rows.index) == ["north.gpkg:0", "north.gpkg:1", "south.gpkg:0", "south.gpkg:1", "south.gpkg:2"]
     assert set(rows["source"]) == {"north.gpkg", "south.gpkg"}
-    assert rows.loc["north:0", "flags"] == "duplicate"
+    assert rows.loc["north.gpkg:0", "flags"] == "duplicate"
+
+
+def test_files_whose_names_differ_in_their_ending_alone_tell_parcels_apart(france, tmp_path):
+    for name in ("b.geojson", "b.json"):
+        squares(2).to_file(tmp_path / name, driver="GeoJSON")
+    codes = MappingTable.read(table(tmp_path, "FR", 2018, FRANCE), "FR", 2018)
+    commands.run_harmonise([tmp_path / "b.geojson", tmp_path / "b.json"], codes, CLASSES,
+                           Asked(country="FR", year=2018, code="code"), tmp_path / "made.parquet")
+    rows = pa.concat_tables(harmonised.read(tmp_path / "made.parquet"))
+    assert sorted(rows["parcel"].to_pylist()) == ["b.geojson:0", "b.geojson:1", "b.json:0", "b.json:1"]
+
+
+@pytest.mark.parametrize("ids", [["7", "7/1", "8"], ["7/2", "9", "7"]])
+def test_an_id_is_not_that_of_a_crop_of_another_parcel(france, ids):
+    frame = squares(3, number=ids, first=["MIS"] * 3, second=["BTH" if each == "7" else None for each in ids])
+    crops = (CropColumn.parse("first=3-8"), CropColumn.parse("second=9-2"))
+    with pytest.raises(DataError, match="'number' does not tell parcels apart: 1 have the id of another, or of a crop"):
+        france(frame, code=None, crops=crops, id="number")
+    did, rows = france(frame.assign(number=["7", "7/3", "8"]), code=None, crops=crops, id="number")
+    assert rows.index.is_unique
+    assert (did.parcels, did.crops) == (3, 4)
 
 
 def test_two_crops_of_a_year_are_kept_with_their_months(france):
@@ -201,7 +243,9 @@ def test_outlines_of_another_year_are_told(france, tmp_path):
 @pytest.mark.parametrize(("asked", "message"), [
     ({}, "no column tells what was grown"),
     ({"code": "a", "crops": (CropColumn(column="b", first=1, last=2),)}, "--crop names columns of codes, and so does"),
-    ({"code": "a", "inward_m": -1.0}, "--inward -1 would draw outlines outwards")])
+    ({"code": "a", "inward_m": -1.0}, "--inward -1 is no distance inwards"),
+    ({"code": "a", "inward_m": np.inf}, "--inward inf is no distance"),
+    ({"code": "a", "inward_m": np.nan}, "--inward nan is no distance")])
 def test_what_does_not_fit_together_is_refused(asked, message):
     with pytest.raises(ConfigError, match=message):
         Asked(country="FR", year=2018, **asked)
@@ -264,6 +308,25 @@ def test_the_kenyan_fields_have_the_class_of_their_crop(real_data, tmp_path):
     assert rows["small"].sum() > 100
 
 
+@pytest.mark.parametrize("out", ["parcels.gpkg", "FR.csv", "before.csv", "other.parquet", "link.gpkg", "maps/FR.csv"])
+def test_what_is_read_is_never_overwritten(france, tmp_path, out):
+    france(squares(4))
+    (tmp_path / "made.parquet").rename(tmp_path / "other.parquet")
+    table(tmp_path, "FR", 2018, FRANCE).rename(tmp_path / "before.csv")
+    table(tmp_path, "FR", 2018, FRANCE)
+    (tmp_path / "maps").mkdir()
+    shutil.copyfile(tmp_path / "FR.csv", tmp_path / "maps" / "FR.csv")
+    (tmp_path / "link.gpkg").symlink_to(tmp_path / "parcels.gpkg")
+    before = (tmp_path / out).read_bytes()
+    told = click.testing.CliRunner().invoke(cli.main, [
+        "labels", "harmonise", str(tmp_path / "parcels.gpkg"), "--country", "FR", "--year", "2018", "--map",
+        str(tmp_path / "FR.csv"), "--map", str(tmp_path / "maps"), "--code", "code", "--against",
+        str(tmp_path / "before.csv"), "--other-year", str(tmp_path / "other.parquet"), "--out", str(tmp_path / out)])
+    assert told.exit_code == 2
+    assert "would overwrite" in told.stderr
+    assert (tmp_path / out).read_bytes() == before
+
+
 def test_changed_codes_are_told_before_anything_is_refused(tmp_path):
     squares(4).to_file(tmp_path / "parcels.gpkg")
     now = table(tmp_path, "FR", 2018, {"MIS": "3301010600"})
@@ -277,3 +340,56 @@ def test_changed_codes_are_told_before_anything_is_refused(tmp_path):
     assert "mapped elsewhere  MIS" in told.stdout
     assert "new               BTH" in told.stdout
     assert "does not map 1 code" in told.stderr
+
+
+@pytest.mark.parametrize(("asked", "column", "codes", "before"), [
+    ("--name", ["Winter  wheat", "MAIZE"] * 2, "name,hcat\nFR,2018,,Winter Wheat,3301010101\nFR,2018,,Maize,3301010600",
+     "name,hcat\nFR,2017,,winter wheat,3301160000\nFR,2017,,Maize,3301010600"),
+    ("--code", [1.0, 2.0] * 2, "hcat\nFR,2018,001,3301010101\nFR,2018,002,3301010600",
+     "hcat\nFR,2017,001,3301160000\nFR,2017,002,3301010600")])
+def test_a_changed_code_is_told_whatever_its_spelling(tmp_path, asked, column, codes, before):
+    squares(4, crop=column).to_file(tmp_path / "parcels.gpkg")
+    for name, rows in (("now.csv", codes), ("before.csv", before)):
+        (tmp_path / name).write_text(f"country,year,code,{rows}\n")
+    told = click.testing.CliRunner().invoke(cli.main, [
+        "labels", "harmonise", str(tmp_path / "parcels.gpkg"), "--country", "FR", "--year", "2018", "--map",
+        str(tmp_path / "now.csv"), asked, "crop", "--against", str(tmp_path / "before.csv"), "--out",
+        str(tmp_path / "fr.parquet")])
+    assert told.exit_code == 0, told.stderr
+    assert "[winter wheat] -> " in told.stdout
+    assert "Maize" not in told.stdout.partition("declared codes")[2]
+
+
+def test_hectares_of_several_crops_are_said_to_be_counted_for_each(tmp_path):
+    squares(2, second=["BTH", None]).to_file(tmp_path / "parcels.gpkg")
+    codes = table(tmp_path, "FR", 2018, FRANCE)
+    typed = ["labels", "harmonise", str(tmp_path / "parcels.gpkg"), "--country", "FR", "--year", "2018", "--map",
+             str(codes), "--out", str(tmp_path / "fr.parquet")]
+    said = "hectares count a parcel once for each of its crops"
+    one, both = (click.testing.CliRunner().invoke(cli.main, [*typed, *crops]).stdout for crops in (
+        ["--code", "code"], ["--crop", "code=3-8", "--crop", "second=9-2"]))
+    assert one.startswith("2 declarations")
+    assert said not in one
+    assert both.startswith("3 declarations")
+    assert said in both
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_the_year_to_compare_with_is_chosen_of_several(tmp_path, real_data, folder):
+    squares(4).to_file(tmp_path / "parcels.gpkg")
+    mine = tmp_path / "mine.csv"
+    mine.write_text("country,year,code,hcat\n" + "".join(
+        f"FR,{year},MIS,{maize}\nFR,{year},BTH,3301010101\n"
+        for year, maize in ((2016, "3301010600"), (2017, "3301160000"), (2019, "3301010600"))))
+    published = real_data / "eurocrops" / "csvs" / "country_mappings"
+    typed = ["labels", "harmonise", str(tmp_path / "parcels.gpkg"), "--country", "FR", "--year", "2019", "--map",
+             str(mine), "--code", "code", "--out", str(tmp_path / "fr.parquet")]
+    against = [*typed, "--against", str(published if folder else mine)]
+    several = click.testing.CliRunner().invoke(cli.main, against)
+    assert several.exit_code == 1
+    assert "year" in several.stderr
+    told = click.testing.CliRunner().invoke(cli.main, [*against, "--against-year", "2018" if folder else "2017"])
+    assert told.exit_code == 0, told.stderr
+    assert ("fr_2018.csv:" in told.stdout) if folder else ("1 mapped elsewhere; 1 code to another" in told.stdout)
+    assert "--against-year needs --against" in click.testing.CliRunner().invoke(
+        cli.main, [*typed, "--against-year", "2017"]).stderr

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import struct
 from decimal import Decimal
 
 import geopandas
@@ -13,7 +14,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agrispec.errors import DataError
+from agrispec.errors import ConfigError, DataError
 from labels import declarations
 
 SQUARES = np.array([shapely.box(5 + i / 100, 48, 5.005 + i / 100, 48.004) for i in range(7)], dtype=object)
@@ -86,6 +87,12 @@ def test_geoparquet_without_a_crs_is_in_degrees_and_with_null_is_refused(file):
         declarations.find(rewritten({"encoding": "WKB", "crs": None}))
     with pytest.raises(DataError, match="holds its outlines as polygon, not as WKB"):
         declarations.find(rewritten({"encoding": "polygon"}))
+    with pytest.raises(DataError, match="is a Parquet file without outlines"):
+        declarations.find(rewritten(None))
+    about["primary_column"] = "outline"
+    about["columns"]["outline"] = {"encoding": "WKB"}
+    with pytest.raises(DataError, match="has no column 'outline', where its"):
+        declarations.find(rewritten({"encoding": "WKB"}))
 
 
 def test_a_crs_that_contradicts_the_file_is_refused_but_for_geojson(file):
@@ -96,8 +103,26 @@ def test_a_crs_that_contradicts_the_file_is_refused_but_for_geojson(file):
 
 
 def test_a_crs_that_is_none_is_refused(file):
-    with pytest.raises(DataError, match="the CRS of .* cannot be read"):
+    with pytest.raises(ConfigError, match="--crs EPSG:0 is no CRS"):
         declarations.find(file(frame()), crs="EPSG:0")
+
+
+def test_a_crs_that_cannot_be_read_is_replaced_by_the_one_given(file):
+    path = file(frame("EPSG:2154"), "parcels.parquet")
+    table = pq.read_table(path)
+    about = json.loads(table.schema.metadata[b"geo"])
+    about["columns"]["geometry"]["crs"] = {"type": "none"}
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(about)}), path)
+    with pytest.raises(DataError, match="the CRS of .* cannot be read .*; name it with --crs"):
+        declarations.find(path)
+    outlines, _ = everything(declarations.find(path, crs="EPSG:2154"))
+    assert shapely.hausdorff_distance(outlines, SQUARES).max() < 1e-8
+
+
+def test_an_encoding_that_is_none_is_refused(file):
+    for name in ("parcels.gpkg", "parcels.parquet"):
+        with pytest.raises(ConfigError, match="--encoding foo is no encoding; name one"):
+            declarations.find(file(frame(), name), encoding="foo")
 
 
 def test_places_beyond_degrees_are_none(file):
@@ -178,10 +203,22 @@ def test_a_file_that_ends_early_is_said_to(file):
         list(declarations.find(path).batches(["code", "name"], 3))
 
 
+def curve_polygon():
+    """A circle as WKB: a CurvePolygon of one CircularString."""
+    ring = np.array([(5, 48), (5.001, 48.001), (5.002, 48), (5.001, 47.999), (5, 48)], "<f8")
+    return struct.pack("<BII", 1, 10, 1) + struct.pack("<BII", 1, 8, len(ring)) + ring.tobytes()
+
+
 def test_curves_are_refused_with_how_to_flatten_them(file):
     found = declarations.find(file(frame()))
-    with pytest.raises(DataError, match="an outline of .* cannot be read .*CONVERT_TO_LINEAR"):
-        found.degrees(pa.array([b"\x01\xff\x00\x00\x00"], pa.binary()))
+    with pytest.raises(DataError, match="an outline of .* is a curve; .*CONVERT_TO_LINEAR"):
+        found.degrees(pa.array([curve_polygon()], pa.binary()))
+
+
+@pytest.mark.parametrize("outline", [shapely.to_wkb(SQUARES[0])[:-9], b"", b"\x01\xff\x00\x00\x00"])
+def test_damaged_outlines_are_not_called_curves(file, outline):
+    with pytest.raises(DataError, match="an outline of .* is damaged .*; get the file again"):
+        declarations.find(file(frame())).degrees(pa.array([outline], pa.binary()))
 
 
 @given(values=st.one_of(*(st.lists(st.none() | each, min_size=1, max_size=20) for each in (
@@ -207,6 +244,8 @@ def test_codes_as_floats_blanks_and_categories_become_texts(values, expected):
 def test_a_column_that_is_no_code_is_refused():
     with pytest.raises(DataError, match="column 'sown' is of type date32"):
         declarations.texts(pa.array([datetime.date(2018, 1, 1)]), "sown")
+    with pytest.raises(DataError, match="column 'crops' is of type list"):
+        declarations.texts(pa.array([["MIS"]]), "crops")
 
 
 def test_real_declarations_are_read(real_data):

@@ -55,6 +55,15 @@ def test_a_table_that_was_changed_is_told_apart(published, tmp_path):
     assert "not as published" in told("tables", tmp_path)
 
 
+def test_a_table_that_cannot_be_read_is_said_among_the_others(published, tmp_path):
+    shutil.copyfile(published / "hr_2020.csv", tmp_path / "hr_2020.csv")
+    (tmp_path / "de.csv").write_text("original_code,HCAT3_code\n1,3399999999\n")
+    lines = told("tables", tmp_path).splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["table", "de.csv", "hr_2020.csv"]
+    assert "de.csv, line 2: '3399999999' is no HCAT code" in lines[1]
+    assert lines[-1].startswith("1 tables to agrispec-17")
+
+
 def test_without_a_folder_the_published_tables_are_named():
     lines = told("tables").splitlines()
     assert [line.split()[0] for line in lines[:-2]] == list(eurocrops.TABLES)

@@ -2,13 +2,14 @@
 
 import csv
 import hashlib
+import itertools
 from pathlib import Path
 
 import pytest
 
 from agrispec.errors import CorruptRecord, DataError
 from labels import eurocrops
-from labels.mapping_tables import Entry, MappingTable, changes, code_text, conflicts, key
+from labels.mapping_tables import Entry, MappingTable, changes, code_text, conflicts, declared_changes, key
 
 WHEAT, SPRING_WHEAT, MAIZE, GRASS = "3301010101", "3301010102", "3301010600", "3302000000"
 
@@ -153,6 +154,9 @@ def test_a_table_of_ones_own_is_keyed_by_country_year_and_code(written):
 
 @pytest.mark.parametrize(("text", "told"), [
     ("country,year,code,hcat\nBR,2020,1,wheat\n", "line 2: 'wheat' is no HCAT code"),
+    pytest.param('country,year,code,hcat\nBR,2020,1,"\n' + "BR,2020,2,3301010101\n" * 7000,
+                 "after line .*: field larger than", id="a quotation mark that is never closed"),
+    ("country,year,code,hcat\nBR,2020,1,\nBR,2020,2,3399999999\n", "line 3: '3399999999' is no HCAT code"),
     ("country,year,code,hcat\nBR,,1,3301010101\n", "line 2: '' is no year"),
     ("country,year,code,hcat\nBR,2020,,3301010101\n", "line 2 has neither code nor name"),
     ("country,year,code,hcat\n", "has no rows"), ("", "has no rows"), ("a,b\n1,2\n", "has columns a, b")])
@@ -222,3 +226,44 @@ def test_german_states_disagree_on_codes_of_one_system(published):
         "de.csv": ("3301090100",), "de_BW_2022.csv": (GRASS,), "de_bb_2023.csv": ("3301090100",),
         "de_ls_2021.csv": ("3301090100",), "de_nrw_2021.csv": ("3301090100",)}
     assert conflicts(tables[:1]) == []
+
+
+def test_a_row_of_ones_own_goes_before_a_published_one_however_the_code_is_written():
+    published = table(("001", "wheat", WHEAT), ("2", "maize", MAIZE), ("03", "", WHEAT), ("003", "", MAIZE))
+    for mine, code in itertools.product(("1", "001", "01"), ("1", "001")):
+        assert {entry.hcat for entry in table((mine, "", GRASS)).before(published).of(code, "")} == {GRASS}
+    assert {entry.hcat for entry in table(("002", "", GRASS)).before(published).of("2", "")} == {GRASS}
+    # 03 and 003 are two codes there, and 3 is neither.
+    assert {entry.hcat for entry in table(("3", "", GRASS)).before(published).of("03", "")} == {WHEAT}
+
+
+def test_a_row_of_ones_own_is_not_contradicted_by_published_names():
+    published = table(("5", "winter wheat", WHEAT), ("6", "wheat", SPRING_WHEAT), ("7", "maize", MAIZE), name="b.csv")
+    last = table(("8", "wheat", GRASS), name="c.csv")
+    mine = table(("5", "", GRASS)).before(published).before(last)
+    assert [entry.hcat for entry in mine.of("5", "wheat")] == [GRASS]
+    # What one's own table does not list is still compared.
+    assert [entry.hcat for entry in mine.of("7", "winter wheat")] == [MAIZE]
+    assert [entry.hcat for entry in mine.of("7", "wheat")] == [MAIZE, SPRING_WHEAT, GRASS]
+    named = table(("", "Wheat", MAIZE)).before(published)
+    assert [entry.hcat for entry in named.of("", "wheat")] == [MAIZE]
+    contradicted = table(("5", "oats", GRASS), ("9", "rye", MAIZE)).before(published)
+    assert [entry.hcat for entry in contradicted.of("5", "rye")] == [GRASS, MAIZE]
+
+
+def test_a_change_of_a_declared_code_is_told_however_the_code_is_written():
+    named = table(("", "Winter Wheat", WHEAT), ("", "Maize", MAIZE)), table(("", "Winter Wheat", MAIZE))
+    [change] = declared_changes(*named, [("", "winter  wheat")])
+    assert (change.kind, change.code) == ("mapped elsewhere", "Winter Wheat")
+    [change] = declared_changes(named[0], table(("", "WINTER wheat", MAIZE)), [("", "winter wheat")])
+    assert (change.kind, change.code) == ("mapped elsewhere", "Winter Wheat")
+    padded = table(("001", "", WHEAT), ("002", "", MAIZE)), table(("001", "", MAIZE), ("003", "", GRASS))
+    assert said(declared_changes(*padded, [("1", "")])) == [("mapped elsewhere", "001")]
+    assert said(declared_changes(*padded, [("3", "")])) == [("new", "003")]
+    assert declared_changes(*padded, [("4", "")]) == []
+
+
+def test_all_codes_declared_all_changes_are_told(published):
+    first, other = (MappingTable.read(published / name) for name in ("nl_2020.csv", "nl_other_years.csv"))
+    every = [(entry.code, "") for each in (first, other) for entry in each.entries]
+    assert declared_changes(first, other, every) == changes(first, other)

@@ -30,6 +30,7 @@ def test_a_graph_travels_as_text_and_comes_back_as_its_value(engine):
 def test_all_features_come_page_by_page(engine):
     graph = ee.FeatureCollection(ee.List.sequence(0, 2300).map(lambda n: ee.Feature(None, {"n": n})))
     assert [feature["properties"]["n"] for feature in engine.features(export.expression(graph))] == list(range(2301))
+    assert [len(page) for page in engine.pages(export.expression(graph))] == [1000, 1000, 301]
 
 
 def test_a_missing_asset_is_an_error_of_its_own(engine):
