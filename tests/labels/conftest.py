@@ -14,8 +14,8 @@ INWARD_M = 10.0
 # Fields of the tiny season as rows and columns of its pixels, first and behind the last.
 FIELDS = {"w1": (0, 9, 0, 6), "w2": (0, 9, 6, 11), "m1": (0, 9, 12, 24), "m2": (10, 20, 0, 12), "m3": (10, 15, 12, 24),
           "thin": (15, 17, 12, 24), "twice": (17, 20, 12, 18), "unknown": (17, 20, 18, 24)}
-CODES = {"w1": 1, "w2": 1, "m1": 2, "m2": 3, "m3": 3, "thin": 3, "unknown": None}
-NAMES = {1: "winter wheat", 2: "maize", 3: "silage maize"}
+CODES = {"w1": 0, "w2": 0, "m1": 7, "m2": 8, "m3": 8, "thin": 8, "unknown": None}
+NAMES = {0: "winter wheat", 7: "maize", 8: "sorghum"}
 
 
 def write_harmonised(path, rows, crs="EPSG:32631", inward_m=INWARD_M, class_set="agrispec-17", names=NAMES):
@@ -62,7 +62,7 @@ def declare(path, grid, years=(2023, 2024)):
     """The fields as declared in some years; one grows two crops in each of them."""
     rows = [(name, code, year, None, field_of(grid, name)) for year in years for name, code in CODES.items()]
     rows += [(f"twice/{crop}", code, year, month, field_of(grid, "twice")) for year in years
-             for crop, code, month in ((1, 1, 3), (2, 2, 8))]
+             for crop, code, month in ((1, 0, 3), (2, 7, 8))]
     return write_harmonised(path, rows)
 
 

@@ -30,7 +30,8 @@ def configuration(tiny):
     """The tiny season's, with labels by drawn places."""
     return (tiny.home / "agrispec.toml").read_text().replace(
         'images = "projects/agrispec-local/assets/labels"\nband = "crop"\nerode_m = 0',
-        f'places = "places.parquet"\nparcels = "{TABLE}"\nparcel_id = "parcel"')
+        f'places = "places.parquet"\nparcels = "{TABLE}"\nparcel_id = "parcel"').replace(
+        "codes = [1]", "codes = [0]").replace("codes = [2, 3]", "codes = [7, 8]")
 
 
 @pytest.fixture
@@ -98,14 +99,24 @@ def test_an_export_is_planned_by_what_is_drawn_and_no_map_is_read_again(declared
 
 
 def test_parcels_named_by_parts_are_not_taken_for_two_crops(tiny, fields, home):
-    rows = [("7/1", 1, 2023, 3, fields.of(tiny.grid, "w1")), ("7/2", 2, 2023, 3, fields.of(tiny.grid, "m1")),
-            ("8/1", 1, 2023, 3, fields.of(tiny.grid, "m2")), ("8/2", 2, 2023, 8, fields.of(tiny.grid, "m2"))]
+    rows = [("7/1", 0, 2023, 3, fields.of(tiny.grid, "w1")), ("7/2", 7, 2023, 3, fields.of(tiny.grid, "m1")),
+            ("8/1", 0, 2023, 3, fields.of(tiny.grid, "m2")), ("8/2", 7, 2023, 8, fields.of(tiny.grid, "m2"))]
     drawn = sampling.draw(home, [fields.write(home / "parts.parquet", rows)], per_parcel=3, units=None)
     assert set(drawn.table["parcel"]) == {"7/1", "7/2"}
     assert drawn.doubled == 1
     assert "1 parcels that declare several classes" in "\n".join(sampling.lines(drawn))
     # Nothing is declared in 2024: its places lie in the fields of 2023, and nobody knows what grows there.
     assert set(drawn.table.loc[drawn.table["season"] == 2024, "code"]) == {-1}
+
+
+def test_a_run_of_another_class_set_gets_its_own_classes(configuration, declared, home):
+    (home / "agrispec.toml").write_text(
+        configuration.replace("codes = [0]", "codes = [3]").replace('"maize"', '"corn"').replace("[7, 8]", "[0]"))
+    said = agrispec_gee("labels", "draw", home, declared).output
+    assert "  wheat <- winter wheat, spring wheat\n  corn <- maize\n" in said
+    drawn = place_files.read(home / "places.parquet").table
+    source = drawn[drawn["season"] == 2023]
+    assert {tuple(row) for row in source[["parcel", "code"]].to_numpy().tolist()} == {("w1", 3), ("w2", 3), ("m1", 0)}
 
 
 def test_the_labels_of_the_target_are_closed_until_they_are_judged_by(declared, home):
@@ -154,7 +165,7 @@ def test_medians_of_parcels_equal_those_of_their_pixels(tiny, fields, home):
 
 def test_a_probability_sample_is_of_the_maps_pixels_and_no_place_is_in_its_parcels(tiny, fields, declared, home):
     # Two years of fields elsewhere in the cell, which the map does not show.
-    rows = [(f"far{number}", 1 + number % 2, year, None,
+    rows = [(f"far{number}", 7 * (number % 2), year, None,
              shapely.box(613000 + 100 * number, 5399000, 613090 + 100 * number, 5399090))
             for number in range(8) for year in (2023, 2024)]
     far = fields.write(home / "far.parquet", rows)
@@ -191,12 +202,15 @@ def test_what_is_wrong_is_said_before_anything_is_written(tiny, fields, configur
     refused(ConfigError, "come from label maps", declared, text=(tiny.home / "agrispec.toml").read_text())
     refused(DataError, "no file declares anything in the season 2022", declared,
             text=configuration.replace("source = [2023]", "source = [2022]"))
-    refused(ConfigError, "gives 'maize' the number 2", declared,
-            text=configuration.replace("codes = [1]", "codes = [2]").replace("codes = [2, 3]", "codes = [1, 3]"))
-    other = fields.write(home / "other.parquet", [("x", 1, 2023, None, fields.of(tiny.grid, "w1"))],
+    refused(ConfigError, r"'wheat' has the codes \[7\], which in agrispec-17 are 'maize'", declared,
+            text=configuration.replace("codes = [0]", "codes = [7]").replace("codes = [7, 8]", "codes = [0, 8]"))
+    strange = fields.write(home / "strange.parquet", [("x", 0, 2023, None, fields.of(tiny.grid, "w1"))],
+                           class_set="mine")
+    refused(CorruptRecord, "of the class set 'mine', which is not known", strange)
+    other = fields.write(home / "other.parquet", [("x", 0, 2023, None, fields.of(tiny.grid, "w1"))],
                              class_set="cropglobe-7", inward_m=5)
     refused(DataError, "of several class sets", declared, other)
-    same = fields.write(home / "other.parquet", [("x", 1, 2023, None, fields.of(tiny.grid, "w1"))], inward_m=5)
+    same = fields.write(home / "other.parquet", [("x", 0, 2023, None, fields.of(tiny.grid, "w1"))], inward_m=5)
     refused(DataError, "drawn in by different distances", declared, same, per_parcel=None)
     pq.write_table(pq.read_table(declared).drop_columns(["inside"]), home / "lost.parquet")
     refused(CorruptRecord, "not a file of harmonised declarations", home / "lost.parquet")
