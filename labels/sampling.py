@@ -62,6 +62,7 @@ class Drawn:
         years: the year whose declarations a season's places lie in.
         doubled: declarations that were left out, for their parcel grew several classes in one year.
         sample: the probability sample, as it is written; None where none was asked for.
+        earlier: units of a probability sample that was drawn before and stays apart.
         units: pixels of the map in declared parcels, by class.
         classes: from those of the files to the run's.
     """
@@ -72,6 +73,7 @@ class Drawn:
     years: Mapping[int, int]
     doubled: int
     sample: pd.DataFrame | None
+    earlier: int
     units: Mapping[int, int]
     classes: Translation
 
@@ -83,7 +85,7 @@ def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: in
         home: the run's directory.
         files: harmonised parcels, of any years and countries.
         per_parcel: places of a parcel at most; None for one that stands for the median of the parcel.
-        units: pixels of the probability sample; None for none.
+        units: pixels of the probability sample; None for none, and an earlier one then stays apart.
 
     Raises:
         RunError, ConfigError: there is no run, its labels come from maps, or its classes are not those of the files.
@@ -108,7 +110,9 @@ def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: in
                   per_cell=config.samples.per_cell, per_parcel=per_parcel, fold=config.split.fold,
                   scale_m=config.spec.scale_m, seed=config.samples.seed)
     sample, counted = _sampled(_all(headings, classes), config, year, units) if units else (None, {})
-    table = drawing.places(_apart(_all(headings, classes), sample), asked)
+    path = home / AREA_SAMPLE
+    earlier = area_sample.read(path) if sample is None and path.exists() else None
+    table = drawing.places(_apart(_all(headings, classes), earlier if sample is None else sample), asked)
     years = {season: season for season in config.season.source} | {target: year}
     kept = Places(table=table, unit=MEDIAN if per_parcel is None else PIXEL, years=years,
                   inward_m=min(each.inward_m for each in headings), asked=place_files.asked_of(config))
@@ -119,11 +123,11 @@ def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: in
         sample = pd.DataFrame({"lon": sample["lon"].round(7), "lat": sample["lat"].round(7), "stratum": names,
                                "inclusion_probability": sample["inclusion_probability"],
                                "reference": names if year == target else ""})
-        contents = {home / AREA_SAMPLE: sample.to_csv(index=False, lineterminator="\n").encode(), **contents}
+        contents = {path: sample.to_csv(index=False, lineterminator="\n").encode(), **contents}
     write_files(contents)
     return Drawn(file=home / config.labels.places, table=table, taxonomy=config.taxonomy, years=years,
-                 doubled=sum(len(each.doubled) for each in headings), sample=sample, units=counted,
-                 classes=classes)
+                 doubled=sum(len(each.doubled) for each in headings), sample=sample,
+                 earlier=0 if earlier is None else len(earlier), units=counted, classes=classes)
 
 
 def heading(path: Path) -> Heading:
@@ -250,4 +254,6 @@ def lines(drawn: Drawn) -> Iterator[str]:
         for number, units in drawn.units.items():
             count = int((drawn.sample["stratum"] == drawn.taxonomy.names[number]).sum())
             yield f"  {drawn.taxonomy.names[number]}: {count:,} of {units:,}"
+    if drawn.earlier:
+        yield f"No place was drawn in the parcels that the {drawn.earlier:,} pixels of {AREA_SAMPLE} touch"
     yield f"Places: {drawn.file}"

@@ -190,6 +190,10 @@ def test_a_probability_sample_is_of_the_maps_pixels_and_no_place_is_in_its_parce
     assert hit
     assert not hit & set(drawn["parcel"])
     assert f"Sample for areas: 12 of {(named != '').sum()} pixels" in said
+    # It stays apart when places are drawn again and no sample is.
+    assert "that the 12 pixels of area-sample.csv touch" in agrispec_gee("labels", "draw", home, declared, far).output
+    assert not hit & set(place_files.read(home / "places.parquet").table["parcel"])
+    pd.testing.assert_frame_equal(sample_file.read(home / sampling.AREA_SAMPLE), sample)
 
 
 def test_what_is_wrong_is_said_before_anything_is_written(tiny, fields, configuration, declared, home):
