@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,36 +20,18 @@ from agrispec.errors import ConfigError, CorruptRecord, DataError, RunError
 from agrispec.formats import places as place_files
 from agrispec.formats.atomic import write_files
 from agrispec.formats.places import MEDIAN, PIXEL, Places
-from agrispec.grid import Grid
+from agrispec.grid import Bounds, Grid
 from agrispec.taxonomy import Taxonomy
-from labels import area_sample, drawing, harmonised, run_classes
+from labels import area_sample, drawing, run_classes, usable
 from labels.drawing import Asked, Parcels
-from labels.run_classes import NONE, Translation
+from labels.run_classes import Translation
+from labels.usable import Heading
 
 AREA_SAMPLE = "area-sample.csv"
 """The probability sample, in the run's directory."""
 
 # Degrees: a pixel centre so near to an outline, 0.1 m, counts as within.
 _NEAR = 1e-6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heading:
-    """What a file of harmonised parcels says of itself.
-
-    Attributes:
-        path: the file.
-        class_set: whose class numbers it has.
-        inward_m: how far its inner outlines are drawn in, metres.
-        years: declared.
-        doubled: (parcel, year) of those that declare several classes in one year, one after the other.
-    """
-
-    path: Path
-    class_set: str
-    inward_m: float
-    years: frozenset[int]
-    doubled: frozenset[tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +43,7 @@ class Drawn:
         table: as `labels.drawing.places` gives them.
         taxonomy: the run's.
         years: the year whose declarations a season's places lie in.
-        doubled: declarations that were left out, for their parcel grew several classes in one year.
+        left_out: declarations that give no place, by reason.
         sample: the probability sample, as it is written; None where none was asked for.
         earlier: units of a probability sample that was drawn before and stays apart.
         units: pixels of the map in declared parcels, by class.
@@ -71,7 +54,7 @@ class Drawn:
     table: pd.DataFrame
     taxonomy: Taxonomy
     years: Mapping[int, int]
-    doubled: int
+    left_out: Mapping[str, int]
     sample: pd.DataFrame | None
     earlier: int
     units: Mapping[int, int]
@@ -99,7 +82,8 @@ def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: in
     if not config.labels.places:
         raise ConfigError("the labels of this run come from label maps",
                           mend='write places = "places.parquet" into [labels], in place of images and band')
-    headings = [heading(path) for path in files]
+    seasons = {*config.season.source, config.season.target}
+    headings = [usable.heading(path, _near(config, units), seasons) for path in files]
     _check(headings, config, per_parcel)
     classes = run_classes.translation(config.taxonomy, _class_set(headings))
     known = frozenset[int]().union(*(each.years for each in headings))
@@ -110,7 +94,7 @@ def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: in
                   per_cell=config.samples.per_cell, per_parcel=per_parcel, fold=config.split.fold,
                   scale_m=config.spec.scale_m, seed=config.samples.seed)
     sample, counted = _sampled(_all(headings, classes), config, year, units) if units else (None, {})
-    path = home / AREA_SAMPLE
+    path, left_out = home / AREA_SAMPLE, sum((each.left_out for each in headings), Counter[str]())
     earlier = area_sample.read(path) if sample is None and path.exists() else None
     table = drawing.places(_apart(_all(headings, classes), earlier if sample is None else sample), asked)
     years = {season: season for season in config.season.source} | {target: year}
@@ -126,57 +110,13 @@ def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: in
         contents = {path: sample.to_csv(index=False, lineterminator="\n").encode(), **contents}
     write_files(contents)
     return Drawn(file=home / config.labels.places, table=table, taxonomy=config.taxonomy, years=years,
-                 doubled=sum(len(each.doubled) for each in headings), sample=sample,
-                 earlier=0 if earlier is None else len(earlier), units=counted, classes=classes)
-
-
-def heading(path: Path) -> Heading:
-    """What a file of harmonised parcels says of itself; its outlines are not read.
-
-    Raises:
-        CorruptRecord: it is none.
-    """
-    years: set[int] = set()
-    twice: list[pd.DataFrame] = []
-    about = harmonised.about(path)
-    for rows in harmonised.read(path, ("parcel", "class_number", "year", "crop_from", "area_ha")):
-        table = rows.to_pandas()
-        years |= set(table["year"].unique().tolist())
-        table = table[table["class_number"].notna()].astype({"class_number": np.int64})
-        twice.append(table.loc[table["crop_from"].notna(), ["parcel", "year", "class_number", "area_ha"]])
-    crops = pd.concat(twice) if twice else pd.DataFrame(columns=["parcel", "year", "class_number", "area_ha"])
-    # Parcels that are called "7/1" and "7/2" for themselves are of different sizes.
-    crops = crops.assign(parcel=_undivided(crops["parcel"]))
-    several = crops.groupby(["parcel", "year", "area_ha"])["class_number"].nunique()
-    doubled = several[several > 1].reset_index()[["parcel", "year"]]
-    return Heading(path=path, class_set=about.class_set, inward_m=about.inward_m, years=frozenset(years),
-                   doubled=frozenset(doubled.itertuples(index=False, name=None)))
-
-
-def parcels(found: Heading, classes: Translation) -> Iterator[Parcels]:
-    """The declarations of a file that are of one class, by the codes of the run's, a row group at a time."""
-    doubled = pd.MultiIndex.from_tuples(found.doubled, names=["parcel", "year"]) if found.doubled else None
-    for rows in harmonised.read(found.path, ("parcel", "class_number", "year", "crop_from", "geometry", "inside")):
-        year = rows["year"].to_numpy().astype(np.int64)
-        code = classes.numbers[rows["class_number"].fill_null(NONE).to_numpy()]
-        known = code != NONE
-        if doubled is not None:
-            named = pd.MultiIndex.from_arrays([_undivided(rows["parcel"].to_pandas()), year])
-            known &= ~(named.isin(doubled) & rows["crop_from"].is_valid().to_numpy())
-        some = Parcels(parcel=rows["parcel"].to_numpy(), year=year, outline=rows["geometry"].to_numpy(),
-                       code=code, inside=rows["inside"].to_numpy()).take(known)
-        yield Parcels(parcel=some.parcel, code=some.code, year=some.year, inside=some.inside,
-                      outline=shapely.from_wkb(some.outline))
+                 left_out=left_out, sample=sample, earlier=0 if earlier is None else len(earlier), units=counted,
+                 classes=classes)
 
 
 def _all(headings: Sequence[Heading], classes: Translation) -> Iterator[Parcels]:
     for each in headings:
-        yield from parcels(each, classes)
-
-
-def _undivided(parcel: pd.Series[str]) -> pd.Series[str]:
-    """Ids without the number that tells two crops of a year apart."""
-    return parcel.str.replace(r"/\d+$", "", regex=True)
+        yield from usable.parcels(each, classes)
 
 
 def _class_set(headings: Sequence[Heading]) -> ClassSet:
@@ -203,11 +143,25 @@ def _check(headings: Sequence[Heading], config: Config, per_parcel: int | None) 
                         mend="give its file too, or take the season out of [season] source")
 
 
+def _near(config: Config, units: int | None) -> Bounds:
+    """What holds all parcels of interest, in degrees."""
+    boxes = [cell.bounds for cell in config.area.resolved] + ([_of_map(config)] if units else [])
+    west, south, east, north = zip(*boxes, strict=True)
+    return min(west), min(south), max(east), max(north)
+
+
+def _of_map(config: Config) -> Bounds:
+    grid = Grid.covering(config.map.crs, config.map.corners, config.spec.scale_m)
+    there = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
+    west, south, east, north = there.transform_bounds(*grid.bounds, direction="INVERSE")
+    return west, south, east, north
+
+
 def _sampled(batches: Iterator[Parcels], config: Config, year: int, units: int) -> tuple[pd.DataFrame, dict[int, int]]:
     """The probability sample of the map's pixels in parcels declared in `year`, and how many pixels those are."""
     grid = Grid.covering(config.map.crs, config.map.corners, config.spec.scale_m)
     there = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
-    west, south, east, north = there.transform_bounds(*grid.bounds, direction="INVERSE")
+    west, south, east, north = _of_map(config)
     numbers = pd.Series(dict(config.taxonomy.codes))
     classes = area_sample.empty(grid)
     for batch in batches:
@@ -245,9 +199,10 @@ def lines(drawn: Drawn) -> Iterator[str]:
             for number, name in enumerate(drawn.taxonomy.names):
                 of = rows[rows["number"] == number]
                 yield f"  {name}: {len(of):,} places in {of['parcel'].nunique():,} parcels"
-    if drawn.doubled:
-        yield (f"{drawn.doubled:,} parcels that declare several classes in one year were left out: a season's series"
-               " is of no single one")
+    if drawn.left_out:
+        yield "Declarations left out"
+        for why, count in drawn.left_out.items():
+            yield f"  {why}: {count:,}"
     if drawn.sample is not None:
         yield (f"Sample for areas: {len(drawn.sample):,} of {sum(drawn.units.values()):,} pixels of the map that lie in"
                " declared parcels; no place was drawn in the parcels that they touch")

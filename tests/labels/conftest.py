@@ -19,7 +19,10 @@ NAMES = {0: "winter wheat", 7: "maize", 8: "sorghum"}
 
 
 def write_harmonised(path, rows, crs="EPSG:32631", inward_m=INWARD_M, class_set="agrispec-17", names=NAMES):
-    """`rows` of (parcel, class number or None, year, crop_from or None, polygon in `crs`) as a harmonised file."""
+    """`rows` of (parcel, class number or None, year, crop_from or None, polygon in `crs`) as a harmonised file.
+
+    A row may end with what else is to stand in it.
+    """
     back = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
 
     def degrees(shape):
@@ -27,20 +30,20 @@ def write_harmonised(path, rows, crs="EPSG:32631", inward_m=INWARD_M, class_set=
                                                 interleaved=False))
 
     table = []
-    for parcel, number, year, month, shape in rows:
+    for parcel, number, year, month, shape, *more in rows:
         inside = shape.buffer(-inward_m)
         table.append({
             "parcel": parcel, "class": names.get(number), "class_number": number, "code": f"0{number}", "name": None,
             "hcat": None, "status": "unmapped" if number is None else "mapped", "country": "FR", "year": year,
             "source": "tiny", "crop_from": month, "crop_to": month, "area_ha": shape.area / 1e4,
             "small": shape.area < 5000, "flags": "empty inside" if inside.is_empty else "", "geometry": degrees(shape),
-            "inside": None if inside.is_empty else degrees(inside)})
+            "inside": None if inside.is_empty else degrees(inside), **(more[0] if more else {})})
     about = About(class_set=class_set, country="FR", year=rows[0][2],
                   mapping_table="mine", mapping_digest="0", sources={"tiny": "0"}, inward_m=inward_m)
     kinds = {"geometry": {"Polygon"}, "inside": {"Polygon"}}
     with writing(path, about, (4.0, 48.0, 5.0, 49.0), kinds) as file:
-        for first in range(0, len(table), 5):
-            file.add(pa.Table.from_pylist(table[first:first + 5], SCHEMA))
+        for first in range(0, len(table), 6):
+            file.add(pa.Table.from_pylist(table[first:first + 6], SCHEMA))
     return path
 
 
