@@ -1,6 +1,7 @@
 """Harmonised declarations -> draw -> upload -> export: cubes equal a NumPy oracle, and parcels keep their names."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,13 +14,14 @@ from pyproj import Transformer
 
 import cli
 from agrispec import config
-from agrispec.errors import ConfigError, CorruptRecord, DataError, RunError
+from agrispec.errors import ConfigError, CorruptRecord, DataError, RunError, SchemaMismatch
 from agrispec.formats import places as place_files
 from agrispec.grid import Cell
 from agrispec.season import Season
 from agrispec_tf.area import reference_sample, sample_file
-from exports import runs, samples, shards
-from exports.export import places
+from exports import manifest, runs, samples, shards
+from exports.export import holding, places
+from exports.export.declared import digest
 from labels import sampling
 
 TABLE = "projects/agrispec-local/assets/declared/fields_{season}"
@@ -124,9 +126,36 @@ def test_the_labels_of_the_target_are_closed_until_they_are_judged_by(declared, 
     table = places.of_run(run, run.config, None, None, lambda done: None)
     assert (table.loc[table["season"] == 2024, "label"] == -1).all()
     run.samples.write_bytes(samples.encode(table))
+    manifest.record(home, "export", {"places": digest(run, run.config)})
     truth = places.truth(run, run.config, None, None).merge(table, on="row")
     assert truth["label_x"].tolist() == [int(not parcel.startswith("w")) for parcel in truth["parcel"]]
     assert len(truth) == (table["season"] == 2024).sum() > 0
+    # Other places than those of the samples would tell of some samples, and not of others.
+    content = (home / "places.parquet").read_bytes()
+    found = place_files.read(home / "places.parquet")
+    (home / "places.parquet").write_bytes(place_files.encode(replace(found, table=found.table[:-1])))
+    with pytest.raises(SchemaMismatch, match="exported of other places than those in"):
+        places.truth(run, run.config, None, None)
+    (home / "places.parquet").write_bytes(content)
+    assert "their labels are looked up there" in agrispec_gee("labels", "draw", home, declared, "--per-parcel", 1,
+                                                              code=1).output
+    assert (home / "places.parquet").read_bytes() == content
+    run.samples.unlink()
+    agrispec_gee("labels", "draw", home, declared, "--per-parcel", 1)
+    assert (home / "places.parquet").read_bytes() != content
+
+
+def test_places_are_not_drawn_while_their_run_is_exported(declared, home):
+    with holding.held(home):
+        assert "is being exported or drawn for already" in agrispec_gee("labels", "draw", home, declared, code=1).output
+    assert not (home / "places.parquet").exists()
+
+
+def test_samples_of_label_maps_do_not_hinder_drawing(declared, home):
+    table = pd.DataFrame({"row": [0], "lon": [4.5], "lat": [48.7], "cell": ["E0045N0487"], "season": [2023],
+                          "fold": ["train"], "label": [0]})
+    runs.open(home).samples.write_bytes(samples.encode(table))
+    agrispec_gee("labels", "draw", home, declared)
 
 
 def test_medians_of_parcels_equal_those_of_their_pixels(tiny, fields, home):
