@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,12 @@ def _check(headings: Sequence[Heading], config: Config, per_parcel: int | None) 
         said = " and ".join(f"{each.path} by {metres:g} m" for metres, each in inward.items())
         raise DataError(f"parcels are drawn in by different distances: {said}",
                         mend="harmonise all of them with one --inward: medians are taken by one")
+    for one, other in combinations(headings, 2):
+        for year in sorted(one.years & other.years & {*config.season.source, config.season.target}):
+            if count := len(np.intersect1d(usable.ids(one, year), usable.ids(other, year), assume_unique=True)):
+                raise DataError(f"{count:,} ids of {year} stand in both {one.path} and {other.path}: nobody could tell"
+                                " these parcels apart",
+                                mend="harmonise both with --id and ids of their own, or files of one country together")
     known = frozenset[int]().union(*(each.years for each in headings))
     if lost := sorted(set(config.season.source) - known):
         raise DataError(f"no file declares anything in the season {lost[0]}; there are {sorted(known)}",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
@@ -100,6 +101,14 @@ def parcels(found: Heading, classes: Translation) -> Iterator[Parcels]:
         yield Parcels(parcel=used["parcel"].to_numpy(), code=code, year=used["year"].to_numpy().astype(np.int64),
                       outline=shapely.from_wkb(used["geometry"].to_numpy()),
                       inside=used["inside"].to_numpy()).take(code != NONE)
+
+
+def ids(found: Heading, year: int) -> NDArray[np.uint64]:
+    """Hashes of the ids of a year, each once."""
+    named = [np.empty(0, np.uint64)]
+    for rows in harmonised.read(found.path, ("parcel", "year")):
+        named.append(pd.util.hash_array(rows.filter(pc.equal(rows["year"], year))["parcel"].to_numpy()))
+    return np.unique(np.concatenate(named))
 
 
 @dataclass(frozen=True, slots=True)

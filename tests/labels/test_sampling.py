@@ -244,6 +244,10 @@ def test_what_is_wrong_is_said_before_anything_is_written(tiny, fields, configur
     refused(DataError, "of several class sets", declared, other)
     same = fields.write(home / "other.parquet", [("x", 0, 2023, None, fields.of(tiny.grid, "w1"))], inward_m=5)
     refused(DataError, "drawn in by different distances", declared, same, per_parcel=None)
+    # An id of another year, or of a year that nobody asks for, may be another parcel's.
+    beside = fields.write(home / "beside.parquet", [(name, 7, year, None, fields.of(tiny.grid, "m1"))
+                                                    for name, year in (("m1", 2023), ("m2", 2022), ("new", 2023))])
+    refused(DataError, "1 ids of 2023 stand in both", declared, beside)
     pq.write_table(pq.read_table(declared).drop_columns(["inside"]), home / "lost.parquet")
     refused(CorruptRecord, "not a file of harmonised declarations", home / "lost.parquet")
     with pytest.raises(RunError, match="not a run directory"):
