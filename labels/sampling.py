@@ -44,7 +44,7 @@ class Drawn:
         table: as `labels.drawing.places` gives them.
         taxonomy: the run's.
         years: the year whose declarations a season's places lie in.
-        left_out: declarations that give no place, by reason.
+        left_out: what gives no place, by reason.
         sample: the probability sample, as it is written; None where none was asked for.
         earlier: units of a probability sample that was drawn before and stays apart.
         units: pixels of the map in declared parcels, by class.
@@ -97,7 +97,8 @@ def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: in
     sample, counted = _sampled(_all(headings, classes), config, year, units) if units else (None, {})
     path, left_out = home / AREA_SAMPLE, sum((each.left_out for each in headings), Counter[str]())
     earlier = area_sample.read(path) if sample is None and path.exists() else None
-    table = drawing.places(_apart(_all(headings, classes), earlier if sample is None else sample), asked)
+    table = drawing.places(_apart(_all(headings, classes), earlier if sample is None else sample, left_out),
+                           asked, left_out)
     years = {season: season for season in config.season.source} | {target: year}
     kept = Places(table=table, unit=MEDIAN if per_parcel is None else PIXEL, years=years,
                   inward_m=min(each.inward_m for each in headings), asked=place_files.asked_of(config))
@@ -111,7 +112,7 @@ def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: in
         contents = {path: sample.to_csv(index=False, lineterminator="\n").encode(), **contents}
     write_files(contents)
     return Drawn(file=home / config.labels.places, table=table, taxonomy=config.taxonomy, years=years,
-                 left_out=left_out, sample=sample, earlier=0 if earlier is None else len(earlier), units=counted,
+                 left_out=+left_out, sample=sample, earlier=0 if earlier is None else len(earlier), units=counted,
                  classes=classes)
 
 
@@ -180,8 +181,8 @@ def _sampled(batches: Iterator[Parcels], config: Config, year: int, units: int) 
     return area_sample.draw(classes, grid, units, config.samples.seed), area_sample.sizes(classes)
 
 
-def _apart(batches: Iterator[Parcels], sample: pd.DataFrame | None) -> Iterator[Parcels]:
-    """Parcels that no unit of the sample lies in, whatever year they are of."""
+def _apart(batches: Iterator[Parcels], sample: pd.DataFrame | None, left_out: Counter[str]) -> Iterator[Parcels]:
+    """Parcels that no unit of the sample lies in, whatever year they are of; the others are counted."""
     if sample is None:
         yield from batches
         return
@@ -190,6 +191,7 @@ def _apart(batches: Iterator[Parcels], sample: pd.DataFrame | None) -> Iterator[
         touched: NDArray[np.int64] = tree.query(batch.outline, predicate="dwithin", distance=_NEAR)[0]
         free = np.ones(len(batch.parcel), bool)
         free[touched] = False
+        left_out["declarations that pixels of the probability sample lie in"] += int((~free).sum())
         yield batch.take(free)
 
 
@@ -207,9 +209,9 @@ def lines(drawn: Drawn) -> Iterator[str]:
                 of = rows[rows["number"] == number]
                 yield f"  {name}: {len(of):,} places in {of['parcel'].nunique():,} parcels"
     if drawn.left_out:
-        yield "Declarations left out"
+        yield "Left out"
         for why, count in drawn.left_out.items():
-            yield f"  {why}: {count:,}"
+            yield f"  {count:,} {why}"
     if drawn.sample is not None:
         yield (f"Sample for areas: {len(drawn.sample):,} of {sum(drawn.units.values()):,} pixels of the map that lie in"
                " declared parcels; no place was drawn in the parcels that they touch")

@@ -21,13 +21,15 @@ from numpy.typing import NDArray
 
 from agrispec.grid import Bounds
 from labels import harmonised, overlaps
-from labels.drawing import Parcels
+from labels.drawing import OUTSIDE, Parcels
 from labels.run_classes import NONE, Translation
 
-_USED, _ELSEWHERE, _NO_CLASS, _SEVERAL, _AGAIN, _CONTESTED, _TWICE = range(7)
-_WHY = {_NO_CLASS: "without a class", _SEVERAL: "of parcels with several classes in one year",
-        _AGAIN: "that name a class of their parcel again", _CONTESTED: "on ground that is declared with another class",
-        _TWICE: "whose outline stands twice"}
+_USED, _OTHER_YEAR, _OUTSIDE, _NO_CLASS, _SEVERAL, _AGAIN, _CONTESTED, _TWICE = range(8)
+_WHY = {_OUTSIDE: OUTSIDE, _NO_CLASS: "declarations without a class",
+        _SEVERAL: "declarations of parcels with several classes in one year",
+        _AGAIN: "declarations that name a class of their parcel again",
+        _CONTESTED: "declarations on ground that is declared with another class",
+        _TWICE: "declarations whose outline stands twice"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,7 +52,7 @@ class Heading:
 
     @property
     def left_out(self) -> Counter[str]:
-        """Declarations that are not used, by reason; not those of other places and years."""
+        """Declarations that are not used, by reason; not those of other years."""
         counts = np.bincount(self.verdicts, minlength=_TWICE + 1).tolist()
         return Counter({why: counts[verdict] for verdict, why in _WHY.items()})
 
@@ -73,14 +75,14 @@ def heading(path: Path, near: Bounds, years: Collection[int]) -> Heading:
         found |= set(np.unique(year).tolist())
         outlines = shapely.from_wkb(rows["geometry"].to_numpy())
         west, south, east, north = shapely.bounds(outlines).T
-        here = (np.isin(year, list(years)) & (west <= near[2]) & (east >= near[0]) & (south <= near[3])
-                & (north >= near[1]))
+        asked = np.isin(year, list(years))
+        here = (west <= near[2]) & (east >= near[0]) & (south <= near[3]) & (north >= near[1])
         crop = np.asarray(pc.not_equal(rows["status"], "land use"))
         several, again = _crops(rows, number, crop)
-        verdicts.append(np.select([~here, number == NONE, several, again], [_ELSEWHERE, _NO_CLASS, _SEVERAL, _AGAIN],
-                                  _USED).astype(np.uint8))
+        verdicts.append(np.select([~asked, ~here, number == NONE, several, again],
+                                  [_OTHER_YEAR, _OUTSIDE, _NO_CLASS, _SEVERAL, _AGAIN], _USED).astype(np.uint8))
         on_others = np.asarray(pc.match_substring_regex(rows["flags"], r"\b(overlaps|duplicate)\b"))
-        chosen = np.flatnonzero(here & crop & on_others)
+        chosen = np.flatnonzero(asked & here & crop & on_others)
         flagged.append(_Flagged(first + chosen, number[chosen], year[chosen], outlines[chosen]))
         first += len(rows)
     whole = np.concatenate(verdicts)

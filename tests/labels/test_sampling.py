@@ -75,6 +75,9 @@ def composites(tiny):
 def test_places_go_from_declarations_to_cubes_that_equal_the_oracle(tiny, fields, declared, home):
     said = agrispec_gee("labels", "draw", home, declared, "--per-parcel", 4).output
     assert "2024: 20 places in 5 parcels, 1 cells, labels closed" in said
+    assert said.partition("Left out\n")[2].splitlines()[:3] == [
+        "  2 declarations without a class", "  4 declarations of parcels with several classes in one year",
+        "  2 declarations with nothing left inside of their outline"]
     agrispec_gee("export", home)
     run = runs.open(home)
     table, cubes = samples.read(run.samples), shards.read(run.shards, run.config.spec)
@@ -105,7 +108,7 @@ def test_parcels_named_by_parts_are_not_taken_for_two_crops(tiny, fields, home):
             ("8/1", 0, 2023, 3, fields.of(tiny.grid, "m2")), ("8/2", 7, 2023, 8, fields.of(tiny.grid, "m2"))]
     drawn = sampling.draw(home, [fields.write(home / "parts.parquet", rows)], per_parcel=3, units=None)
     assert set(drawn.table["parcel"]) == {"7/1", "7/2"}
-    assert "  of parcels with several classes in one year: 2" in list(sampling.lines(drawn))
+    assert "  2 declarations of parcels with several classes in one year" in list(sampling.lines(drawn))
     # Nothing is declared in 2024: its places lie in the fields of 2023, and nobody knows what grows there.
     assert set(drawn.table.loc[drawn.table["season"] == 2024, "code"]) == {-1}
 

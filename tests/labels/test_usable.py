@@ -1,12 +1,11 @@
 """One piece of ground has one class, or it gives no place."""
 
-import numpy as np
 import pytest
 import shapely
 
 from agrispec.class_sets import CLASS_SETS
 from agrispec.taxonomy import CropClass, Taxonomy
-from labels import run_classes, usable
+from labels import drawing, run_classes, usable
 
 CLASSES = run_classes.translation(
     Taxonomy((CropClass(name="wheat", codes=(0, 1), colour="#112233"),
@@ -85,8 +84,8 @@ def test_what_contradicts_may_stand_in_another_row_group(used):
     assert left_out.total() == 2
 
 
-def test_other_places_and_years_are_neither_used_nor_told(fields, used):
+def test_other_places_and_years_are_not_used(used):
     rows = [("a", 0, 2023, None, field(0)), ("b", 0, 2022, None, field(1)), ("c", None, 2021, None, field(2))]
     assert used(*rows) == (["a"], {})
-    assert used(*rows, near=(0.0, 0.0, 1.0, 1.0)) == ([], {})
-    np.testing.assert_array_equal(used(*rows, years=(2022, 2023))[0], ["a", "b"])
+    assert used(*rows, near=(0.0, 0.0, 1.0, 1.0)) == ([], {drawing.OUTSIDE: 1})
+    assert used(*rows, years=(2022, 2023))[0] == ["a", "b"]
