@@ -202,7 +202,8 @@ def draw(run: Path, files: tuple[Path, ...], per_parcel: int, median: bool, unit
         declared.need_unused(home)
         drawn = sampling.draw(home.path, files, per_parcel=None if median else per_parcel, units=units)
     click.echo("\n".join(sampling.lines(drawn)))
-    click.echo(f"Next: agrispec-gee export {run}")
+    if not drawn.obstacles:
+        click.echo(f"Next: agrispec-gee export {run}")
 
 
 @labels.command()

@@ -21,7 +21,7 @@ from agrispec.errors import ConfigError, CorruptRecord, DataError, RunError
 from agrispec.formats import places as place_files
 from agrispec.formats.atomic import write_files
 from agrispec.formats.places import MEDIAN, PIXEL, Places
-from agrispec.grid import Bounds, Grid
+from agrispec.grid import Bounds, Cell, Grid
 from agrispec.taxonomy import Taxonomy
 from labels import area_sample, drawing, run_classes, usable
 from labels.drawing import Asked, Parcels
@@ -49,6 +49,7 @@ class Drawn:
         earlier: units of a probability sample that was drawn before and stays apart.
         units: pixels of the map in declared parcels, by class.
         classes: from those of the files to the run's.
+        obstacles: why the run cannot be exported like this, in words.
     """
 
     file: Path
@@ -60,6 +61,7 @@ class Drawn:
     earlier: int
     units: Mapping[int, int]
     classes: Translation
+    obstacles: tuple[str, ...]
 
 
 def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: int | None) -> Drawn:
@@ -113,7 +115,7 @@ def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: in
     write_files(contents)
     return Drawn(file=home / config.labels.places, table=table, taxonomy=config.taxonomy, years=years,
                  left_out=+left_out, sample=sample, earlier=0 if earlier is None else len(earlier), units=counted,
-                 classes=classes)
+                 classes=classes, obstacles=tuple(_obstacles(table, config, per_parcel)))
 
 
 def _all(headings: Sequence[Heading], classes: Translation) -> Iterator[Parcels]:
@@ -195,6 +197,23 @@ def _apart(batches: Iterator[Parcels], sample: pd.DataFrame | None, left_out: Co
         yield batch.take(free)
 
 
+def _obstacles(table: pd.DataFrame, config: Config, per_parcel: int | None) -> Iterator[str]:
+    """Why an export of places would be refused."""
+    if per_parcel is None and not config.labels.parcels:
+        yield ("medians are taken of parcels that Earth Engine knows: upload FILE with `agrispec-gee labels upload`,"
+               " and name the table in [labels] parcels")
+    try:
+        folds = config.split.folds(sorted(Cell.parse(cell) for cell in table["cell"].unique()))
+    except DataError as error:
+        yield str(error)
+        return
+    train = [cell.id for cell, fold in folds.items() if fold == "train"]
+    taught = set(table.loc[table["cell"].isin(train), "number"])
+    if lost := [name for number, name in enumerate(config.taxonomy.names) if number not in taught]:
+        yield (f"the training cells hold no place of {', '.join(lost)}: draw again in a wider [area], of more"
+               " declarations, or take the class out of [[classes]]")
+
+
 def lines(drawn: Drawn) -> Iterator[str]:
     """What was drawn, in words."""
     yield from drawn.classes.lines(drawn.taxonomy)
@@ -221,3 +240,5 @@ def lines(drawn: Drawn) -> Iterator[str]:
     if drawn.earlier:
         yield f"No place was drawn in the parcels that the {drawn.earlier:,} pixels of {AREA_SAMPLE} touch"
     yield f"Places: {drawn.file}"
+    for why in drawn.obstacles:
+        yield f"They cannot be exported yet: {why}"

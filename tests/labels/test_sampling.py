@@ -103,6 +103,25 @@ def test_an_export_is_planned_by_what_is_drawn_and_no_map_is_read_again(declared
     assert "there is no label map to read again" in agrispec_gee("audit", home, "--labels", code=2).output
 
 
+@pytest.mark.parametrize(("changes", "options", "told", "refusal"), [
+    ({'"maize"': '"triticale"', "codes = [7, 8]": "codes = [5]"}, [], "the training cells hold no place of triticale",
+     "the training cells hold no sample of triticale; draw again"),
+    ({"validation = 0": "validation = 0.3"}, [], "with 1 cells and split seed 0, no cell falls into the validation",
+     "no cell falls into the validation fold"),
+    ({f'parcels = "{TABLE}"': ""}, ["--median"], "medians are taken of parcels that Earth Engine knows",
+     "medians of parcels that Earth Engine does not know"),
+])
+def test_drawing_tells_what_an_export_refuses(configuration, declared, home, changes, options, told, refusal):
+    for before, after in changes.items():
+        assert before in configuration
+        configuration = configuration.replace(before, after)
+    (home / "agrispec.toml").write_text(configuration)
+    said = agrispec_gee("labels", "draw", home, declared, *options).output
+    assert f"They cannot be exported yet: {told}" in said
+    assert "Next:" not in said
+    assert refusal in agrispec_gee("export", home, code=2 if options else 1).output
+
+
 def test_parcels_named_by_parts_are_not_taken_for_two_crops(tiny, fields, home):
     rows = [("7/1", 0, 2023, 3, fields.of(tiny.grid, "w1")), ("7/2", 7, 2023, 3, fields.of(tiny.grid, "m1")),
             ("8/1", 0, 2023, 3, fields.of(tiny.grid, "m2")), ("8/2", 7, 2023, 8, fields.of(tiny.grid, "m2"))]
