@@ -94,15 +94,15 @@ def heading(path: Path, near: Bounds, years: Collection[int]) -> Heading:
 
 
 def parcels(found: Heading, classes: Translation) -> Iterator[Parcels]:
-    """The declarations of a file that are used, by the codes of the run's classes, a row group at a time."""
+    """The declarations of a file that are used, by the codes of the run's classes, a row group at a time; `NONE` where
+    a class may be several of these."""
     first = 0
     for rows in harmonised.read(found.path, ("parcel", "class_number", "year", "geometry", "inside")):
         used = rows.filter(pa.array(found.verdicts[first:first + len(rows)] == _USED))
         first += len(rows)
-        code = classes.numbers[_numbers(used)]
-        yield Parcels(parcel=used["parcel"].to_numpy(), code=code, year=used["year"].to_numpy().astype(np.int64),
-                      outline=shapely.from_wkb(used["geometry"].to_numpy()),
-                      inside=used["inside"].to_numpy()).take(code != NONE)
+        yield Parcels(parcel=used["parcel"].to_numpy(), code=classes.numbers[_numbers(used)],
+                      year=used["year"].to_numpy().astype(np.int64),
+                      outline=shapely.from_wkb(used["geometry"].to_numpy()), inside=used["inside"].to_numpy())
 
 
 def ids(found: Heading, year: int) -> NDArray[np.uint64]:

@@ -89,3 +89,13 @@ def test_other_places_and_years_are_not_used(used):
     assert used(*rows) == (["a"], {})
     assert used(*rows, near=(0.0, 0.0, 1.0, 1.0)) == ([], {drawing.OUTSIDE: 1})
     assert used(*rows, years=(2022, 2023))[0] == ["a", "b"]
+
+
+def test_a_class_that_may_be_several_of_the_runs_is_none_of_them(fields, tmp_path):
+    own = Taxonomy((CropClass(name="winter wheat", codes=(0,), colour="#112233"),
+                    CropClass(name="maize", codes=(7,), colour="#445566")))
+    path = fields.write(tmp_path / "globe.parquet", [("a", 0, 2023, None, field(0)), ("b", 3, 2023, None, field(1))],
+                        class_set="cropglobe-7")
+    [batch] = usable.parcels(usable.heading(path, GLOBE, (2023,)),
+                             run_classes.translation(own, CLASS_SETS["cropglobe-7"]))
+    assert batch.code.tolist() == [7, run_classes.NONE]
