@@ -193,6 +193,9 @@ def draw(run: Path, files: tuple[Path, ...], per_parcel: int, median: bool, unit
 
     [samples] per_class counts parcels of a class, cell and season; per_cell counts places of a cell in the target
     season, whose labels stay closed until `evaluate`.
+
+    FILEs of another class set than [[classes]] are translated. Ground that is declared with several classes in one year
+    gives no place. Places that were exported are not drawn again.
     """
     from exports import runs
     from exports.export import declared, holding

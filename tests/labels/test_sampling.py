@@ -173,6 +173,19 @@ def test_places_are_not_drawn_while_their_run_is_exported(declared, home):
     assert not (home / "places.parquet").exists()
 
 
+def test_an_export_is_of_the_places_that_it_began_with(declared, home):
+    agrispec_gee("labels", "draw", home, declared, "--per-parcel", 1)
+    agrispec_gee("export", home)
+    run = runs.open(home)
+    assert manifest.read(home)["stages"]["export"]["places"] == digest(run, run.config)
+    found = place_files.read(home / "places.parquet")
+    (home / "places.parquet").write_bytes(place_files.encode(replace(found, table=found.table[:-1])))
+    next(run.shards.rglob("*.tfrecord.gz")).unlink()
+    assert "of other places than those that are drawn now" in agrispec_gee("export", home, "--gaps", code=1).output
+    run.samples.rename(run.exporting / "samples.parquet")
+    assert f"cancel {home} --drop" in agrispec_gee("labels", "draw", home, declared, code=1).output
+
+
 def test_samples_of_label_maps_do_not_hinder_drawing(declared, home):
     table = pd.DataFrame({"row": [0], "lon": [4.5], "lat": [48.7], "cell": ["E0045N0487"], "season": [2023],
                           "fold": ["train"], "label": [0]})
