@@ -97,8 +97,8 @@ def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: in
                   per_cell=config.samples.per_cell, per_parcel=per_parcel, fold=config.split.fold,
                   scale_m=config.spec.scale_m, seed=config.samples.seed)
     sample, counted = _sampled(_all(headings, classes), config, year, units) if units else (None, {})
-    path, left_out = home / AREA_SAMPLE, sum((each.left_out for each in headings), Counter[str]())
-    earlier = area_sample.read(path) if sample is None and path.exists() else None
+    sample_file, left_out = home / AREA_SAMPLE, sum((each.left_out for each in headings), Counter[str]())
+    earlier = area_sample.read(sample_file) if sample is None and sample_file.exists() else None
     table = drawing.places(_apart(_all(headings, classes), earlier if sample is None else sample, left_out),
                            asked, left_out)
     years = {season: season for season in config.season.source} | {target: year}
@@ -111,7 +111,7 @@ def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: in
         sample = pd.DataFrame({"lon": sample["lon"].round(7), "lat": sample["lat"].round(7), "stratum": names,
                                "inclusion_probability": sample["inclusion_probability"],
                                "reference": names if year == target else ""})
-        contents = {path: sample.to_csv(index=False, lineterminator="\n").encode(), **contents}
+        contents = {sample_file: sample.to_csv(index=False, lineterminator="\n").encode(), **contents}
     write_files(contents)
     return Drawn(file=home / config.labels.places, table=table, taxonomy=config.taxonomy, years=years,
                  left_out=+left_out, sample=sample, earlier=0 if earlier is None else len(earlier), units=counted,
