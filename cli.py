@@ -178,6 +178,38 @@ def screen(run: Path, share: float) -> None:
 
 
 @labels.command()
+@RUN
+@click.argument("files", metavar="FILE...", nargs=-1, required=True,
+                type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--per-parcel", type=click.IntRange(min=1), default=3, show_default=True, metavar="K",
+              help="Pixels drawn of a parcel at most.")
+@click.option("--median", is_flag=True,
+              help="One sample a parcel, the median of its pixels, by the uploaded table [labels] parcels.")
+@click.option("--area-sample", "units", type=click.IntRange(min=2), metavar="N",
+              help="Draw N pixels of the map that lie in declared parcels as a probability sample, and keep the places"
+                   " out of the parcels that they touch.")
+def draw(run: Path, files: tuple[Path, ...], per_parcel: int, median: bool, units: int | None) -> None:
+    """Draw RUN's places inside declared parcels, which `labels harmonise` wrote as FILE...
+
+    [samples] per_class counts parcels of a class, cell and season; per_cell counts places of a cell in the target
+    season, whose labels stay closed until `evaluate`.
+
+    FILEs of another class set than [[classes]] are translated. Ground that is declared with several classes in one year
+    gives no place. Places that were exported are not drawn again.
+    """
+    from exports import runs
+    from exports.export import declared, holding
+    from labels import sampling
+    home = runs.open(run)
+    with holding.held(run, work="exported or drawn for", go_on="start this again"), progress("drawing"):
+        declared.need_unused(home)
+        drawn = sampling.draw(home.path, files, per_parcel=None if median else per_parcel, units=units)
+    click.echo("\n".join(sampling.lines(drawn)))
+    if not drawn.obstacles:
+        click.echo(f"Next: agrispec-gee export {run}")
+
+
+@labels.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("asset")
 @click.option("--run", required=True, type=GivenPath(file_okay=False), help="Whose engine and bucket are used.")

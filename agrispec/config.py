@@ -25,6 +25,9 @@ PROJECT_ID = r"[a-z][-a-z0-9]{4,28}[a-z0-9]"
 TIERS = {"community": 150.0, "contributor": 1000.0, "partner": 100_000.0, "paid": math.inf}
 """Tier of a project -> EECU-hours a month."""
 
+ERODE_M = 60.0
+"""Metres from other labels that samples of label maps keep, unless others are asked for."""
+
 LOCAL_PROJECT = "agrispec-local"
 """The project that the embedded engine stands for where none is named."""
 
@@ -160,7 +163,8 @@ class Labels:
             more. In the band's units, 0-100 in USDA's; 0 takes all.
         places: file of places inside declared parcels, relative to the configuration file, as `agrispec-gee labels
             draw` writes it; in place of `images` and `band`.
-        erode_m: pixels of label maps within this distance of another label are not sampled, metres.
+        erode_m: pixels of label maps within this distance of another label are not sampled, metres. This and the
+            confidence say nothing of drawn places.
         parcels: table of field polygons, `{season}` standing for the year; empty where there is none.
         parcel_id: property that identifies a parcel.
     """
@@ -170,7 +174,7 @@ class Labels:
     confidence_band: str = ""
     least_confidence: float = 0.0
     places: str = ""
-    erode_m: float = 60.0
+    erode_m: float = ERODE_M
     parcels: str = ""
     parcel_id: str = "parcel_id"
 
@@ -183,6 +187,13 @@ class Labels:
                               "label maps need both their image collection and its band",
                               mend='give [labels] images and band, or places = "places.parquet" of what'
                                    " `agrispec-gee labels draw` draws")
+        ignored = {"confidence_band": self.confidence_band != "", "least_confidence": self.least_confidence != 0,
+                   "erode_m": self.erode_m != ERODE_M} if self.places else {}
+        if found := [name for name, given in ignored.items() if given]:
+            raise ConfigError(f"[labels] {' and '.join(found)} {'say' if len(found) > 1 else 'says'} something of label"
+                              " maps, and the labels are drawn places",
+                              mend=f"take {'them' if len(found) > 1 else 'it'} out of [labels]; places keep --inward of"
+                                   " `agrispec-gee labels harmonise` from outlines")
         try:
             self.parcels.format(season=2000)
         except (KeyError, IndexError, ValueError) as error:
@@ -201,7 +212,8 @@ class Samples:
     """[samples]: how many places are drawn.
 
     Attributes:
-        per_class: places drawn per cell and class in a source season, at most.
+        per_class: places drawn per cell and class in a source season, at most; where [labels] places are drawn inside
+            declared parcels, parcels, which give up to --per-parcel places each.
         per_source_cell: places of label maps kept per cell in a source season, at most: the classes with most places
             give up theirs first. 0 keeps all.
         per_cell: places drawn per cell in the target season, whatever their class.
@@ -360,6 +372,12 @@ class Config:
         if self.training.thermal and not self.cube.gdd:
             raise ConfigError("[training] thermal reads growing degree days that the cube does not carry",
                               mend="set gdd = true in [cube] and export again, or thermal = false")
+        if self.labels.places and self.samples.per_source_cell:
+            raise ConfigError("[samples] per_source_cell says something of label maps, and the labels are drawn places",
+                              mend="take it out, and lower [samples] per_class or draw with a lower --per-parcel")
+        if self.labels.places and any(crop.least_confidence > 0 for crop in self.classes):
+            raise ConfigError("a least confidence is asked of a class, and drawn places tell no confidence",
+                              mend="take least_confidence out of [[classes]]")
         asks = self.labels.least_confidence > 0 or any(crop.least_confidence > 0 for crop in self.classes)
         if asks and not self.labels.confidence_band:
             raise ConfigError("a least confidence is asked of labels, and no band says how sure they are",

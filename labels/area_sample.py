@@ -5,6 +5,7 @@ Units are pixels, which are of one size, and not parcels, which are not.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from agrispec.errors import DataError
+from agrispec.errors import CorruptRecord, DataError
 from agrispec.grid import Grid
 from agrispec.taxonomy import NO_CLASS
 from labels import pixels
@@ -121,3 +122,16 @@ def draw(classes: NDArray[np.uint8], grid: Grid, total: int, seed: int) -> pd.Da
     share = dict(zip(numbers.tolist(), (allotted / units).tolist(), strict=True))
     return pd.DataFrame({"number": number, "lon": lon, "lat": lat,
                          "inclusion_probability": pd.Series(number).map(share).to_numpy()})
+
+
+def read(path: Path) -> pd.DataFrame:
+    """`lon` and `lat` of the units of a file, whatever else it says of them by now.
+
+    Raises:
+        CorruptRecord: it has no such columns.
+    """
+    try:
+        return pd.read_csv(path, usecols=["lon", "lat"], dtype=np.float64)
+    except (OSError, ValueError) as error:
+        raise CorruptRecord(f"{path} is not a probability sample ({error})",
+                            mend="restore it, or move it away and draw another with --area-sample") from error

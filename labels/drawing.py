@@ -7,6 +7,7 @@ and it gives them only inside the cell of its representative point.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,13 @@ from labels import pixels
 
 NOTHING = -1
 """Class of places of which no class may be known."""
+
+OUTSIDE = "declarations outside of the area's cells"
+NOT_ASKED = "declarations of classes that the run has not"
+EMPTY_INSIDE = "declarations with nothing left inside of their outline"
+ON_SEVERAL_SIDES = "declarations that may touch cells of several folds"
+NO_PIXEL = "declarations without a pixel inside, of those that were drawn"
+SHARED = "pixels of parcels of several classes"
 
 _GROUP = ["season", "column", "row", "number"]
 
@@ -93,12 +101,17 @@ class Asked:
         return self.per_parcel or 1
 
 
-def places(batches: Iterable[Parcels], asked: Asked) -> pd.DataFrame:
+def places(batches: Iterable[Parcels], asked: Asked, left_out: Counter[str]) -> pd.DataFrame:
     """The drawn places, by season, cell and class.
 
     The draw depends on the seed and on what the parcels are called, not on their order or on how they are cut into
     batches. Memory is that of a batch and of what is drawn. A pixel that is drawn twice in a season is one place; where
     its parcels say different things, none.
+
+    Args:
+        batches: the declarations.
+        asked: what is drawn of them.
+        left_out: what gives no place is added, by reason; not what quotas or other years leave.
 
     Returns:
         `lon`, `lat` (pixel centre), `cell` (id), `season`, `code` (of the declaration), `number` (class, `NOTHING` in
@@ -109,11 +122,12 @@ def places(batches: Iterable[Parcels], asked: Asked) -> pd.DataFrame:
     """
     kept = _none(asked.each)
     for batch in batches:
-        kept = _added(kept, _wanted(batch, asked), asked)
+        kept = _added(kept, _wanted(batch, asked, left_out), asked, left_out)
     if kept.empty:
-        raise DataError("no parcel with a class lies inside the area's cells, in the seasons that are asked for",
+        said = "".join(f"; {count:,} {why} are left out" for why, count in (+left_out).items())
+        raise DataError(f"no parcel with a class lies inside the area's cells, in the seasons that are asked for{said}",
                         mend="check [area], [season] and the codes of [[classes]] against the declarations")
-    return _as_places(kept, asked)
+    return _as_places(kept, asked, left_out)
 
 
 def cell_numbers(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -181,17 +195,18 @@ def _none(each: int) -> pd.DataFrame:
                          **{f"{axis}{place}": pd.Series(dtype=np.int64) for place in range(each) for axis in "yx"}})
 
 
-def _wanted(batch: Parcels, asked: Asked) -> pd.DataFrame:
+def _wanted(batch: Parcels, asked: Asked, left_out: Counter[str]) -> pd.DataFrame:
     """The parcels of a batch that may give places, a row for each season that they may give them to."""
-    west = np.array([cell.bounds for cell in asked.cells])
-    bounds = shapely.bounds(batch.outline)
-    known = np.isin(batch.code, list(asked.numbers)) & np.isin(batch.year, [*asked.seasons, asked.target_year])
-    near = (bounds[:, :2] < west[:, 2:].max(axis=0)).all(axis=1) & (bounds[:, 2:] > west[:, :2].min(axis=0)).all(axis=1)
-    batch = batch.take(known & near & pd.notna(batch.inside))
+    batch = batch.take(np.isin(batch.year, [*asked.seasons, asked.target_year]))
+    cells, bounds = np.array([cell.bounds for cell in asked.cells]), shapely.bounds(batch.outline)
+    near = ((bounds[:, :2] < cells[:, 2:].max(axis=0)) & (bounds[:, 2:] > cells[:, :2].min(axis=0))).all(axis=1)
+    batch = batch.take(_sifted({OUTSIDE: ~near, NOT_ASKED: ~np.isin(batch.code, list(asked.numbers)),
+                                EMPTY_INSIDE: pd.isna(batch.inside)}, left_out))
     middle = shapely.point_on_surface(batch.outline)
     column, row = cell_numbers(shapely.get_x(middle), shapely.get_y(middle))
     mine = [cell.column * _ROWS + cell.row for cell in asked.cells]
-    here = np.isin(column * _ROWS + row, mine) & on_one_side(shapely.bounds(batch.outline), asked.fold)
+    here = _sifted({OUTSIDE: ~np.isin(column * _ROWS + row, mine),
+                    ON_SEVERAL_SIDES: ~on_one_side(shapely.bounds(batch.outline), asked.fold)}, left_out)
     batch, column, row = batch.take(here), column[here], row[here]
     number = pd.Series(batch.code).map(asked.numbers).to_numpy(np.int64, na_value=NOTHING)
     table = pd.DataFrame({"season": batch.year, "column": column, "row": row, "number": number, "code": batch.code,
@@ -205,7 +220,16 @@ def _wanted(batch: Parcels, asked: Asked) -> pd.DataFrame:
     return both
 
 
-def _added(kept: pd.DataFrame, wanted: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+def _sifted(reasons: Mapping[str, NDArray[np.bool_]], left_out: Counter[str]) -> NDArray[np.bool_]:
+    """(N,) whether no reason speaks against a declaration; the first that does is counted."""
+    free = ~np.zeros_like(next(iter(reasons.values())))
+    for why, against in reasons.items():
+        left_out[why] += int((free & against).sum())
+        free &= ~against
+    return free
+
+
+def _added(kept: pd.DataFrame, wanted: pd.DataFrame, asked: Asked, left_out: Counter[str]) -> pd.DataFrame:
     """`kept` with those of the wanted that come before others in their group and hold a pixel."""
     while not wanted.empty:
         full = kept.groupby(_GROUP)["key"].agg(["size", "max"]).reset_index()
@@ -215,7 +239,9 @@ def _added(kept: pd.DataFrame, wanted: pd.DataFrame, asked: Asked) -> pd.DataFra
         # The others wait: seldom does one of these hold no pixel.
         first = _within_quota(wanted, asked)
         tried, wanted = wanted[first], wanted[~first]
-        kept = pd.concat([kept, _placed(tried, asked)]).sort_values([*_GROUP, "key"], ignore_index=True)
+        placed = _placed(tried, asked)
+        left_out[NO_PIXEL] += len(tried) - len(placed)
+        kept = pd.concat([kept, placed]).sort_values([*_GROUP, "key"], ignore_index=True)
         kept = kept[_within_quota(kept, asked)].reset_index(drop=True)
     return kept
 
@@ -278,13 +304,14 @@ def _centres(row: NDArray[np.int64], column: NDArray[np.int64], there: Transform
     return np.asarray(lon), np.asarray(lat)
 
 
-def _as_places(kept: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+def _as_places(kept: pd.DataFrame, asked: Asked, left_out: Counter[str]) -> pd.DataFrame:
     each = [kept[[*_GROUP, "code", "key", "parcel"]].assign(y=kept[f"y{place}"], x=kept[f"x{place}"], place=place)
             for place in range(asked.each)]
     rows = pd.concat(each)
     rows = rows[rows["y"] != _OUTSIDE].sort_values([*_GROUP, "key", "place"], ignore_index=True)
     pixel = ["season", "column", "row", "y", "x"]
     said = rows.assign(said=rows["code"].map(asked.numbers)).groupby(pixel)["said"].transform("nunique", dropna=False)
+    left_out[SHARED] += len(rows[said != 1].drop_duplicates(pixel))
     rows = rows[said == 1].drop_duplicates(pixel, ignore_index=True)
     # A last parcel may give more than the rest of a cell's quota.
     rows = rows[(rows["number"] != NOTHING) | (rows.groupby(_GROUP).cumcount() < asked.per_cell)].reset_index(drop=True)

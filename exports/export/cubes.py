@@ -111,7 +111,8 @@ def about(run: Run, config: Config, engine: Engine, counted: Mapping[str, Any]) 
     token, path = uuid.uuid4().hex[:8], run.path.resolve()
     return {"token": token, "run": str(path), "below": f"exports/{path.name}/{token}/", "scenes": counted,
             "seeds": {"samples": config.samples.seed, "split": config.split.seed}, **_whose(engine),
-            "bucket": config.engine.bucket, "medians": medians, **_what(config)}
+            "bucket": config.engine.bucket, "medians": medians, "places": declared.digest(run, config),
+            **_what(config)}
 
 
 def _whose(engine: Engine) -> dict[str, Any]:
@@ -296,6 +297,7 @@ def finish(run: Run, config: Config, engine: Engine, ledger: Ledger, *, accept_m
            "samples": digest, "seeds": known["seeds"],
            "eecu_seconds": round((found.total if found else 0.0) + before.get("eecu_seconds", 0.0), 3),
            "interactive": known.get("interactive", False), "medians": known.get("medians"),
+           "places": known.get("places", ""),
            "left_in_bucket": left, "first_day": config.season.first_day,
            "estimates": known.get("estimates", []),
            "elapsed_s": round(known.get("elapsed_s", 0.0) + before.get("elapsed_s", 0.0), 1),

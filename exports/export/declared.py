@@ -8,15 +8,34 @@ import numpy as np
 import pandas as pd
 
 from agrispec.config import Config
-from agrispec.errors import SchemaMismatch
+from agrispec.errors import RunError, SchemaMismatch
 from agrispec.formats import places as place_files
 from agrispec.formats.places import MEDIAN, Places
 from agrispec.grid import Cell
 from agrispec.sample import UNLABELLED
-from exports import samples
+from exports import manifest, samples
 from exports.runs import Run
 
 _PLACE = ["season", "lon", "lat", "parcel"]
+
+
+def need_unused(run: Run) -> None:
+    """Nothing, if no samples of a run come of drawn places; they would lose their labels with these.
+
+    Raises:
+        RunError: some do.
+    """
+    for path, mend in ((run.samples, f"draw for another run, or remove {run.samples} and {run.shards} first"),
+                       (run.exporting / run.samples.name,
+                        f"drop the export first with: agrispec-gee cancel {run.path} --drop")):
+        if path.exists() and (samples.read(path)["parcel"] != "").any():
+            raise RunError(f"the samples in {path} come of the places that are drawn: their labels are looked up there",
+                           mend=mend)
+
+
+def digest(run: Run, config: Config) -> str:
+    """Of the drawn places; "" where labels come from maps."""
+    return manifest.digest(run.path / config.labels.places) if config.labels.places else ""
 
 
 def read(run: Run, config: Config) -> Places:
@@ -51,9 +70,15 @@ def draw(run: Run, config: Config) -> pd.DataFrame:
 
 
 def labels_of(table: pd.DataFrame, run: Run, config: Config) -> pd.DataFrame:
-    """What is declared at samples: columns `row` and `label`, -1 where nothing is; samples that are not among the
-    places are left out. Raises as `read`."""
+    """What is declared at exported samples: columns `row` and `label`, -1 where nothing is.
+
+    Raises:
+        as `read`; SchemaMismatch: the places are no longer those that were exported.
+    """
     found = read(run, config).table
+    if manifest.read(run.path)["stages"].get("export", {}).get("places") != digest(run, config):
+        raise SchemaMismatch(f"the samples of {run.path} were exported of other places than those in"
+                             f" {run.path / config.labels.places}", mend="restore the file, or export again")
     known = found.assign(label=_labels(found, config))[[*_PLACE, "label"]]
     return table[["row", *_PLACE]].merge(known, on=_PLACE)[["row", "label"]].astype(np.int64)
 

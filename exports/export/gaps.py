@@ -78,6 +78,9 @@ def begin(run: Run, config: Config, engine: Engine, graphs: cubes.Graphs, progre
         said = "medians of other parcels, or of pixels," if earlier["medians"] else "pixels"
         raise SchemaMismatch(f"the cubes in {run.shards} are {said} and not of what is drawn now",
                              mend="draw the places again as they were, or export again")
+    if earlier.get("places", about["places"]) != about["places"]:
+        raise SchemaMismatch(f"the cubes in {run.shards} are of other places than those that are drawn now",
+                             mend="draw the places again as they were, or export again")
     # No name that any shard of an earlier export has, or may get.
     earlier_gaps = [int(name) for shard in found.kept.values()
                     for name in re.findall(r"-g(\d+)", shard.name)]

@@ -51,7 +51,7 @@ def of_run(run: Run, config: Config, engine: Engine, graphs: Graphs, progress: P
     if not config.labels.places:
         return draw(config, engine, graphs, progress)
     table = declared.draw(run, config)
-    _need_every_class(table, config.taxonomy)
+    _need_every_class(table, config.taxonomy, "draw again in a wider [area], of more declarations")
     return table
 
 
@@ -95,7 +95,7 @@ def draw(config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> 
     folds = config.split.folds(sorted({cell for cell, _, _ in found}))
     table = pd.DataFrame(asdict(_sample(row, cell, year, properties, folds[cell], config.season.target))
                          for row, (cell, year, properties) in enumerate(found))
-    _need_every_class(table, taxonomy)
+    _need_every_class(table, taxonomy, "add cells where it grows, lower [labels] erode_m")
     return table
 
 
@@ -126,12 +126,12 @@ def _sample(row: int, cell: Cell, year: int, properties: dict[str, Any], fold: s
                   label=UNLABELLED if year == target else int(properties["label"]))
 
 
-def _need_every_class(table: pd.DataFrame, taxonomy: Taxonomy) -> None:
+def _need_every_class(table: pd.DataFrame, taxonomy: Taxonomy, mend: str) -> None:
     present = set(table.loc[table["fold"] == "train", "label"])
     absent = [name for number, name in enumerate(taxonomy.names) if number not in present]
     if absent:
         raise DataError(f"the training cells hold no sample of {', '.join(absent)}",
-                        mend="add cells where it grows, lower [labels] erode_m, or take the class out of [[classes]]")
+                        mend=f"{mend}, or take the class out of [[classes]]")
 
 
 def labels_of(table: pd.DataFrame, config: Config, engine: Engine, graphs: Graphs, progress: Progress) -> pd.DataFrame:

@@ -108,6 +108,22 @@ def test_what_is_wrong_is_named_with_its_mend(change, named):
     assert refused.value.exit_code == 2
 
 
+DRAWN = TEXT.replace('images = "projects/agrispec-local/assets/labels"\nband = "crop"', 'places = "places.parquet"')
+
+
+@pytest.mark.parametrize(("change", "named"), [
+    (("[map]", "erode_m = 20\n[map]"), "[labels] erode_m says something of label maps"),
+    (("[map]", 'confidence_band = "sure"\nleast_confidence = 9\n[map]'), "confidence_band and least_confidence say"),
+    (("[map]", "[samples]\nper_source_cell = 100\n[map]"), "per_source_cell says something of label maps"),
+    (("codes = [1]", "codes = [1]\nleast_confidence = 80"), "drawn places tell no confidence"),
+])
+def test_what_drawn_places_would_not_heed_is_refused_beside_them(change, named):
+    assert config.parse(DRAWN.replace("[map]", "erode_m = 60\n[map]")).labels.places == "places.parquet"
+    with pytest.raises(ConfigError) as refused:
+        config.parse(DRAWN.replace(*change))
+    assert named in str(refused.value)
+
+
 def test_readers_are_principals():
     shared = '[publish]\nreaders = ["user:a@example.org", "domain:example.org"]\npublic = true\nlicence = "CC0-1.0"\n'
     found = config.parse(TEXT + shared).publish

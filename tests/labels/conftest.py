@@ -14,12 +14,15 @@ INWARD_M = 10.0
 # Fields of the tiny season as rows and columns of its pixels, first and behind the last.
 FIELDS = {"w1": (0, 9, 0, 6), "w2": (0, 9, 6, 11), "m1": (0, 9, 12, 24), "m2": (10, 20, 0, 12), "m3": (10, 15, 12, 24),
           "thin": (15, 17, 12, 24), "twice": (17, 20, 12, 18), "unknown": (17, 20, 18, 24)}
-CODES = {"w1": 1, "w2": 1, "m1": 2, "m2": 3, "m3": 3, "thin": 3, "unknown": None}
-NAMES = {1: "winter wheat", 2: "maize", 3: "silage maize"}
+CODES = {"w1": 0, "w2": 0, "m1": 7, "m2": 8, "m3": 8, "thin": 8, "unknown": None}
+NAMES = {0: "winter wheat", 7: "maize", 8: "sorghum"}
 
 
 def write_harmonised(path, rows, crs="EPSG:32631", inward_m=INWARD_M, class_set="agrispec-17", names=NAMES):
-    """`rows` of (parcel, class number or None, year, crop_from or None, polygon in `crs`) as a harmonised file."""
+    """`rows` of (parcel, class number or None, year, crop_from or None, polygon in `crs`) as a harmonised file.
+
+    A row may end with what else is to stand in it.
+    """
     back = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
 
     def degrees(shape):
@@ -27,20 +30,20 @@ def write_harmonised(path, rows, crs="EPSG:32631", inward_m=INWARD_M, class_set=
                                                 interleaved=False))
 
     table = []
-    for parcel, number, year, month, shape in rows:
+    for parcel, number, year, month, shape, *more in rows:
         inside = shape.buffer(-inward_m)
         table.append({
             "parcel": parcel, "class": names.get(number), "class_number": number, "code": f"0{number}", "name": None,
             "hcat": None, "status": "unmapped" if number is None else "mapped", "country": "FR", "year": year,
             "source": "tiny", "crop_from": month, "crop_to": month, "area_ha": shape.area / 1e4,
             "small": shape.area < 5000, "flags": "empty inside" if inside.is_empty else "", "geometry": degrees(shape),
-            "inside": None if inside.is_empty else degrees(inside)})
+            "inside": None if inside.is_empty else degrees(inside), **(more[0] if more else {})})
     about = About(class_set=class_set, country="FR", year=rows[0][2],
                   mapping_table="mine", mapping_digest="0", sources={"tiny": "0"}, inward_m=inward_m)
     kinds = {"geometry": {"Polygon"}, "inside": {"Polygon"}}
     with writing(path, about, (4.0, 48.0, 5.0, 49.0), kinds) as file:
-        for first in range(0, len(table), 5):
-            file.add(pa.Table.from_pylist(table[first:first + 5], SCHEMA))
+        for first in range(0, len(table), 6):
+            file.add(pa.Table.from_pylist(table[first:first + 6], SCHEMA))
     return path
 
 
@@ -62,7 +65,7 @@ def declare(path, grid, years=(2023, 2024)):
     """The fields as declared in some years; one grows two crops in each of them."""
     rows = [(name, code, year, None, field_of(grid, name)) for year in years for name, code in CODES.items()]
     rows += [(f"twice/{crop}", code, year, month, field_of(grid, "twice")) for year in years
-             for crop, code, month in ((1, 1, 3), (2, 2, 8))]
+             for crop, code, month in ((1, 0, 3), (2, 7, 8))]
     return write_harmonised(path, rows)
 
 

@@ -6,7 +6,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agrispec.errors import DataError
+from agrispec.errors import CorruptRecord, DataError
 from agrispec.grid import Grid
 from agrispec.taxonomy import NO_CLASS
 from labels import area_sample
@@ -76,3 +76,12 @@ def test_every_pixel_of_a_class_is_as_likely_as_another():
 def test_a_map_without_declared_parcels_has_no_sample():
     with pytest.raises(DataError, match="no pixel of the map lies in a declared parcel"):
         area_sample.draw(area_sample.empty(GRID), GRID, 10, 0)
+
+
+def test_what_is_no_sample_is_not_taken_for_one(tmp_path):
+    (tmp_path / "a.csv").write_text("lon,lat,note\n4.5,48.5,x\n")
+    assert area_sample.read(tmp_path / "a.csv").to_numpy().tolist() == [[4.5, 48.5]]
+    for text in ("", "lon,class\n1,2\n", "lon,lat\n1,north\n"):
+        (tmp_path / "a.csv").write_text(text)
+        with pytest.raises(CorruptRecord, match="not a probability sample"):
+            area_sample.read(tmp_path / "a.csv")

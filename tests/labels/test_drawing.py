@@ -1,5 +1,6 @@
 """Places lie inside their parcels, within quotas, and no field is on both sides of a split."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -47,12 +48,12 @@ def fields(draw):
                    outline=np.array(outlines), inside=shapely.to_wkb(np.array(insides)))
 
 
-def draw(parcels, asked=ASKED, size=None):
+def draw(parcels, asked=ASKED, size=None, left_out=None):
     size = size or len(parcels.parcel)
     parts = [parcels.take(np.arange(first, min(first + size, len(parcels.parcel))))
              for first in range(0, len(parcels.parcel), size)]
     try:
-        return drawing.places(parts, asked)
+        return drawing.places(parts, asked, Counter() if left_out is None else left_out)
     except DataError:
         return pd.DataFrame({name: [] for name in ("lon", "lat", "cell", "season", "code", "number", "parcel")})
 
@@ -126,6 +127,20 @@ def test_a_quota_is_full_wherever_there_are_parcels_for_it(parcels):
 
 
 @given(fields())
+def test_every_declaration_gives_a_place_or_is_told_with_the_reason(parcels):
+    left_out, all_that_there_is = Counter(), replace(ASKED, per_class=1000, per_cell=1000)
+    found = draw(parcels, all_that_there_is, left_out=left_out)
+    gave = set(zip(found["parcel"], found["season"], strict=True))
+    told, asked = left_out.total() - left_out[drawing.SHARED], np.isin(parcels.year, [2021, 2022, 2023]).sum()
+    assert len(gave) + told <= asked
+    one, other = shapely.STRtree(parcels.outline).query(parcels.outline, predicate="intersects")
+    # A pixel of two parcels is a place of one of them, or of none.
+    if (parcels.year[one] != parcels.year[other])[one != other].all():
+        assert len(gave) + told == asked
+    assert left_out[drawing.NOT_ASKED] <= np.isin(parcels.code, [-1, 2]).sum()
+
+
+@given(fields())
 def test_a_place_for_the_median_is_one_a_parcel(parcels):
     found = draw(parcels, replace(ASKED, per_parcel=None))
     assert not found.duplicated(["season", "parcel", "number", "code", "cell"]).any()
@@ -173,4 +188,4 @@ def test_boxes_on_one_side_touch_cells_of_one_fold(boxes, seed):
 
 def test_where_nothing_can_be_drawn_it_is_said_what_to_look_at():
     with pytest.raises(DataError, match="no parcel with a class lies inside the area"):
-        drawing.places([], ASKED)
+        drawing.places([], ASKED, Counter())

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,14 @@ from pyproj import Transformer
 
 import cli
 from agrispec import config
-from agrispec.errors import ConfigError, CorruptRecord, DataError, RunError
+from agrispec.errors import ConfigError, CorruptRecord, DataError, RunError, SchemaMismatch
 from agrispec.formats import places as place_files
 from agrispec.grid import Cell
 from agrispec.season import Season
 from agrispec_tf.area import reference_sample, sample_file
-from exports import mapping, runs, samples, shards
-from exports.export import places
+from exports import manifest, mapping, runs, samples, shards
+from exports.export import holding, places
+from exports.export.declared import digest
 from labels import sampling
 
 TABLE = "projects/agrispec-local/assets/declared/fields_{season}"
@@ -31,7 +33,8 @@ def configuration(tiny):
     """The tiny season's, with labels by drawn places."""
     return (tiny.home / "agrispec.toml").read_text().replace(
         'images = "projects/agrispec-local/assets/labels"\nband = "crop"\nerode_m = 0',
-        f'places = "places.parquet"\nparcels = "{TABLE}"\nparcel_id = "parcel"')
+        f'places = "places.parquet"\nparcels = "{TABLE}"\nparcel_id = "parcel"').replace(
+        "codes = [1]", "codes = [0]").replace("codes = [2, 3]", "codes = [7, 8]")
 
 
 @pytest.fixture
@@ -73,6 +76,9 @@ def composites(tiny):
 def test_places_go_from_declarations_to_cubes_that_equal_the_oracle(tiny, fields, declared, home):
     said = agrispec_gee("labels", "draw", home, declared, "--per-parcel", 4).output
     assert "2024: 20 places in 5 parcels, 1 cells, labels closed" in said
+    assert said.partition("Left out\n")[2].splitlines()[:3] == [
+        "  2 declarations without a class", "  4 declarations of parcels with several classes in one year",
+        "  2 declarations with nothing left inside of their outline"]
     agrispec_gee("export", home)
     run = runs.open(home)
     table, cubes = samples.read(run.samples), shards.read(run.shards, run.config.spec)
@@ -98,15 +104,43 @@ def test_an_export_is_planned_by_what_is_drawn_and_no_map_is_read_again(declared
     assert "there is no label map to read again" in agrispec_gee("audit", home, "--labels", code=2).output
 
 
+@pytest.mark.parametrize(("changes", "options", "told", "refusal"), [
+    ({'"maize"': '"triticale"', "codes = [7, 8]": "codes = [5]"}, [], "the training cells hold no place of triticale",
+     "the training cells hold no sample of triticale; draw again"),
+    ({"validation = 0": "validation = 0.3"}, [], "with 1 cells and split seed 0, no cell falls into the validation",
+     "no cell falls into the validation fold"),
+    ({f'parcels = "{TABLE}"': ""}, ["--median"], "medians are taken of parcels that Earth Engine knows",
+     "medians of parcels that Earth Engine does not know"),
+])
+def test_drawing_tells_what_an_export_refuses(configuration, declared, home, changes, options, told, refusal):
+    for before, after in changes.items():
+        assert before in configuration
+        configuration = configuration.replace(before, after)
+    (home / "agrispec.toml").write_text(configuration)
+    said = agrispec_gee("labels", "draw", home, declared, *options).output
+    assert f"They cannot be exported yet: {told}" in said
+    assert "Next:" not in said
+    assert refusal in agrispec_gee("export", home, code=2 if options else 1).output
+
+
 def test_parcels_named_by_parts_are_not_taken_for_two_crops(tiny, fields, home):
-    rows = [("7/1", 1, 2023, 3, fields.of(tiny.grid, "w1")), ("7/2", 2, 2023, 3, fields.of(tiny.grid, "m1")),
-            ("8/1", 1, 2023, 3, fields.of(tiny.grid, "m2")), ("8/2", 2, 2023, 8, fields.of(tiny.grid, "m2"))]
+    rows = [("7/1", 0, 2023, 3, fields.of(tiny.grid, "w1")), ("7/2", 7, 2023, 3, fields.of(tiny.grid, "m1")),
+            ("8/1", 0, 2023, 3, fields.of(tiny.grid, "m2")), ("8/2", 7, 2023, 8, fields.of(tiny.grid, "m2"))]
     drawn = sampling.draw(home, [fields.write(home / "parts.parquet", rows)], per_parcel=3, units=None)
     assert set(drawn.table["parcel"]) == {"7/1", "7/2"}
-    assert drawn.doubled == 1
-    assert "1 parcels that declare several classes" in "\n".join(sampling.lines(drawn))
+    assert "  2 declarations of parcels with several classes in one year" in list(sampling.lines(drawn))
     # Nothing is declared in 2024: its places lie in the fields of 2023, and nobody knows what grows there.
     assert set(drawn.table.loc[drawn.table["season"] == 2024, "code"]) == {-1}
+
+
+def test_a_run_of_another_class_set_gets_its_own_classes(configuration, declared, home):
+    (home / "agrispec.toml").write_text(
+        configuration.replace("codes = [0]", "codes = [3]").replace('"maize"', '"corn"').replace("[7, 8]", "[0]"))
+    said = agrispec_gee("labels", "draw", home, declared).output
+    assert "  wheat <- winter wheat, spring wheat\n  corn <- maize\n" in said
+    drawn = place_files.read(home / "places.parquet").table
+    source = drawn[drawn["season"] == 2023]
+    assert {tuple(row) for row in source[["parcel", "code"]].to_numpy().tolist()} == {("w1", 3), ("w2", 3), ("m1", 0)}
 
 
 def test_the_labels_of_the_target_are_closed_until_they_are_judged_by(declared, home):
@@ -115,9 +149,49 @@ def test_the_labels_of_the_target_are_closed_until_they_are_judged_by(declared, 
     table = places.of_run(run, run.config, None, None, lambda done: None)
     assert (table.loc[table["season"] == 2024, "label"] == -1).all()
     run.samples.write_bytes(samples.encode(table))
+    manifest.record(home, "export", {"places": digest(run, run.config)})
     truth = places.truth(run, run.config, None, None).merge(table, on="row")
     assert truth["label_x"].tolist() == [int(not parcel.startswith("w")) for parcel in truth["parcel"]]
     assert len(truth) == (table["season"] == 2024).sum() > 0
+    # Other places than those of the samples would tell of some samples, and not of others.
+    content = (home / "places.parquet").read_bytes()
+    found = place_files.read(home / "places.parquet")
+    (home / "places.parquet").write_bytes(place_files.encode(replace(found, table=found.table[:-1])))
+    with pytest.raises(SchemaMismatch, match="exported of other places than those in"):
+        places.truth(run, run.config, None, None)
+    (home / "places.parquet").write_bytes(content)
+    assert "their labels are looked up there" in agrispec_gee("labels", "draw", home, declared, "--per-parcel", 1,
+                                                              code=1).output
+    assert (home / "places.parquet").read_bytes() == content
+    run.samples.unlink()
+    agrispec_gee("labels", "draw", home, declared, "--per-parcel", 1)
+    assert (home / "places.parquet").read_bytes() != content
+
+
+def test_places_are_not_drawn_while_their_run_is_exported(declared, home):
+    with holding.held(home):
+        assert "is being exported or drawn for already" in agrispec_gee("labels", "draw", home, declared, code=1).output
+    assert not (home / "places.parquet").exists()
+
+
+def test_an_export_is_of_the_places_that_it_began_with(declared, home):
+    agrispec_gee("labels", "draw", home, declared, "--per-parcel", 1)
+    agrispec_gee("export", home)
+    run = runs.open(home)
+    assert manifest.read(home)["stages"]["export"]["places"] == digest(run, run.config)
+    found = place_files.read(home / "places.parquet")
+    (home / "places.parquet").write_bytes(place_files.encode(replace(found, table=found.table[:-1])))
+    next(run.shards.rglob("*.tfrecord.gz")).unlink()
+    assert "of other places than those that are drawn now" in agrispec_gee("export", home, "--gaps", code=1).output
+    run.samples.rename(run.exporting / "samples.parquet")
+    assert f"cancel {home} --drop" in agrispec_gee("labels", "draw", home, declared, code=1).output
+
+
+def test_samples_of_label_maps_do_not_hinder_drawing(declared, home):
+    table = pd.DataFrame({"row": [0], "lon": [4.5], "lat": [48.7], "cell": ["E0045N0487"], "season": [2023],
+                          "fold": ["train"], "label": [0]})
+    runs.open(home).samples.write_bytes(samples.encode(table))
+    agrispec_gee("labels", "draw", home, declared)
 
 
 def test_medians_of_parcels_equal_those_of_their_pixels(tiny, fields, home):
@@ -155,7 +229,7 @@ def test_medians_of_parcels_equal_those_of_their_pixels(tiny, fields, home):
 
 def elsewhere(path, fields, years):
     """Fields in the cell of the map which it does not show."""
-    return fields.write(path, [(f"far{number}", 1 + number % 2, year, None, shapely.box(
+    return fields.write(path, [(f"far{number}", 7 * (number % 2), year, None, shapely.box(
         613000 + 100 * number, 5399000, 613090 + 100 * number, 5399090)) for number in range(8) for year in years])
 
 
@@ -182,6 +256,10 @@ def test_a_probability_sample_is_of_the_maps_pixels_and_no_place_is_in_its_parce
     assert hit
     assert not hit & set(drawn["parcel"])
     assert f"Sample for areas: 12 of {(named != '').sum()} pixels" in said
+    # It stays apart when places are drawn again and no sample is.
+    assert "that the 12 pixels of area-sample.csv touch" in agrispec_gee("labels", "draw", home, declared, far).output
+    assert not hit & set(place_files.read(home / "places.parquet").table["parcel"])
+    pd.testing.assert_frame_equal(sample_file.read(home / sampling.AREA_SAMPLE), sample)
 
 
 def test_a_map_of_the_declared_parcels_alone_is_of_the_pixels_that_the_sample_stands_for(fields, declared, home):
@@ -220,13 +298,20 @@ def test_what_is_wrong_is_said_before_anything_is_written(tiny, fields, configur
     refused(ConfigError, "come from label maps", declared, text=(tiny.home / "agrispec.toml").read_text())
     refused(DataError, "no file declares anything in the season 2022", declared,
             text=configuration.replace("source = [2023]", "source = [2022]"))
-    refused(ConfigError, "gives 'maize' the number 2", declared,
-            text=configuration.replace("codes = [1]", "codes = [2]").replace("codes = [2, 3]", "codes = [1, 3]"))
-    other = fields.write(home / "other.parquet", [("x", 1, 2023, None, fields.of(tiny.grid, "w1"))],
+    refused(ConfigError, r"'wheat' has the codes \[7\], which in agrispec-17 are 'maize'", declared,
+            text=configuration.replace("codes = [0]", "codes = [7]").replace("codes = [7, 8]", "codes = [0, 8]"))
+    strange = fields.write(home / "strange.parquet", [("x", 0, 2023, None, fields.of(tiny.grid, "w1"))],
+                           class_set="mine")
+    refused(CorruptRecord, "of the class set 'mine', which is not known", strange)
+    other = fields.write(home / "other.parquet", [("x", 0, 2023, None, fields.of(tiny.grid, "w1"))],
                              class_set="cropglobe-7", inward_m=5)
     refused(DataError, "of several class sets", declared, other)
-    same = fields.write(home / "other.parquet", [("x", 1, 2023, None, fields.of(tiny.grid, "w1"))], inward_m=5)
+    same = fields.write(home / "other.parquet", [("x", 0, 2023, None, fields.of(tiny.grid, "w1"))], inward_m=5)
     refused(DataError, "drawn in by different distances", declared, same, per_parcel=None)
+    # An id of another year, or of a year that nobody asks for, may be another parcel's.
+    beside = fields.write(home / "beside.parquet", [(name, 7, year, None, fields.of(tiny.grid, "m1"))
+                                                    for name, year in (("m1", 2023), ("m2", 2022), ("new", 2023))])
+    refused(DataError, "1 ids of 2023 stand in both", declared, beside)
     pq.write_table(pq.read_table(declared).drop_columns(["inside"]), home / "lost.parquet")
     refused(CorruptRecord, "not a file of harmonised declarations", home / "lost.parquet")
     with pytest.raises(RunError, match="not a run directory"):
@@ -244,7 +329,9 @@ def test_the_brazilian_fields_give_places_inside_of_those_that_grew_one_crop(rea
     named = {2019: "Oct Nov Dec", 2020: "Jan Feb Mar Apr May Jun Jul Aug Sep"}
     months = [f"{month}_{year}" for year, names in named.items() for month in names.split()]
     hcat = {"Soybean": "3301160000", "Corn": "3301010600", "Cotton": "3301060300", "Sorghum": "3301010900"}
-    pd.DataFrame({"country": "BR", "year": 2020, "code": list(hcat), "hcat": list(hcat.values())}).to_csv(
+    # Months without a crop say nothing of the crop of the others; what is not known may be one.
+    table = {**hcat, "Uncultivated soil": "3301000000"}
+    pd.DataFrame({"country": "BR", "year": 2020, "code": list(table), "hcat": list(table.values())}).to_csv(
         tmp_path / "br.csv", index=False)
     crops = [word for number, column in enumerate(months) for word in ("--crop", f"{column}={(number + 9) % 12 + 1}")]
     shapes, file = real_data / "parcels" / "LEM_dataset.shp", tmp_path / "br.parquet"

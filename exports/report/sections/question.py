@@ -34,7 +34,8 @@ def section(material: Material) -> Section:
           f", {config.labels.erode_m:g} m away from other labels")),
         ("Review", (f"predictions below a probability of {config.training.confidence:g}",)),
     ))
-    classes = Table(caption="Classes, and the label map's codes that belong to each.", head=("class", "codes"),
+    whose = "numbers in the class set of the declarations" if config.labels.places else "label map's codes"
+    classes = Table(caption=f"Classes, and the {whose} that belong to each.", head=("class", "codes"),
                     rows=tuple((crop.name, ", ".join(map(str, crop.codes))) for crop in config.taxonomy),
                     colours=config.taxonomy.colours)
     return Section("question", "What was asked", (
