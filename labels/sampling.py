@@ -107,7 +107,6 @@ def draw(home: Path, files: Sequence[Path], *, per_parcel: int | None, units: in
     kept = Places(table=table, unit=MEDIAN if per_parcel is None else PIXEL, years=years,
                   inward_m=min(each.inward_m for each in headings), asked=place_files.asked_of(config))
     contents = {home / config.labels.places: place_files.encode(kept)}
-    sample_file = home / AREA_SAMPLE
     if sample is not None:
         # A declaration tells of its own season alone; in another one somebody has to look.
         names = sample["number"].map(dict(enumerate(config.taxonomy.names)))
