@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from agrispec import hcat
 from agrispec.class_sets import ClassSet
 from agrispec.errors import DataError
-from labels.mapping_tables import KINDS, Change, Entry, Listed, MappingTable, code_text, key
+from labels.mapping_tables import Entry, MappingTable, code_text, key
 
 STATUSES = ("mapped", "unmapped", "ambiguous", "land use")
 """mapped: the code has a class. unmapped: no row of the table has it. ambiguous: it may be crops of several classes, as
@@ -220,7 +220,7 @@ class Report:
             tally = self.total(status)
             if tally.declarations or status == "mapped":
                 yield (f"  {status:<10} {tally.declarations:>12,} {tally.hectares:>14,.1f} ha"
-                       f" {_share(tally, everything):>7}  {_counted(len(self.codes(status)), 'code')}")
+                       f" {_share(tally, everything):>7}  {counted(len(self.codes(status)), 'code')}")
         areas: dict[int, Tally] = defaultdict(lambda: Tally(0, 0.0))
         for declared, tally in self.tallies.items():
             before = areas[declared.meaning.class_number]
@@ -250,8 +250,8 @@ class Report:
             tally = self.total("unmapped")
             names = ", ".join(code for code, _ in missing[:_SHOWN])
             more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-            raise DataError(f"{table.name} does not map {_counted(len(missing), 'code')} of"
-                            f" {_counted(tally.declarations, 'declaration')} ({tally.hectares:,.1f} ha): {names}{more}",
+            raise DataError(f"{table.name} does not map {counted(len(missing), 'code')} of"
+                            f" {counted(tally.declarations, 'declaration')} ({tally.hectares:,.1f} ha): {names}{more}",
                             mend="map them in a table of your own and give it with --map before this one, or leave"
                             " these declarations without a class with --leave-out")
 
@@ -262,7 +262,7 @@ def _share(part: Tally, whole: Tally) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _counted(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
@@ -301,34 +301,3 @@ def coverage(table: MappingTable, classes: ClassSet) -> Coverage:
     return Coverage(codes=len(found), mapped=count["mapped"], rest=sum(each.class_number in rest for each in found),
                     ambiguous=count["ambiguous"], land_use=count["land use"], unmapped=count["unmapped"],
                     keyless=table.keyless)
-
-
-def change_lines(found: Sequence[Change], classes: ClassSet) -> Iterator[str]:
-    """Changes between two tables as text: how many of each kind, then each with the classes it means."""
-    if not found:
-        yield "no code differs"
-        return
-    moved = sum(change.before is not None and change.after is not None
-                and _class(change.before, classes) != _class(change.after, classes) for change in found)
-    counts = {kind: sum(change.kind == kind for change in found) for kind in KINDS}
-    yield (", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-           + (f"; {_counted(moved, 'code')} to another class" if moved else ""))
-    for change in found:
-        sides = [f"{side.code + ' ' if change.kind == 'recoded' and side.code else ''}{side} [{_class(side, classes)}]"
-                 for side in (change.before, change.after) if side is not None]
-        yield f"  {change.kind:<16}  {change.code:<6}  {' -> '.join(sides)}"
-
-
-def conflict_lines(found: Sequence[tuple[str, Mapping[str, Listed]]], classes: ClassSet) -> Iterator[str]:
-    """Codes that tables map differently as text, each with the classes it means by table."""
-    split = sum(len({_class(each, classes) for each in listed.values()}) > 1 for _, listed in found)
-    yield f"{_counted(len(found), 'code')} mapped differently; {split} to different classes"
-    for code, listed in found:
-        yield f"  {code:<6}  " + ", ".join(f"{name} {'/'.join(each.hcat)} [{_class(each, classes)}]"
-                                           for name, each in listed.items())
-
-
-def _class(listed: Listed, classes: ClassSet) -> str:
-    """The class that a code means, or why it means none."""
-    found = meaning([Entry(listed.code, listed.names, code) for code in listed.hcat], classes)
-    return classes.classes[found.class_number].name if found.status == "mapped" else found.status

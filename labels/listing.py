@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agrispec.class_sets import CLASS_SETS, ClassSet
 from agrispec.errors import ConfigError, CorruptRecord, DataError
-from labels import eurocrops, harmonise, mapping_tables
+from labels import code_changes, eurocrops, harmonise
 from labels.mapping_tables import MappingTable
 
 
@@ -77,10 +77,10 @@ def tables(folder: Path, classes: str) -> Iterator[str]:
            " rows without code and name.")
     for country in eurocrops.ONE_SYSTEM:
         same = [table for path, table in read.items() if eurocrops.TABLES[path.name].country == country]
-        found = mapping_tables.conflicts(same)
+        found = code_changes.conflicts(same)
         if found:
             yield f"{country}, whose states share one system of codes:"
-            yield from harmonise.conflict_lines(found, chosen)
+            yield from code_changes.conflict_lines(found, chosen)
 
 
 def changes(table: tuple[Path, int | None], other: tuple[Path, int | None], country: str | None,
@@ -90,4 +90,4 @@ def changes(table: tuple[Path, int | None], other: tuple[Path, int | None], coun
     first, second = (MappingTable.read(path, country, year) for path, year in (table, other))
     yield f"{first.name} ({len(first.entries)} rows) -> {second.name} ({len(second.entries)} rows)"
     yield from (doubt for each in (first, second) for doubt in each.doubts)
-    yield from harmonise.change_lines(mapping_tables.changes(first, second), chosen)
+    yield from code_changes.change_lines(code_changes.changes(first, second), chosen)

@@ -8,7 +8,7 @@ import io
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -116,17 +116,17 @@ class MappingTable:
     @cached_property
     def by_code(self) -> Mapping[str, tuple[Entry, ...]]:
         """Rows by code; several where the table lists a code more than once."""
-        return _grouped((entry.code, entry) for entry in self.entries if entry.code)
+        return grouped((entry.code, entry) for entry in self.entries if entry.code)
 
     @cached_property
     def by_number(self) -> Mapping[int, tuple[Entry, ...]]:
         """Rows by the number of a code of digits: declarations keep 001 as 1."""
-        return _grouped((int(entry.code), entry) for entry in self.entries if _digits(entry.code))
+        return grouped((int(entry.code), entry) for entry in self.entries if _digits(entry.code))
 
     @cached_property
     def by_name(self) -> Mapping[str, tuple[Entry, ...]]:
         """Rows by the key of a name."""
-        return _grouped((key(name), entry) for entry in self.entries for name in entry.names)
+        return grouped((key(name), entry) for entry in self.entries for name in entry.names)
 
     @property
     def keyless(self) -> int:
@@ -158,93 +158,6 @@ class MappingTable:
         return coded or named
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """What a table says of a code, or of a name where `code` is "": all its names, and the HCAT codes of its rows."""
-
-    code: str
-    names: tuple[str, ...]
-    hcat: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return " ".join(filter(None, ("/".join(self.names), "/".join(self.hcat))))
-
-
-KINDS = ("mapped elsewhere", "renamed", "recoded", "new", "gone")
-"""How a code differs: another HCAT code, other names, a name that stands under another code, only in the other table,
-only in the first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """How a code differs between two tables.
-
-    Attributes:
-        kind: one of `KINDS`.
-        before: in the first table; None for "new".
-        after: in the other; None for "gone".
-    """
-
-    kind: str
-    before: Listed | None
-    after: Listed | None
-
-    @property
-    def code(self) -> str:
-        """The code, that of the first table where it has one; of rows without a code it is their name."""
-        listed = self.before or self.after
-        return (listed.code or listed.names[0]) if listed else ""
-
-
-def changes(table: MappingTable, other: MappingTable) -> list[Change]:
-    """How codes differ in another table, by kind, then by code; what a supplement does not list is not gone."""
-    first, second = _listed(table), _listed(other)
-    found: list[Change] = []
-    for code in first.keys() & second.keys():
-        before, after = first[code], second[code]
-        if before.hcat != after.hcat:
-            found.append(Change("mapped elsewhere", before, after))
-        elif before.names and after.names and not {key(name) for name in before.names} & set(map(key, after.names)):
-            found.append(Change("renamed", before, after))
-    places = {key(name): listed for listed in first.values() for name in listed.names}
-    left = first.keys() - second.keys()
-    for code in sorted(second.keys() - first.keys()):
-        after = second[code]
-        moved = next((places[key(name)] for name in after.names if key(name) in places), None)
-        if moved is not None and _key_of(moved) in left:
-            found.append(Change("recoded", moved, after))
-            left -= {_key_of(moved)}
-        else:
-            found.append(Change("new", None, after))
-    if not other.supplement:
-        found += [Change("gone", first[code], None) for code in left]
-    return sorted(found, key=lambda change: (KINDS.index(change.kind), change.code))
-
-
-def declared_changes(table: MappingTable, other: MappingTable, declared: Iterable[tuple[str, str]]) -> list[Change]:
-    """`changes` of the rows that declarations meet in either table.
-
-    Args:
-        table: the first.
-        other: the other.
-        declared: code and name of each, "" for none, as `MappingTable.of` takes them.
-    """
-    pairs = list(declared)
-    before, after = ({_key_of(entry) for pair in pairs for entry in each.of(*pair)} for each in (table, other))
-    return [change for change in changes(table, other) if (change.before and _key_of(change.before) in before)
-            or (change.after and _key_of(change.after) in after)]
-
-
-def conflicts(tables: Sequence[MappingTable]) -> list[tuple[str, Mapping[str, Listed]]]:
-    """Codes that tables of one system of codes map differently, each with what the tables say, by table name."""
-    said: dict[str, dict[str, Listed]] = defaultdict(dict)
-    for table in tables:
-        for code, listed in _listed(table).items():
-            said[code][table.name] = listed
-    return sorted((code, listed) for code, listed in said.items()
-                  if len({each.hcat for each in listed.values()}) > 1)
-
-
 def code_text(value: Any) -> str:
     """A code or name as text: 12.0 is "12", and what is missing "".
 
@@ -263,18 +176,8 @@ def key(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 
-def _listed(table: MappingTable) -> dict[str, Listed]:
-    """What a table says, by code, or by name where rows have none."""
-    rows = _grouped((_key_of(entry), entry) for entry in table.entries if entry.code or entry.names)
-    return {code: Listed(found[0].code, tuple(dict.fromkeys(name for entry in found for name in entry.names)),
-                         tuple(sorted({entry.hcat for entry in found}))) for code, found in rows.items()}
-
-
-def _key_of(row: Entry | Listed) -> str:
-    return row.code or key(row.names[0])
-
-
-def _grouped(pairs: Iterable[tuple[_Key, Entry]]) -> dict[_Key, tuple[Entry, ...]]:
+def grouped(pairs: Iterable[tuple[_Key, Entry]]) -> dict[_Key, tuple[Entry, ...]]:
+    """Entries by what they share."""
     groups: dict[_Key, list[Entry]] = defaultdict(list)
     for shared, entry in pairs:
         groups[shared].append(entry)

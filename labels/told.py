@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labels import harmonise, mapping_tables
+from labels import code_changes
 
 if TYPE_CHECKING:
     from labels.commands import Did
@@ -30,7 +30,7 @@ def reported(report: Report, table: MappingTable, other: MappingTable | None, *,
     if other is not None:
         declared = [(each.code, each.name) for each in report.tallies]
         yield f"declared codes, from {table.name} to {other.name}:"
-        yield from harmonise.change_lines(mapping_tables.declared_changes(table, other, declared), report.classes)
+        yield from code_changes.change_lines(code_changes.declared_changes(table, other, declared), report.classes)
 
 
 def harmonised(did: Did, out: Path) -> Iterator[str]:

@@ -14,13 +14,11 @@ from labels.harmonise import (
     Declared,
     Meaning,
     Report,
-    change_lines,
-    conflict_lines,
     coverage,
     harmonise,
     meaning,
 )
-from labels.mapping_tables import Entry, MappingTable, changes, code_text, conflicts
+from labels.mapping_tables import Entry, MappingTable, code_text
 
 OURS = CLASS_SETS["agrispec-17"]
 TABLE = MappingTable("FR", 2018, "t.csv", "", (
@@ -171,18 +169,3 @@ def test_the_coverage_of_a_table_counts_every_key_once(published, classes):
 def test_tables_of_land_use_lead_to_no_crop_but_other(published, name, figures):
     found = coverage(published[name], OURS)
     assert (found.codes, found.mapped, found.rest, found.ambiguous, found.land_use) == figures
-
-
-def test_the_lines_of_changes_say_which_classes_they_move(published):
-    lines = list(change_lines(changes(published["fr_2018.csv"], published["fr_other_years.csv"]), OURS))
-    assert lines[0] == "1 mapped elsewhere, 40 new; 1 code to another class"
-    assert lines[1] == ("  mapped elsewhere  CSE     Chanvre sans étiquette conforme 3301061000 [other] -> "
-                        "Autre 3399000000 [land use]")
-    assert list(change_lines([], OURS)) == ["no code differs"]
-
-
-def test_the_lines_of_conflicts_say_which_classes_they_split(published):
-    tables = [published["de_BW_2022.csv"], published["de_nrw_2021.csv"]]
-    lines = list(conflict_lines(conflicts(tables), OURS))
-    assert len(lines) == 1 + len(conflicts(tables))
-    assert ("  912     de_BW_2022.csv 3302000000 [other], de_nrw_2021.csv 3301090100 [temporary grass/fodder]") in lines

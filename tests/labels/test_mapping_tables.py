@@ -1,4 +1,4 @@
-"""Mapping tables as EuroCrops publishes them and as users write them, and how two differ."""
+"""Mapping tables as EuroCrops publishes them and as users write them."""
 
 import csv
 import hashlib
@@ -9,7 +9,7 @@ import pytest
 
 from agrispec.errors import CorruptRecord, DataError
 from labels import eurocrops
-from labels.mapping_tables import Entry, MappingTable, changes, code_text, conflicts, declared_changes, key
+from labels.mapping_tables import Entry, MappingTable, code_text, key
 
 WHEAT, SPRING_WHEAT, MAIZE, GRASS = "3301010101", "3301010102", "3301010600", "3302000000"
 
@@ -33,10 +33,6 @@ def table(*rows, name="a.csv", supplement=False):
     """(code, name, HCAT) rows as a table."""
     return MappingTable("FR", 2018, name, "", tuple(Entry(code, tuple(filter(None, [title])), hcat)
                                                     for code, title, hcat in rows), supplement=supplement)
-
-
-def said(found):
-    return [(change.kind, change.code) for change in found]
 
 
 @pytest.mark.parametrize("name", eurocrops.TABLES)
@@ -186,48 +182,6 @@ def test_a_table_before_another_settles_what_it_lists_and_leaves_the_rest(publis
     assert both.digest not in (mine.digest, spain.digest)
 
 
-def test_changes_are_told_by_kind():
-    first = table(("1", "wheat", WHEAT), ("2", "maize", MAIZE), ("3", "corn", MAIZE), ("4", "oats", "3301010500"),
-                  ("5", "rye", "3301010300"))
-    second = table(("1", "wheat", SPRING_WHEAT), ("2", "sweet corn", MAIZE), ("3", "Corn", MAIZE),
-                   ("6", "RYE", "3301010300"), ("7", "pears", "3303011200"))
-    assert said(changes(first, second)) == [
-        ("mapped elsewhere", "1"), ("renamed", "2"), ("recoded", "5"), ("new", "7"), ("gone", "4")]
-    assert changes(first, first) == []
-
-
-def test_what_a_supplement_does_not_list_is_not_gone():
-    first = table(("1", "wheat", WHEAT), ("2", "maize", MAIZE))
-    assert said(changes(first, table(("3", "rye", "3301010300"), supplement=True))) == [("new", "3")]
-
-
-def test_a_change_back_undoes_itself():
-    first = table(("1", "wheat", WHEAT), ("2", "maize", MAIZE), ("3", "rye", "3301010300"))
-    second = table(("1", "wheat", SPRING_WHEAT), ("4", "maize", MAIZE))
-    there, back = changes(first, second), changes(second, first)
-    assert {(change.before, change.after) for change in there} == {(change.after, change.before) for change in back}
-
-
-def test_the_french_codes_of_other_years_are_new_but_for_hemp(published):
-    first, other = (MappingTable.read(published / name) for name in ("fr_2018.csv", "fr_other_years.csv"))
-    found = changes(first, other)
-    assert said(found)[0] == ("mapped elsewhere", "CSE")
-    assert found[0].before.hcat == ("3301061000",)
-    assert {kind for kind, _ in said(found)[1:]} == {"new"}
-    assert len(found) == 41
-
-
-def test_german_states_disagree_on_codes_of_one_system(published):
-    tables = [MappingTable.read(published / name) for name, known in eurocrops.TABLES.items() if known.country == "DE"]
-    found = dict(conflicts(tables))
-    assert len(found) == 30
-    # Temporary grass, but pasture in Baden-Württemberg.
-    assert {name: listed.hcat for name, listed in found["912"].items()} == {
-        "de.csv": ("3301090100",), "de_BW_2022.csv": (GRASS,), "de_bb_2023.csv": ("3301090100",),
-        "de_ls_2021.csv": ("3301090100",), "de_nrw_2021.csv": ("3301090100",)}
-    assert conflicts(tables[:1]) == []
-
-
 def test_a_row_of_ones_own_goes_before_a_published_one_however_the_code_is_written():
     published = table(("001", "wheat", WHEAT), ("2", "maize", MAIZE), ("03", "", WHEAT), ("003", "", MAIZE))
     for mine, code in itertools.product(("1", "001", "01"), ("1", "001")):
@@ -249,21 +203,3 @@ def test_a_row_of_ones_own_is_not_contradicted_by_published_names():
     assert [entry.hcat for entry in named.of("", "wheat")] == [MAIZE]
     contradicted = table(("5", "oats", GRASS), ("9", "rye", MAIZE)).before(published)
     assert [entry.hcat for entry in contradicted.of("5", "rye")] == [GRASS, MAIZE]
-
-
-def test_a_change_of_a_declared_code_is_told_however_the_code_is_written():
-    named = table(("", "Winter Wheat", WHEAT), ("", "Maize", MAIZE)), table(("", "Winter Wheat", MAIZE))
-    [change] = declared_changes(*named, [("", "winter  wheat")])
-    assert (change.kind, change.code) == ("mapped elsewhere", "Winter Wheat")
-    [change] = declared_changes(named[0], table(("", "WINTER wheat", MAIZE)), [("", "winter wheat")])
-    assert (change.kind, change.code) == ("mapped elsewhere", "Winter Wheat")
-    padded = table(("001", "", WHEAT), ("002", "", MAIZE)), table(("001", "", MAIZE), ("003", "", GRASS))
-    assert said(declared_changes(*padded, [("1", "")])) == [("mapped elsewhere", "001")]
-    assert said(declared_changes(*padded, [("3", "")])) == [("new", "003")]
-    assert declared_changes(*padded, [("4", "")]) == []
-
-
-def test_all_codes_declared_all_changes_are_told(published):
-    first, other = (MappingTable.read(published / name) for name in ("nl_2020.csv", "nl_other_years.csv"))
-    every = [(entry.code, "") for each in (first, other) for entry in each.entries]
-    assert declared_changes(first, other, every) == changes(first, other)
