@@ -53,9 +53,6 @@ _LEAST = 1e-6
 _WAITING = 2
 """Predicted blocks that may wait to be written."""
 
-_WRITERS = 2
-"""Images that are written side by side, while the picture is drawn."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Parcels:
@@ -267,7 +264,8 @@ def _write(folder: Path, canvas: Canvas, config: Config, judge: _Judge, of_parce
     if smooth:
         images[products.SMOOTHED] = (map_images.majority if smooth == MAJORITY else map_images.bayesian)(canvas)
     title = f"Crop map {said['season']} by {said['model']}"
-    with ThreadPoolExecutor(_WRITERS) as pool:
+    # One image after another, for each takes memory, and all cores; the picture is drawn meanwhile.
+    with ThreadPoolExecutor(1) as pool:
         written = [pool.submit(map_images.write, canvas, product, pixels, taxonomy, folder)
                    for product, pixels in images.items()]
         try:
