@@ -386,11 +386,6 @@ class Config:
         if self.labels.confidence_band and not asks:
             raise ConfigError(f"[labels] confidence_band {self.labels.confidence_band!r} is named, and no confidence is"
                               " asked for", mend="set [labels] least_confidence, or that of a class, above 0")
-        if self.labels.places and (of_maps := [name for name, given in (
-                ("[samples] per_source_cell", self.samples.per_source_cell),
-                ("[labels] confidence_band", self.labels.confidence_band)) if given]):
-            raise ConfigError(f"{of_maps[0]} is for label maps, and the places are drawn in declared parcels",
-                              mend="take it out, or name label maps by images and band in place of places")
         names = [region.name for region in self.regions]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ConfigError(f"two regions are called {twice[0]}", mend="give each of [[regions]] a name of its own")
