@@ -110,7 +110,7 @@ class Declarations:
         """
         try:
             shapes: NDArray[np.object_] = shapely.force_2d(shapely.from_wkb(outlines.to_numpy(zero_copy_only=False)))
-        except NotImplementedError as error:
+        except NotImplementedError as error:  # as shapely says of curves
             raise DataError(f"an outline of {self.path} is a curve",
                             mend="write curves as lines: ogr2ogr -nlt CONVERT_TO_LINEAR") from error
         except shapely.GEOSException as error:

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from pyproj import Transformer
 
 from agrispec.errors import SchemaMismatch
-from agrispec.season import Season
 from exports import mapping, runs, schema, shards
 from exports.export import cubes, places
 from gee_scripts import engine as engines
 from gee_scripts import export as graphs
+
+from .looks import composites, pixels_of
 
 
 @pytest.fixture(scope="module")
@@ -25,30 +25,6 @@ def exported(tiny):
     finally:
         engine.close()
     return run, config, table, did
-
-
-def pixels_of(table, grid):
-    """Row and column of the pixel that each sample's place lies in."""
-    x, y = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True).transform(table["lon"], table["lat"])
-    column, row = (x - grid.transform[2]) / 10, (grid.transform[5] - y) / 10
-    # A place is a pixel's centre, so nothing hangs on rounding.
-    np.testing.assert_allclose([column % 1, row % 1], 0.5, atol=0.01)
-    return np.floor(row).astype(int), np.floor(column).astype(int)
-
-
-def composites(tiny):
-    """(step, band, row, column) medians, NaN where nothing was clear, and (step, row, column) counts, by NumPy."""
-    season = Season.of(2023)
-    step_of = np.array([season.step_of(day) for day in tiny.days])
-    reflectance = np.where(tiny.clear[:, None], tiny.dn / 1e4, np.nan)
-    medians = np.full((73, *tiny.dn.shape[1:]), np.nan)
-    counts = np.zeros((73, *tiny.grid.shape))
-    for step in set(step_of):
-        looks = reflectance[step_of == step]
-        counts[step] = (~np.isnan(looks[:, 0])).sum(axis=0)
-        seen = counts[step] > 0
-        medians[step][:, seen] = np.nanmedian(looks[:, :, seen], axis=0)
-    return medians, counts
 
 
 def filled(series):

@@ -18,12 +18,13 @@ from agrispec import config
 from agrispec.errors import ConfigError, CorruptRecord, DataError, RunError, SchemaMismatch
 from agrispec.formats import places as place_files
 from agrispec.grid import Cell
-from agrispec.season import Season
 from agrispec_tf.area import reference_sample, sample_file
 from exports import manifest, mapping, runs, samples, shards
 from exports.export import holding, places
 from exports.export.declared import digest
 from labels import sampling
+
+from ..looks import composites, pixels_of
 
 TABLE = "projects/agrispec-local/assets/declared/fields_{season}"
 
@@ -51,26 +52,6 @@ def agrispec_gee(*words, code=0):
     done = CliRunner().invoke(cli.main, [str(word) for word in words])
     assert done.exit_code == code, (done.output, done.exception)
     return done
-
-
-def pixels_of(table, grid):
-    x, y = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True).transform(table["lon"], table["lat"])
-    column, row = (x - grid.transform[2]) / 10, (grid.transform[5] - y) / 10
-    np.testing.assert_allclose([column % 1, row % 1], 0.5, atol=0.01)
-    return np.floor(row).astype(int), np.floor(column).astype(int)
-
-
-def composites(tiny):
-    """(step, band, row, column) medians, NaN where nothing was clear, and (step, row, column) counts."""
-    step_of = np.array([Season.of(2023).step_of(day) for day in tiny.days])
-    reflectance = np.where(tiny.clear[:, None], tiny.dn / 1e4, np.nan)
-    medians, counts = np.full((73, *tiny.dn.shape[1:]), np.nan), np.zeros((73, *tiny.grid.shape))
-    for step in set(step_of):
-        looks = reflectance[step_of == step]
-        counts[step] = (~np.isnan(looks[:, 0])).sum(axis=0)
-        seen = counts[step] > 0
-        medians[step][:, seen] = np.nanmedian(looks[:, :, seen], axis=0)
-    return medians, counts
 
 
 def test_places_go_from_declarations_to_cubes_that_equal_the_oracle(tiny, fields, declared, home):
